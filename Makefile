@@ -1,0 +1,71 @@
+# The commands of a contributor. Each target first makes what it needs: the virtual environment .venv, from pyproject.toml.
+#
+#   make test ARGS="-k jvp -x"     hands ARGS to pytest (to the benchmark, under `make bench`)
+#   make test WORKERS=4            test processes; as many as there are processors if not said
+#   make PYTHON=python3.13 test    the Python that .venv is made with
+
+VENV := .venv
+PY := $(VENV)/bin/python
+WORKERS ?= auto
+ARGS ?=
+
+# The first Python on the path that is new enough, looked up only when .venv is made.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$python && break; done)
+
+# Two makes at once install one after the other; where there is no flock, take care of that yourself.
+LOCK := $(shell command -v flock >/dev/null 2>&1 && echo flock $(VENV).lock)
+
+.DEFAULT_GOAL := help
+.PHONY: help test test-all lint format demo bench clean
+.NOTPARALLEL:
+
+help:
+	@echo 'make test       run the tests, less the exhaustive table'
+	@echo 'make test-all   run every test there is'
+	@echo 'make lint       check style, types and the direction of imports'
+	@echo 'make format     put the style right'
+	@echo 'make demo       run the examples on real data'
+	@echo 'make bench      compare speed with other libraries (installs torch, jax and autograd)'
+	@echo 'make clean      remove all that the other targets made'
+
+# One process per processor, so one thread each for the linear algebra inside.
+test test-all: export OMP_NUM_THREADS = 1
+test test-all: export OPENBLAS_NUM_THREADS = 1
+test test-all: export MKL_NUM_THREADS = 1
+
+test: $(VENV)/.test
+	$(PY) -m pytest -n $(WORKERS) --dist worksteal -m "not exhaustive" $(ARGS)
+
+test-all: $(VENV)/.test
+	$(PY) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+lint: $(VENV)/.lint
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports
+
+format: $(VENV)/.lint
+	$(VENV)/bin/ruff check --fix
+	$(VENV)/bin/ruff format
+
+demo: $(VENV)/.demo
+	$(PY) examples/run_all.py $(ARGS)
+
+bench: $(VENV)/.bench
+	$(PY) benchmarks/eager.py $(ARGS)
+
+clean:
+	rm -rf $(VENV) $(VENV).lock build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	find src tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# .venv/.NAME says that the extras NAME of pyproject.toml are installed, as it stands now. A .venv whose Python is gone or
+# too old is made anew.
+$(VENV)/.%: pyproject.toml
+	$(if $(PYTHON),,$(error Nabla needs Python 3.11 or newer and found none: install one, or name it with PYTHON=...))
+	@echo "Installing Nabla and what 'make $*' needs into $(VENV); the first time this takes a minute"
+	@$(LOCK) sh -ec ' \
+		$(PY) -c "import pip, sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null || $(PYTHON) -m venv --clear $(VENV); \
+		$(PY) -m pip install --quiet --editable ".[$*]"; \
+		touch $@'
