@@ -146,7 +146,8 @@ PROGRAMS = {
     program.__name__: program
     for program in (
         rational, waves, roots_and_logs, powers, soft_attention, log_partition, two_layers, quadratic_form,
-        contractions, piecewise, largest, running, statistics, kernel, posterior, determinants, shuffled, special, recurrence,
+        contractions, piecewise, largest, running, statistics, kernel, posterior, determinants, shuffled,
+        special, recurrence,
     )
 }  # fmt: skip
 
