@@ -58,6 +58,7 @@ bench: $(VENV)/.bench
 
 clean:
 	rm -rf $(VENV) $(VENV).lock build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf examples/output benchmarks/output
 	find src tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # .venv/.NAME says that the extras NAME of pyproject.toml are installed, as it stands now. A .venv whose Python is gone or

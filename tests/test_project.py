@@ -64,8 +64,8 @@ def test_imports_stand_at_the_top_of_the_file():
 def unfinished(tree: ast.AST) -> list[ast.AST]:
     """NotImplementedError by name, and functions whose whole body is `...`."""
     nodes = []
-    protocols = [node for node in ast.walk(tree) if is_protocol(node)]
-    types = {member for protocol in protocols for member in protocol.body}
+    declared = [node for node in ast.walk(tree) if is_only_for_the_type_checker(node)]
+    types = {member for block in declared for member in block.body}
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and node.id == "NotImplementedError":
             nodes.append(node)
@@ -76,8 +76,11 @@ def unfinished(tree: ast.AST) -> list[ast.AST]:
     return nodes
 
 
-def is_protocol(node: ast.AST) -> bool:
-    return isinstance(node, ast.ClassDef) and any("Protocol" in ast.unparse(base) for base in node.bases)
+def is_only_for_the_type_checker(node: ast.AST) -> bool:
+    """`class ...(Protocol)` and `if TYPE_CHECKING`."""
+    if isinstance(node, ast.ClassDef):
+        return any("Protocol" in ast.unparse(base) for base in node.bases)
+    return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
 
 
 def is_docstring(statement: ast.stmt) -> bool:
@@ -114,7 +117,7 @@ def test_the_rules_see_what_they_forbid(rule, code):
 
 def test_the_rules_allow_the_rest():
     code = "import os\n@overload\ndef f(x): ...\ndef g(x):\n    'One.'\n    return NotImplemented\n"
-    code += "class Shape(Protocol):\n    def __call__(self, x): ..."
+    code += "class Shape(Protocol):\n    def __call__(self, x): ...\nif TYPE_CHECKING:\n    def h(x): ..."
     tree = ast.parse(code)
     assert not (imports_inside_functions(tree) + imports_by_call(tree) + unfinished(tree))
 
