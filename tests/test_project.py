@@ -196,7 +196,8 @@ def commands_of(target: str) -> str:
     assert make, "the project's commands are make targets: install make"
     of_an_outer_make = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "ARGS"}
     env = {name: value for name, value in os.environ.items() if name not in of_an_outer_make}
-    done = subprocess.run([make, "-n", f"PYTHON={sys.executable}", target], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    command = [make, "-n", f"PYTHON={sys.executable}", target]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
