@@ -13,8 +13,8 @@ to a finished result of that kind; wrapping the function (`grad(f)`) is done onc
 anything is timed, all libraries must agree to nine digits.
 
 The machine is never quiet, so the libraries take turns: in each round every library runs one batch of calls, in an
-order that rotates. The table gives the median and the quartiles over the rounds, and the median of the ratio to Nabla in
-the same round (above 1: slower than Nabla). A library that is not installed is named, not left out.
+order that rotates. The table gives the median and the quartiles over the rounds, and the median of the ratio to Nabla
+in the same round (above 1: slower than Nabla). A library that is not installed is named, not left out.
 """
 
 import argparse
