@@ -1,0 +1,83 @@
+"""The missing rule of a general primitive, derived from the one it has.
+
+Reverse from forward: apply the forward rule to stand-ins for the tangents; it is linear in them, so a reverse sweep over what it
+wrote, with respect to the stand-ins, transposes it. Forward from reverse: transpose the reverse rule, which is linear in
+its cotangent; the transpose of (g -> vjp(g)), applied to the tangents, is the forward rule. That it is linear is checked: a
+rule whose transpose still contains its cotangent is not.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+from nabla.autodiff.reverse import accumulate, reverse
+from nabla.errors import NotDifferentiableError
+from nabla.graph.node import Node
+from nabla.graph.tokens import Token, Tokens
+from nabla.primitives.base import zeros_like
+from nabla.primitives.kinds import General, derived
+from nabla.primitives.structure import outputs, placeholder
+
+
+def _stand_in(x: Node, token: Token) -> Node:
+    return placeholder(x.shape, x.dtype, Tokens((token,)), "the argument of a derived rule")
+
+
+def derive_pull(prim: General, node: Node, g: Any, wants: Sequence[bool]) -> Sequence[Node | None]:
+    """The reverse rule, by transposing the forward rule."""
+    token = Token("derived rule", placeholder=True)
+    stand_ins = [_stand_in(x, token) if want and x.dtype.kind in "fc" else None for x, want in zip(node.inputs, wants)]
+    assert prim.jvp is not None
+    tangent = prim.jvp(node, stand_ins)
+    outs, gs = _paired(tangent, g)
+    live = [(out, ct) for out, ct in zip(outs, gs) if token in out.tokens.members]
+    found, _ = reverse([out for out, _ in live], [ct for _, ct in live], {token})
+    result = [None if s is None else found.get(s) for s in stand_ins]
+    for gx in result:
+        _check_linear(prim, gx, token)
+    return result
+
+
+def derive_push(prim: General, node: Node, tangents: Sequence[Node | None]) -> Any:
+    """The forward rule, by transposing the reverse rule."""
+    token = Token("derived rule", placeholder=True)
+    if type(node.dtype) is tuple:
+        g: Any = {i: _stand_in(out, token) for i, out in enumerate(outputs(node))}
+    else:
+        g = _stand_in(node, token)
+    assert prim.vjp is not None
+    cotangents = prim.vjp(node, g, [dx is not None for dx in tangents])
+    pairs = [
+        (gx, dx)
+        for gx, dx in zip(cotangents, tangents)
+        if gx is not None and dx is not None and token in gx.tokens.members
+    ]
+    found, _ = reverse([gx for gx, _ in pairs], [dx for _, dx in pairs], {token})
+    if type(node.dtype) is tuple:
+        tangent = [found.get(stand_in) for stand_in in g.values()]
+        for dx in tangent:
+            _check_linear(prim, dx, token)
+        return [zeros_like(s) if dx is None else dx for s, dx in zip(g.values(), tangent)]
+    _check_linear(prim, found.get(g), token)
+    return found.get(g)
+
+
+def _paired(tangent: Any, g: Any) -> tuple[list[Node], list[Node]]:
+    if tangent is None:
+        return [], []
+    if isinstance(g, dict):
+        pairs = [(tangent[i], ct) for i, ct in g.items() if tangent[i] is not None]
+        return [out for out, _ in pairs], [ct for _, ct in pairs]
+    return [tangent], [g]
+
+
+def _check_linear(prim: General, result: Node | None, token: Token) -> None:
+    if result is not None and token in result.tokens.members:
+        raise NotDifferentiableError(
+            f"the rule of {prim.name} is not linear in its tangents or cotangents, so the other mode cannot be derived "
+            f"from it; give the primitive both a jvp and a vjp"
+        )
+
+
+derived.push = derive_push
+derived.pull = derive_pull

@@ -1,0 +1,195 @@
+"""dtypes: promotion, weak Python scalars, defaults, `float0`.
+
+A Python float differentiated as such stays *weak*: it takes the dtype of what it meets. A weak node carries one of two
+dtype objects that equal float64 and complex128 for NumPy but are told apart by identity.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Iterator
+
+import numpy as np
+
+from nabla.errors import ArgumentTypeError, DTypeError
+
+bool_ = np.dtype(np.bool_)
+int8 = np.dtype(np.int8)
+int16 = np.dtype(np.int16)
+int32 = np.dtype(np.int32)
+int64 = np.dtype(np.int64)
+uint8 = np.dtype(np.uint8)
+uint16 = np.dtype(np.uint16)
+uint32 = np.dtype(np.uint32)
+uint64 = np.dtype(np.uint64)
+float16 = np.dtype(np.float16)
+float32 = np.dtype(np.float32)
+float64 = np.dtype(np.float64)
+complex64 = np.dtype(np.complex64)
+complex128 = np.dtype(np.complex128)
+float0 = np.dtype([("float0", "V")])
+"""The dtype of the derivative with respect to an integer or a boolean: no bytes, only a shape."""
+
+weak_float = np.dtype(np.float64, metadata={"weak": True})
+weak_complex = np.dtype(np.complex128, metadata={"weak": True})
+
+SUPPORTED = frozenset(
+    [bool_, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float16, float32, float64, complex64, complex128]
+)
+_CANONICAL = {dtype: dtype for dtype in SUPPORTED}
+
+_default: ContextVar[np.dtype] = ContextVar("nabla_default_dtype", default=float64)
+_promoted: dict[tuple[np.dtype, np.dtype], np.dtype] = {}
+
+
+def default_dtype() -> np.dtype:
+    """The dtype that Python floats get: float64 unless it was changed.
+
+    >>> import nabla as nb
+    >>> nb.default_dtype()
+    dtype('float64')
+    """
+    return _default.get()
+
+
+def set_default_dtype(dtype: Any) -> None:
+    """Change the dtype of tensors made from Python floats: float32 or float64, for this thread and context.
+
+    >>> import nabla as nb
+    >>> nb.set_default_dtype("float64")
+    """
+    _default.set(_real_floating(dtype))
+
+
+@contextmanager
+def using_default_dtype(dtype: Any) -> Iterator[None]:
+    """The default dtype, changed inside a `with` block only.
+
+    >>> import nabla as nb
+    >>> with nb.using_default_dtype("float32"):
+    ...     print(nb.asarray(1.0).dtype)
+    float32
+    """
+    mark = _default.set(_real_floating(dtype))
+    try:
+        yield
+    finally:
+        _default.reset(mark)
+
+
+def _real_floating(dtype: Any) -> np.dtype:
+    dtype = canonical(dtype)
+    if dtype.kind != "f":
+        raise DTypeError(f"the default dtype is a real floating one such as float32 or float64; got {dtype}")
+    return dtype
+
+
+def canonical(dtype: Any) -> np.dtype:
+    """The one dtype object that stands for `dtype` (name, type, or dtype), in native byte order."""
+    try:
+        found = np.dtype(dtype)
+    except TypeError as error:
+        raise ArgumentTypeError(f"{dtype!r} is not a dtype; write for example 'float32' or nb.float32") from error
+    if found == float0:
+        return float0
+    try:
+        return _CANONICAL[found.newbyteorder("=")]
+    except KeyError:
+        raise DTypeError(
+            f"dtype {found} is not supported; tensors hold booleans, integers, floats up to 64 bits and complex numbers"
+        ) from None
+
+
+def strong(dtype: np.dtype) -> np.dtype:
+    """The dtype as a user sees it: weak float64 is float64."""
+    if dtype is weak_float:
+        return float64
+    if dtype is weak_complex:
+        return complex128
+    return dtype
+
+
+def is_inexact(dtype: np.dtype) -> bool:
+    """Real or complex floating: what can be differentiated."""
+    return dtype.kind in "fc"
+
+
+def default_complex() -> np.dtype:
+    return complex64 if _default.get() is float32 else complex128
+
+
+def of_scalar(value: bool | int | float | complex) -> np.dtype:
+    """The dtype a Python number gets when nothing else decides."""
+    kind = type(value)
+    if kind is float:
+        return _default.get()
+    if isinstance(value, bool):
+        return bool_
+    if isinstance(value, int):
+        return int64 if -(2**63) <= value < 2**63 else uint64
+    if isinstance(value, float):
+        return _default.get()
+    return default_complex()
+
+
+def with_scalar(dtype: np.dtype, value: bool | int | float | complex) -> np.dtype:
+    """The dtype of `tensor of dtype` op `Python number`: the number is weak and gives way."""
+    kind = dtype.kind
+    if isinstance(value, bool):
+        return dtype
+    if isinstance(value, int):
+        return int64 if kind == "b" else dtype
+    if isinstance(value, float):
+        return dtype if kind in "fc" else _default.get()
+    if kind == "c":
+        return dtype
+    if kind == "f":
+        return weak_complex if dtype is weak_float else complex64 if dtype.itemsize <= 4 else complex128
+    return default_complex()
+
+
+def promote(a: np.dtype, b: np.dtype) -> np.dtype:
+    """The dtype of an operation on tensors of dtypes `a` and `b`: NumPy's rule; weak gives way to strong."""
+    if a is b:
+        return a
+    if a is weak_float:
+        return with_scalar(b, 0.0) if b is not weak_complex else b
+    if b is weak_float:
+        return with_scalar(a, 0.0) if a is not weak_complex else a
+    if a is weak_complex:
+        return with_scalar(b, 0j)
+    if b is weak_complex:
+        return with_scalar(a, 0j)
+    key = (a, b)
+    found = _promoted.get(key)
+    if found is None:
+        if a == float0 or b == float0:
+            raise DTypeError("a float0 tensor (the derivative of an integer) can only be added, subtracted and scaled")
+        found = _promoted[key] = _CANONICAL[np.promote_types(a, b)]
+    return found
+
+
+def to_inexact(dtype: np.dtype) -> np.dtype:
+    """The floating dtype in which a function such as `exp` of this dtype is computed."""
+    return dtype if dtype.kind in "fc" else _default.get()
+
+
+def to_real(dtype: np.dtype) -> np.dtype:
+    """complex64 to float32, complex128 to float64; others stay."""
+    if dtype.kind != "c":
+        return dtype
+    if dtype is weak_complex:
+        return weak_float
+    return float32 if dtype.itemsize == 8 else float64
+
+
+def to_complex(dtype: np.dtype) -> np.dtype:
+    """float32 to complex64, float64 to complex128; others follow the default dtype."""
+    if dtype.kind == "c":
+        return dtype
+    if dtype is weak_float:
+        return weak_complex
+    if dtype.kind == "f":
+        return complex64 if dtype.itemsize <= 4 else complex128
+    return default_complex()

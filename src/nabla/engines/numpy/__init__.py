@@ -1,0 +1,1 @@
+"""The NumPy engine: the reference, and what eager CPU code runs on."""

@@ -1,0 +1,54 @@
+"""NumPy kernels: structure, moving and casting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nabla.engines.numpy.kernel import Kernel
+from nabla.primitives import shape as s
+from nabla.primitives import structure
+from nabla.primitives.base import Primitive
+
+
+def _sum(x: Any, axes: tuple[int, ...]) -> Any:
+    return np.add.reduce(x, axis=axes, dtype=x.dtype)
+
+
+def _broadcast(x: Any, shape: tuple[int, ...]) -> Any:
+    if not x.shape:  # the common case, eight times faster than np.broadcast_to
+        return np.ndarray(shape, x.dtype, np.asarray(x), 0, (0,) * len(shape))
+    return np.broadcast_to(x, shape)
+
+
+def _strided(x: Any, starts: tuple[int, ...], stops: tuple[int, ...], steps: tuple[int, ...]) -> Any:
+    return x[tuple(map(slice, starts, stops, steps))]
+
+
+def _pad(x: Any, low: tuple[int, ...], high: tuple[int, ...], inner: tuple[int, ...]) -> Any:
+    widths = [k * max(0, n - 1) + n for n, k in zip(x.shape, inner)]
+    out = np.zeros([a + w + b for w, a, b in zip(widths, low, high)], x.dtype)
+    out[tuple(slice(a, a + w, k + 1) for a, w, k in zip(low, widths, inner))] = x
+    return out
+
+
+KERNELS: dict[Primitive, Kernel] = {
+    # structure
+    structure.VARIABLE: lambda x: x,
+    structure.detach: lambda x: x,
+    structure.output: lambda x, index: x[index],
+    # moving and casting
+    s.convert: lambda x, dtype: x.astype(dtype),
+    s.real: np.real,
+    s.imag: np.imag,
+    s.conj: np.conj,
+    s.reshape: lambda x, shape: x.reshape(shape),
+    s.broadcast: _broadcast,
+    s.reduce_sum: _sum,
+    s.transpose: lambda x, perm: x.transpose(perm),
+    s.flip: lambda x, axes: np.flip(x, axes),
+    s.concat: lambda *xs, axis: np.concatenate(xs, axis),
+    s.strided: _strided,
+    s.pad: _pad,
+}

@@ -1,0 +1,15 @@
+"""The whole table of the NumPy engine: one row per primitive. A test fails when a row is missing."""
+
+from __future__ import annotations
+
+from nabla.engines.numpy import elementwise, moving
+from nabla.engines.numpy.kernel import Kernel
+from nabla.primitives.base import Primitive
+
+KERNELS: dict[Primitive, Kernel] = {
+    **moving.KERNELS,
+    **elementwise.KERNELS,
+}
+
+UPDATES: frozenset[Primitive] = frozenset()
+"""Updates of indexing: their kernel gets, as its first argument, a buffer that it writes into and returns."""

@@ -1,0 +1,1 @@
+"""The graph: nodes, the tokens of live transforms, and walks over them."""

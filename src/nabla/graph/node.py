@@ -1,0 +1,136 @@
+"""Nodes: what was computed from what. Nothing is computed until a value is asked for.
+
+A node is immutable but for two things: its value, set once, and its inputs, dropped when nobody can need them any more.
+Ids only grow and inputs are older than the node, so the order of ids is a topological order. Nodes compare by identity.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, Mapping, Sequence
+
+import numpy as np
+
+from nabla.graph.tokens import EMPTY, Tokens, next_id, union
+
+if TYPE_CHECKING:
+    from nabla.primitives.base import Primitive
+
+NO_PARAMS: dict[str, Any] = {}
+DEEPEST = 2000
+"""A chain of pending nodes longer than this realises itself, so that a loop of any length runs in constant memory."""
+
+
+class Runtime:
+    """What lies above the graph and is handed in once: the engine that realises nodes, the handle that users hold."""
+
+    __slots__ = ("handle", "realize")
+    realize: Callable[[Sequence[Node]], None]
+    handle: type
+
+
+runtime = Runtime()
+
+
+class Freed(tuple):  # type: ignore[type-arg]
+    """The inputs of a node whose graph was freed by a backward."""
+
+
+FREED = Freed()
+
+
+class Node:
+    """One operation: primitive, inputs, static parameters, shape and dtype; later its value."""
+
+    __slots__ = ("__weakref__", "depth", "dtype", "id", "inputs", "params", "prim", "shape", "tokens", "value")
+
+    # NumPy must not treat a node as a scalar: `np.float64(2) * node` has to reach the node's own operator.
+    __array_ufunc__ = None
+
+    if TYPE_CHECKING:  # installed by primitives.operators
+
+        def __add__(self, y: Any) -> Node: ...
+        def __radd__(self, y: Any) -> Node: ...
+        def __sub__(self, y: Any) -> Node: ...
+        def __rsub__(self, y: Any) -> Node: ...
+        def __mul__(self, y: Any) -> Node: ...
+        def __rmul__(self, y: Any) -> Node: ...
+        def __truediv__(self, y: Any) -> Node: ...
+        def __rtruediv__(self, y: Any) -> Node: ...
+        def __pow__(self, y: Any) -> Node: ...
+        def __neg__(self) -> Node: ...
+        def __lt__(self, y: Any) -> Node: ...
+        def __le__(self, y: Any) -> Node: ...
+        def __gt__(self, y: Any) -> Node: ...
+        def __ge__(self, y: Any) -> Node: ...
+
+    def __init__(
+        self,
+        prim: Primitive,
+        inputs: tuple[Node, ...],
+        params: Mapping[str, Any],
+        shape: tuple[int, ...],
+        dtype: np.dtype,
+        tokens: Tokens,
+        depth: int,
+    ) -> None:
+        self.prim = prim
+        self.inputs = inputs
+        self.params = params
+        self.shape = shape
+        self.dtype = dtype
+        self.tokens = tokens
+        self.depth = depth
+        self.id = next_id()
+        self.value: Any = None
+        if depth > DEEPEST and not tokens.placeholder:
+            runtime.realize((self,))
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        size = 1
+        for n in self.shape:
+            size *= n
+        return size
+
+    def __repr__(self) -> str:
+        return f"<node {self.id}: {self.prim.name} {self.dtype}{list(self.shape)}>"
+
+
+def make(
+    prim: Primitive, inputs: tuple[Node, ...], params: Mapping[str, Any], shape: tuple[int, ...], dtype: np.dtype
+) -> Node:
+    """A new node on any number of inputs."""
+    tokens = EMPTY
+    depth = 0
+    for x in inputs:
+        if x.depth > depth:
+            depth = x.depth
+        mine = x.tokens
+        if mine is not tokens and mine is not EMPTY:
+            tokens = mine if tokens is EMPTY else union(tokens, mine)
+    if tokens is not EMPTY:
+        tokens = tokens.inside()
+    node = Node(prim, inputs, params, shape, dtype, tokens, depth + 1)
+    if prim.eager is not None and not tokens.placeholder and prim.eager(node):
+        runtime.realize((node,))
+    return node
+
+
+def set_value(node: Node, value: Any) -> None:
+    """Publish a value, then let go of the inputs unless a live token may still need them."""
+    node.value = value
+    node.depth = 0
+    tokens = node.tokens
+    if tokens is EMPTY or not tokens.members:
+        node.inputs = ()
+    else:
+        tokens.note(node)
+
+
+def is_scalar(value: Any) -> bool:
+    """A Python number: weak, so that it takes the dtype of what it meets."""
+    return isinstance(value, (bool, int, float, complex)) and not isinstance(value, np.generic)

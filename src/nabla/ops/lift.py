@@ -1,0 +1,214 @@
+"""From what users pass to nodes and back: the one place where arguments become nodes and results become handles.
+
+A function decorated with `op`, `unary` or `binary` is polymorphic: called with nodes (by derivative rules and by other
+functions) it returns nodes; called with tensors, numbers, ndarrays or nested lists it returns tensors. Its annotations say
+`Tensor`, which is what users see.
+"""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Callable, ParamSpec, TypeVar
+
+import numpy as np
+
+from nabla import dtypes
+from nabla.errors import ArgumentTypeError, DTypeError, ShapeError
+from nabla.graph.node import Node, is_scalar, runtime
+from nabla.primitives.base import constant, scalar
+from nabla.primitives.elementwise import operand
+from nabla.primitives.shape import broadcast, cast, concat, reshape
+
+if TYPE_CHECKING:
+    from nabla.tensor import Tensor
+
+ArrayLike = Any
+"""A tensor, a NumPy array or scalar, a Python number, or nested lists of these."""
+DTypeLike = Any
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def as_node(x: Any, dtype: np.dtype | None = None) -> Node:
+    """Anything array-like as a node. A writable ndarray is copied: later writes to it must not be seen."""
+    kind = type(x)
+    if kind is Node:
+        node = x
+    elif isinstance(x, runtime.handle):
+        node = x._node  # type: ignore[attr-defined]
+    elif kind is np.ndarray:
+        return _from_ndarray(x, dtype)
+    elif is_scalar(x):
+        return scalar(x, dtypes.of_scalar(x) if dtype is None else dtype)
+    elif isinstance(x, np.generic):
+        node = constant(x, dtypes.canonical(x.dtype))
+    elif isinstance(x, (list, tuple)):
+        return _from_sequence(x, dtype)
+    else:
+        return _from_foreign(x, dtype)
+    return node if dtype is None else cast(node, dtype)
+
+
+def _from_ndarray(x: np.ndarray, dtype: np.dtype | None) -> Node:
+    own = dtypes.canonical(x.dtype)
+    if own is dtypes.float0:
+        return constant(x, own)
+    return constant(np.array(x, own if dtype is None else dtype, order="C"))
+
+
+def _from_foreign(x: Any, dtype: np.dtype | None) -> Node:
+    if isinstance(x, np.ma.MaskedArray):
+        raise ArgumentTypeError("masked arrays are not taken: their mask would be lost; pass x.filled(value) or use nb.where")
+    if hasattr(x, "__array__") or hasattr(x, "__array_interface__") or hasattr(x, "__dlpack__"):
+        return _from_ndarray(np.asarray(x), dtype)
+    raise ArgumentTypeError(
+        f"expected a tensor, a number, a NumPy array or nested lists of these; got {type(x).__name__}: {_short(x)}"
+    )
+
+
+def _short(x: Any) -> str:
+    text = repr(x)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _from_sequence(x: Any, dtype: np.dtype | None) -> Node:
+    if _holds_arrays(x):
+        return _stacked(x, dtype)
+    try:
+        array = np.array(x)
+    except ValueError as error:
+        raise ShapeError(f"the nested lists are ragged, they do not form an array: {_short(x)}") from error
+    if array.dtype.kind in "OUSMmV":
+        raise ArgumentTypeError(f"cannot make a tensor of {_short(x)}: its elements are not numbers")
+    if dtype is None and array.dtype.kind in "fc" and not _holds_numpy(x):
+        dtype = dtypes.default_dtype() if array.dtype.kind == "f" else dtypes.default_complex()
+    if dtype is None and array.size == 0:
+        dtype = dtypes.default_dtype()
+    return constant(array.astype(dtypes.canonical(array.dtype) if dtype is None else dtype, copy=False))
+
+
+def _holds_arrays(x: Any) -> bool:
+    """Whether nodes or handles are among the leaves of nested lists."""
+    return any(
+        _holds_arrays(item) if isinstance(item, (list, tuple)) else isinstance(item, (Node, runtime.handle)) for item in x
+    )
+
+
+def _holds_numpy(x: Any) -> bool:
+    return any(_holds_numpy(item) if isinstance(item, (list, tuple)) else isinstance(item, (np.generic, np.ndarray)) for item in x)
+
+
+def _stacked(x: Any, dtype: np.dtype | None) -> Node:
+    nodes = together([item if is_scalar(item) else as_node(item) for item in x])
+    shape = nodes[0].shape
+    for i, node in enumerate(nodes):
+        if node.shape != shape:
+            raise ShapeError(f"the rows differ in shape: element 0 has {shape}, element {i} has {node.shape}")
+    out = concat(*[reshape(node, shape=(1, *shape)) for node in nodes], axis=0)
+    return out if dtype is None else cast(out, dtype)
+
+
+def together(items: Any) -> list[Node]:
+    """Several array-likes as nodes of their common dtype; Python numbers are weak."""
+    dtype: np.dtype | None = None
+    for item in items:
+        if not is_scalar(item):
+            own = as_node(item).dtype if type(item) is not Node else item.dtype
+            dtype = own if dtype is None else dtypes.promote(dtype, own)
+    for item in items:
+        if is_scalar(item):
+            dtype = dtypes.of_scalar(item) if dtype is None else dtypes.with_scalar(dtype, item)
+    return [scalar(item, dtype) if is_scalar(item) else as_node(item, dtype) for item in items]  # type: ignore[arg-type]
+
+
+def wrap(result: Any) -> Any:
+    """Nodes as handles, in tuples and lists too."""
+    kind = type(result)
+    if kind is Node:
+        return runtime.handle(result)
+    if isinstance(result, tuple) and hasattr(result, "_fields"):
+        return kind(*[wrap(item) for item in result])
+    if kind is tuple or kind is list:
+        return kind(wrap(item) for item in result)
+    return result
+
+
+def _has_node(args: Any) -> bool:
+    for a in args:
+        if type(a) is Node:
+            return True
+        if isinstance(a, (list, tuple)) and _has_node(a):
+            return True
+    return False
+
+
+def op(f: Callable[P, R]) -> Callable[P, R]:
+    """Make a function on nodes public: handles and array-likes in, handles out; nodes in, nodes out."""
+
+    @wraps(f)
+    def lifted(*args: P.args, **kwargs: P.kwargs) -> R:
+        result = f(*args, **kwargs)
+        if _has_node(args):
+            return result
+        return wrap(result)  # type: ignore[no-any-return]
+
+    return lifted
+
+
+def unary(prim: Callable[[Node], Node]) -> Callable[[Callable[..., Any]], Callable[[ArrayLike], Tensor]]:
+    """Public face of an elementwise primitive of one input; the decorated function gives name and documentation."""
+
+    def decorate(f: Callable[..., Any]) -> Callable[[ArrayLike], Tensor]:
+        @wraps(f)
+        def lifted(x: ArrayLike, /) -> Tensor:
+            if type(x) is runtime.handle:
+                return runtime.handle(prim(x._node))
+            if type(x) is Node:
+                return prim(x)  # type: ignore[return-value]
+            return runtime.handle(prim(as_node(x)))
+
+        return lifted
+
+    return decorate
+
+
+def pair(x: Any, y: Any) -> tuple[Node, Node]:
+    """Two operands as nodes; a Python number is weak beside an array."""
+    if is_scalar(y):
+        x = as_node(x)
+        return x, operand(y, x)
+    y = as_node(y)
+    return (operand(x, y) if is_scalar(x) else as_node(x)), y
+
+
+def binary(prim: Callable[[Node, Node], Node]) -> Callable[[Callable[..., Any]], Callable[[ArrayLike, ArrayLike], Tensor]]:
+    """Public face of an elementwise primitive of two inputs."""
+
+    def decorate(f: Callable[..., Any]) -> Callable[[ArrayLike, ArrayLike], Tensor]:
+        @wraps(f)
+        def lifted(x: ArrayLike, y: ArrayLike, /) -> Tensor:
+            handle = runtime.handle
+            if type(x) is handle and type(y) is handle:
+                return handle(prim(x._node, y._node))
+            a, b = pair(x, y)
+            out = prim(a, b)
+            return out if type(x) is Node or type(y) is Node else handle(out)  # type: ignore[return-value]
+
+        return lifted
+
+    return decorate
+
+
+def inexact(x: Node) -> Node:
+    """Integers and booleans as floats; floating and complex as they are."""
+    return x if x.dtype.kind in "fc" else cast(x, dtypes.to_inexact(x.dtype))
+
+
+def want_real(name: str, x: Node) -> None:
+    if x.dtype.kind == "c":
+        raise DTypeError(f"{name}: complex numbers have no order; got {x.dtype}")
+
+
+def broadcast_to(x: Node, shape: tuple[int, ...]) -> Node:
+    return x if x.shape == shape else broadcast(x, shape=shape)

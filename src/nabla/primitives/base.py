@@ -1,0 +1,196 @@
+"""What a primitive is, and the kinds from which most rules follow.
+
+A primitive is one record. Say what kind it is and its forward, reverse and batching rules follow from one formula:
+
+- `Elementwise`: its partial derivatives;
+- `Linear`: a transpose for each input that it is jointly linear in; the forward rule is the primitive itself;
+- `Multilinear`: linear in each input by itself; a transpose for each;
+- `General`: a forward rule or a reverse rule, or both; a missing one is derived (autodiff/derive.py).
+
+The contract of every record, as the sweeps see it:
+
+    push(node, tangents) -> tangent of node or None                 tangents: one per input, None for zero
+    pull(node, g, masked, wanted) -> [cotangent or None] per input   wanted: the tokens whose cotangents are asked for
+    masks                                                           the reverse rule inserts zeros (see reverse.py)
+    batch(node, inputs, mapped, size) -> (node, is it mapped)        a mapped input has its batch axis first
+
+Calling a primitive makes a node; it expects nodes with clean shapes (public functions check and convert), but elementwise
+ones promote dtypes and broadcast by themselves, so that rules read like formulas.
+
+Notation: x, y inputs, out result, dx tangent, g or gx cotangent.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import AbstractSet, Any, Callable, Mapping, Sequence
+
+import numpy as np
+
+from nabla import dtypes
+from nabla.errors import NotDifferentiableError, ShapeError, user_line
+from nabla.graph.node import NO_PARAMS, Node, make
+from nabla.graph.tokens import EMPTY, Token
+
+Shape = tuple[int, ...]
+Infer = Callable[..., tuple[Shape, np.dtype]]
+Batch = Callable[[Node, Sequence[Node], Sequence[bool], int], tuple[Node, bool]]
+
+REGISTRY: dict[str, Primitive] = {}
+"""Every primitive by name. Engines must have a kernel for each, the table of tests a row."""
+
+
+class Primitive:
+    """One record of the closed set; the subclasses are the kinds."""
+
+    __slots__ = ("batch", "eager", "infer", "masks", "name", "nondifferentiable")
+
+    def __init__(
+        self,
+        name: str,
+        infer: Infer,
+        *,
+        batch: Batch,
+        masks: bool = False,
+        eager: Callable[[Node], bool] | None = None,
+        nondifferentiable: str = "",
+    ) -> None:
+        if name in REGISTRY:
+            raise ValueError(f"there is a primitive named {name!r} already")
+        self.name = name
+        self.infer = infer
+        self.batch = batch
+        self.masks = masks
+        self.eager = eager
+        self.nondifferentiable = nondifferentiable
+        REGISTRY[name] = self
+
+    def __call__(self, *inputs: Node, **params: Any) -> Node:
+        shape, dtype = self.infer(*inputs, **params)
+        return make(self, inputs, params, shape, dtype)
+
+    def rebuild(self, node: Node, inputs: Sequence[Node]) -> Node:
+        """The same operation on other inputs."""
+        return self(*inputs, **node.params)
+
+    def push(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
+        raise self.no_derivative()
+
+    def pull(self, node: Node, g: Node, masked: bool, wanted: AbstractSet[Token]) -> Sequence[Node | None]:
+        raise self.no_derivative()
+
+    def no_derivative(self) -> NotDifferentiableError:
+        reason = self.nondifferentiable or "it has no derivative"
+        return NotDifferentiableError(
+            f"{self.name} cannot be differentiated: {reason} (differentiated at {user_line()}). "
+            f"Use stop_gradient or detach on its input if the derivative should not flow through it."
+        )
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"
+
+
+class Constant(Primitive):
+    """Piecewise constant or of integer result: its derivative is zero, said out loud."""
+
+    __slots__ = ()
+
+    def push(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
+        return None
+
+    def pull(self, node: Node, g: Node, masked: bool, wanted: AbstractSet[Token]) -> Sequence[Node | None]:
+        return (None,) * len(node.inputs)
+
+
+class Opaque(Primitive):
+    """No derivative exists, or none is known: differentiating it raises and names it."""
+
+    __slots__ = ()
+
+
+def broadcast_shapes(name: str, shapes: Sequence[Shape]) -> Shape:
+    """NumPy's broadcasting, or an error that shows the shapes."""
+    ndim = max(map(len, shapes))
+    result = []
+    for axis in range(-ndim, 0):
+        size = 1
+        for shape in shapes:
+            if len(shape) >= -axis:
+                n = shape[axis]
+                if n != 1:
+                    if size != 1 and size != n:
+                        raise ShapeError(
+                            f"{name}: shapes {' and '.join(map(str, shapes))} do not broadcast "
+                            f"(axis {axis}: {size} against {n})"
+                        )
+                    size = n
+        result.append(size)
+    return tuple(result)
+
+
+def same(x: Node, **params: Any) -> tuple[Shape, np.dtype]:
+    """Shape and dtype rule: as the first input."""
+    return x.shape, x.dtype
+
+
+def params_of(node: Node, **changes: Any) -> Mapping[str, Any]:
+    """The parameters of `node` with some changed."""
+    return {**node.params, **changes}
+
+
+def never(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
+    """Batching rule of what no sweep meets."""
+    raise AssertionError(f"{node!r} cannot depend on a mapped value")
+
+
+def _no_shape(*inputs: Node, **params: Any) -> tuple[Shape, np.dtype]:
+    raise AssertionError("made with its value, not called")
+
+
+CONSTANT = Constant("constant", _no_shape, batch=never)
+ALL_ZERO: dict[str, Any] = {}
+"""The parameters of a constant that is zero everywhere, told by identity."""
+
+
+def constant(value: Any, dtype: np.dtype | None = None) -> Node:
+    """A node that has its value already: an ndarray that nobody writes to, or a NumPy scalar."""
+    node = Node(CONSTANT, (), NO_PARAMS, value.shape, value.dtype if dtype is None else dtype, EMPTY, 0)
+    node.value = value
+    return node
+
+
+@lru_cache(maxsize=4096)
+def _scalar(value: Any, dtype: np.dtype, identity: int, text: str) -> Node:
+    return constant(dtype.type(value), dtype)
+
+
+def scalar(value: bool | int | float | complex, dtype: np.dtype) -> Node:
+    """A Python number as a constant of `dtype`; common ones are made once."""
+    if value:
+        return _scalar(value, dtype, id(dtype), "")
+    return _scalar(value, dtype, id(dtype), repr(value))  # 0.0 and -0.0 are equal but not the same
+
+
+def zeros(shape: Shape, dtype: np.dtype) -> Node:
+    """Zeros, known as such to the sweeps."""
+    size = 1
+    for n in shape:
+        size *= n
+    return _few_zeros(shape, dtype) if size <= 1024 else _zeros(shape, dtype)
+
+
+def _zeros(shape: Shape, dtype: np.dtype) -> Node:
+    node = Node(CONSTANT, (), ALL_ZERO, shape, dtype, EMPTY, 0)
+    node.value = np.zeros(shape, dtype)
+    return node
+
+
+_few_zeros = lru_cache(maxsize=256)(_zeros)
+
+
+def zeros_like(x: Node) -> Node:
+    return zeros(x.shape, x.dtype)
+
+
+def is_zeros(node: Node) -> bool:
+    return node.params is ALL_ZERO

@@ -1,0 +1,274 @@
+"""Moving and casting: every element of the result is an element of an input, so each primitive here is linear.
+
+Parameters are static and clean: axes non-negative, shapes complete. Notation: g is the cotangent of the result.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Sequence
+
+import numpy as np
+
+from nabla import dtypes
+from nabla.graph.node import Node
+from nabla.primitives.base import Shape, same, zeros
+from nabla.primitives.kinds import Linear
+
+
+def expand_batched(x: Node, mapped: bool, ndim: int) -> Node:
+    """Give a mapped `x` (batch axis first) axes of size 1 behind the batch axis, so that its lanes have `ndim` axes."""
+    missing = ndim - (x.ndim - 1) if mapped else 0
+    if missing <= 0:
+        return x
+    return reshape(x, shape=(x.shape[0], *(1,) * missing, *x.shape[1:]))
+
+
+def spread(x: Node, mapped: bool, size: int) -> Node:
+    """`x` with a batch axis: itself if mapped, else repeated without a copy."""
+    return x if mapped else broadcast(x, shape=(size, *x.shape))
+
+
+# convert: change of dtype
+
+
+def _convert_shape(x: Node, dtype: np.dtype) -> tuple[Shape, np.dtype]:
+    return x.shape, dtype
+
+
+def _convert_transpose(g: Node, x: Node, dtype: np.dtype) -> Node:
+    if g.dtype.kind == "c" and x.dtype.kind != "c":
+        g = real(g)
+    return cast(g, x.dtype)
+
+
+def _convert_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
+    return convert(inputs[0], dtype=node.params["dtype"]), True
+
+
+convert = Linear("convert", _convert_shape, _convert_transpose, batch=_convert_batch)
+
+
+def cast(x: Node, dtype: np.dtype) -> Node:
+    """`x` in `dtype`, itself if it is already."""
+    return x if x.dtype is dtype else convert(x, dtype=dtype)
+
+
+# real, imag, conj: linear over the real numbers; the pairing is Re(g * z)
+
+
+def _real_shape(x: Node) -> tuple[Shape, np.dtype]:
+    return x.shape, dtypes.to_real(x.dtype)
+
+
+def _imag_transpose(g: Node, x: Node) -> Node:
+    return cast(g, x.dtype) * (-1j)
+
+
+def _same_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
+    return node.prim(*inputs, **node.params), True
+
+
+real = Linear("real", _real_shape, lambda g, x: cast(g, x.dtype), batch=_same_batch)
+imag = Linear("imag", _real_shape, _imag_transpose, batch=_same_batch)
+conj = Linear("conj", same, lambda g, x: conj(g), batch=_same_batch)
+
+
+# reshape
+
+
+def _reshape_shape(x: Node, shape: Shape) -> tuple[Shape, np.dtype]:
+    return shape, x.dtype
+
+
+def _reshape_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
+    return reshape(inputs[0], shape=(size, *node.params["shape"])), True
+
+
+reshape = Linear("reshape", _reshape_shape, lambda g, x, shape: reshape(g, shape=x.shape), batch=_reshape_batch)
+
+
+# broadcast: to a larger shape, axes aligned at the right
+
+
+def _broadcast_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
+    shape = node.params["shape"]
+    return broadcast(expand_batched(inputs[0], True, len(shape)), shape=(size, *shape)), True
+
+
+broadcast = Linear("broadcast", _reshape_shape, lambda g, x, shape: sum_to(g, x.shape), batch=_broadcast_batch)
+
+
+# sum over axes
+
+
+def _sum_shape(x: Node, axes: tuple[int, ...]) -> tuple[Shape, np.dtype]:
+    return tuple(n for axis, n in enumerate(x.shape) if axis not in axes), x.dtype
+
+
+def restore_axes(x: Node, shape: Shape, axes: tuple[int, ...]) -> Node:
+    """Put axes of size 1 back where a reduction of something of `shape` removed them."""
+    return reshape(x, shape=tuple(1 if axis in axes else n for axis, n in enumerate(shape)))
+
+
+def _sum_transpose(g: Node, x: Node, axes: tuple[int, ...]) -> Node:
+    if g.shape:
+        g = restore_axes(g, x.shape, axes)
+    return broadcast(g, shape=x.shape)
+
+
+def batch_axes(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
+    """Batching rule of a reduction over `axes`: they move up by one."""
+    return node.prim(inputs[0], axes=tuple(axis + 1 for axis in node.params["axes"])), True
+
+
+BIG = 8 << 20
+
+
+def shrinks(node: Node) -> bool:
+    """Whether the node makes little out of much: it then runs at once and lets its input go."""
+    x = node.inputs[0]
+    return x.size * x.dtype.itemsize >= BIG
+
+
+reduce_sum = Linear("sum", _sum_shape, _sum_transpose, batch=batch_axes, eager=shrinks)
+
+
+def sum_to(x: Node, shape: Shape) -> Node:
+    """Sum `x` over the axes along which `shape` was broadcast to x.shape: the transpose of broadcasting."""
+    if x.shape == shape:
+        return x
+    extra = x.ndim - len(shape)
+    axes = tuple(i for i in range(x.ndim) if i < extra or (shape[i - extra] == 1 and x.shape[i] != 1))
+    out = reduce_sum(x, axes=axes)
+    return out if out.shape == shape else reshape(out, shape=shape)
+
+
+# transpose: permute the axes
+
+
+def _transpose_shape(x: Node, perm: tuple[int, ...]) -> tuple[Shape, np.dtype]:
+    return tuple([x.shape[axis] for axis in perm]), x.dtype
+
+
+def _transpose_transpose(g: Node, x: Node, perm: tuple[int, ...]) -> Node:
+    inverse = [0] * len(perm)
+    for i, axis in enumerate(perm):
+        inverse[axis] = i
+    return transpose(g, perm=tuple(inverse))
+
+
+def _transpose_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
+    return transpose(inputs[0], perm=(0, *[axis + 1 for axis in node.params["perm"]])), True
+
+
+transpose = Linear("transpose", _transpose_shape, _transpose_transpose, batch=_transpose_batch)
+
+
+def swap_last(x: Node) -> Node:
+    """The matrix transpose over the last two axes."""
+    n = x.ndim
+    return transpose(x, perm=(*range(n - 2), n - 1, n - 2))
+
+
+def move_axis(x: Node, source: int, target: int) -> Node:
+    """Axis `source` moved to `target`, both non-negative."""
+    if source == target:
+        return x
+    perm = [axis for axis in range(x.ndim) if axis != source]
+    perm.insert(target, source)
+    return transpose(x, perm=tuple(perm))
+
+
+# flip
+
+
+def _flip_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
+    return flip(inputs[0], axes=tuple(axis + 1 for axis in node.params["axes"])), True
+
+
+def _flip_shape(x: Node, axes: tuple[int, ...]) -> tuple[Shape, np.dtype]:
+    return x.shape, x.dtype
+
+
+flip = Linear("flip", _flip_shape, lambda g, x, axes: flip(g, axes=axes), batch=_flip_batch)
+
+
+# concat: the inputs one after the other along an axis
+
+
+def _concat_shape(*inputs: Node, axis: int) -> tuple[Shape, np.dtype]:
+    shape = inputs[0].shape
+    total = sum(x.shape[axis] for x in inputs)
+    return (*shape[:axis], total, *shape[axis + 1 :]), inputs[0].dtype
+
+
+def _concat_transpose(g: Node, *inputs: Node, axis: int, position: int) -> Node:
+    start = sum(x.shape[axis] for x in inputs[:position])
+    return cut(g, axis, start, start + inputs[position].shape[axis])
+
+
+def _concat_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
+    spread_out = [spread(x, m, size) for x, m in zip(inputs, mapped)]
+    return concat(*spread_out, axis=node.params["axis"] + 1), True
+
+
+concat = Linear("concat", _concat_shape, _concat_transpose, batch=_concat_batch)
+
+
+# slice and pad: each other's transposes
+
+
+def _slice_shape(
+    x: Node, starts: tuple[int, ...], stops: tuple[int, ...], steps: tuple[int, ...]
+) -> tuple[Shape, np.dtype]:
+    shape = tuple(max(0, -(-(stop - start) // step)) for start, stop, step in zip(starts, stops, steps))
+    return shape, x.dtype
+
+
+def _pad_shape(x: Node, low: tuple[int, ...], high: tuple[int, ...], inner: tuple[int, ...]) -> tuple[Shape, np.dtype]:
+    shape = tuple(
+        a + n + max(0, n - 1) * between + b for n, a, b, between in zip(x.shape, low, high, inner)
+    )
+    return shape, x.dtype
+
+
+def _slice_transpose(
+    g: Node, x: Node, starts: tuple[int, ...], stops: tuple[int, ...], steps: tuple[int, ...]
+) -> Node:
+    if not prod(g.shape):
+        return zeros(x.shape, g.dtype)
+    used = [start + (m - 1) * step + 1 for start, m, step in zip(starts, g.shape, steps)]
+    high = tuple(n - end for n, end in zip(x.shape, used))
+    return pad(g, low=starts, high=high, inner=tuple(step - 1 for step in steps))
+
+
+def _pad_transpose(g: Node, x: Node, low: tuple[int, ...], high: tuple[int, ...], inner: tuple[int, ...]) -> Node:
+    stops = tuple(a + max(0, (n - 1) * (k + 1) + 1) if n else a for n, a, k in zip(x.shape, low, inner))
+    return strided(g, starts=low, stops=stops, steps=tuple(k + 1 for k in inner))
+
+
+def _slice_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
+    p = node.params
+    out = strided(inputs[0], starts=(0, *p["starts"]), stops=(size, *p["stops"]), steps=(1, *p["steps"]))
+    return out, True
+
+
+def _pad_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
+    p = node.params
+    return pad(inputs[0], low=(0, *p["low"]), high=(0, *p["high"]), inner=(0, *p["inner"])), True
+
+
+strided = Linear("slice", _slice_shape, _slice_transpose, batch=_slice_batch, masks=True)
+"""x[start:stop:step] along every axis, steps positive; a negative step is a flip before it."""
+
+pad = Linear("pad", _pad_shape, _pad_transpose, batch=_pad_batch)
+"""Zeros before, behind and between the elements along every axis; widths non-negative."""
+
+
+def cut(x: Node, axis: int, start: int, stop: int) -> Node:
+    """x[..., start:stop, ...] along one axis."""
+    starts = [0] * x.ndim
+    stops = list(x.shape)
+    starts[axis], stops[axis] = start, stop
+    return strided(x, starts=tuple(starts), stops=tuple(stops), steps=(1,) * x.ndim)

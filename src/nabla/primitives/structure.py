@@ -1,0 +1,94 @@
+"""Primitives that only structure the graph: variables, placeholders, cuts, the outputs of a node that has several.
+
+The sweeps know `variable`, `placeholder` and `output` by name; they are what a sweep starts from and steps through.
+"""
+
+from __future__ import annotations
+
+from typing import AbstractSet, Any, Sequence
+
+import numpy as np
+
+from nabla.graph.node import NO_PARAMS, Node
+from nabla.graph.tokens import EMPTY, Token, Tokens, union
+from nabla.primitives.base import Constant, Primitive, Shape, never, same
+from nabla.primitives.kinds import Linear
+
+
+def _stay(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
+    return inputs[0], mapped[0]
+
+
+VARIABLE = Linear("variable", same, lambda g, x: g, batch=_stay)
+"""What a transform differentiates with respect to: the identity, with a token of its own."""
+
+PLACEHOLDER = Constant("placeholder", same, batch=never)
+"""A stand-in without a value: one lane under vmap, an input of a closed graph."""
+
+
+def variable(x: Node, token: Token) -> Node:
+    """A fresh variable on `x`, whose value it shares."""
+    own = Tokens((token,)) if x.tokens is EMPTY else union(x.tokens.inside(), Tokens((token,)))
+    node = Node(VARIABLE, (x,), NO_PARAMS, x.shape, x.dtype, own, x.depth)
+    node.value = x.value
+    return node
+
+
+def placeholder(shape: Shape, dtype: np.dtype, tokens: Tokens, name: str) -> Node:
+    """A stand-in called `name` in messages."""
+    return Node(PLACEHOLDER, (), {"name": name}, shape, dtype, tokens, 1)
+
+
+class _Detach(Constant):
+    """The identity with derivative zero, on purpose."""
+
+    __slots__ = ()
+
+    def __call__(self, *inputs: Node, **params: Any) -> Node:
+        (x,) = inputs
+        tokens = x.tokens
+        if tokens is not EMPTY:
+            tokens = tokens.inside()
+            kept = [token for token in tokens.members if token.placeholder]
+            if len(kept) < len(tokens.members):
+                tokens = Tokens(kept) if kept else EMPTY
+        node = Node(self, (x,), NO_PARAMS, x.shape, x.dtype, tokens, x.depth)
+        if x.value is not None:
+            node.value = x.value
+            node.inputs = ()
+        return node
+
+
+def _detach_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
+    return detach(inputs[0]), mapped[0]
+
+
+detach = _Detach("detach", same, batch=_detach_batch)
+
+
+def _output_shape(x: Node, index: int) -> tuple[Shape, np.dtype]:
+    return x.shape[index], x.dtype[index]  # type: ignore[return-value]
+
+
+class _Output(Primitive):
+    """One output of a node that has several: its shape and dtype are tuples, and so are its value and tangent."""
+
+    __slots__ = ()
+
+    def push(self, node: Node, tangents: Sequence[Any]) -> Node | None:
+        return None if tangents[0] is None else tangents[0][node.params["index"]]
+
+    def pull(self, node: Node, g: Node, masked: bool, wanted: AbstractSet[Token]) -> Sequence[Any]:
+        return ({node.params["index"]: g},)
+
+
+def _output_batch(node: Node, inputs: Sequence[Any], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
+    return output(inputs[0], index=node.params["index"]), mapped[0]
+
+
+output = _Output("output", _output_shape, batch=_output_batch)
+
+
+def outputs(node: Node) -> list[Node]:
+    """The outputs of a node that has several."""
+    return [output(node, index=i) for i in range(len(node.shape))]
