@@ -8,8 +8,8 @@ One row is one to three lines. The modules beside this one hold `ROWS`, a list a
     Row("gather", [normal(5), integers(0, 5, 3)], {"axis": 0}, label="with repeats")
     Row("cholesky", [positive_definite(3)], build=lambda p, x: p(symmetrised(x)))
 
-Several rows may stand for one primitive: shapes that broadcast, a 0-d one, an empty one, each choice of axes. The inputs are
-drawn in the interior of the domain, well away (0.1 or more) from where the derivative jumps or ends.
+Several rows may stand for one primitive: shapes that broadcast, a 0-d one, an empty one, each choice of axes. The
+inputs are drawn inside the domain, well away (0.1 or more) from where the derivative jumps or ends.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Input:
 
 
 def between(low: float, high: float, *shape: int) -> Input:
-    """Uniform in an interval. A complex one has its real part there, and an imaginary part a quarter as wide around 0."""
+    """Uniform in an interval. Complex: the real part in it, the imaginary part in one half as wide around 0."""
 
     def draw(rng, shape, dtype):
         x = rng.uniform(low, high, shape)
@@ -77,7 +77,7 @@ def positive(*shape: int) -> Input:
 
 
 def nonzero(*shape: int) -> Input:
-    """From 0.5 to 0.9 or 1.1 to 1.9, of either sign: away from zero and from all whole numbers and halves but the ends."""
+    """Of size 0.6 to 0.9 or 1.1 to 1.4 and either sign: away from zero, from whole numbers and from halves."""
 
     def draw(rng, shape, dtype):
         size = np.where(rng.random(shape) < 0.5, rng.uniform(0.6, 0.9, shape), rng.uniform(1.1, 1.4, shape))
@@ -132,7 +132,7 @@ def invertible(*shape: int) -> Input:
 
 
 def positive_definite(*shape: int) -> Input:
-    """Hermitian positive definite matrices; the row's `build` has to keep them so (see `symmetrised` in ops or rows)."""
+    """Hermitian positive definite matrices; where the primitive needs it, the row's `build` keeps them so."""
 
     def draw(rng, shape, dtype):
         x = normal(*shape)(rng, dtype)
@@ -159,7 +159,8 @@ class Edge:
     """A point at the edge of the domain, at a kink, a tie or far out, and the derivatives that are documented there.
 
     inputs: one per input (numbers, lists or arrays; floats take the row's dtype).
-    gradient: of the sum of the output, one per input, None for an input that is not differentiated. Checked in both modes.
+    gradient: of the sum of the output, one per input, None for an input that is not differentiated. Checked in both
+    modes.
     second: where given, the gradient of the sum of all elements of that gradient. Checked in all four nestings.
     masked: where given, the gradient as it is when the output stands in the branch of a `where` that is not taken. Zero
     in most cases: the promise of where-safety. dtype: the only dtype this is checked in, float64 if not said.
@@ -179,15 +180,16 @@ class Row:
 
     prim: its name. inputs: what it is called with. params: its static parameters.
     label: tells it from other rows of the primitive, where shapes and parameters do not.
-    build: from the primitive and its input nodes to a node, or a tuple of nodes where it has several outputs; without it,
-    the primitive is called with inputs and params.
+    build: from the primitive and its input nodes to a node, or a tuple of nodes where it has several outputs; without
+    it, the primitive is called with inputs and params.
     value: the expected value, a function of the ndarrays (NumPy's own, usually).
-    dtypes: those of this row; without it, all that the primitive takes. real_only: why it takes no complex numbers (elementwise
-    primitives say that themselves).
+    dtypes: those of this row; without it, all that the primitive takes. real_only: why it takes no complex numbers
+    (elementwise primitives say that themselves).
     wrt: positions of the inputs that are differentiated; without it, all that are floating.
     constant: why the derivative is zero everywhere, where it is.
     edges: points at the boundary, each with its documented derivative.
-    rtol, rtol32: tolerance against numerical derivatives, and of float32 against float64; `why` says why it is not the usual one.
+    rtol, rtol32: tolerance against numerical derivatives, and of float32 against float64; `why` says why it is not
+    the usual one.
     exhaustive: only for `make test-all` (large sizes, further permutations).
     """
 
@@ -238,7 +240,7 @@ class Row:
 
 
 def dtypes_of(prim: Primitive) -> tuple[str, ...]:
-    """What a primitive takes: elementwise ones say so themselves, the others take all that their rows do not exclude."""
+    """What a primitive takes: elementwise ones say so, the others take all that their rows do not exclude."""
     if isinstance(prim, Elementwise):
         found = tuple(name for name in ALL if np.dtype(name).kind in prim.kinds)
         return found or INTEGER
