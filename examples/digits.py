@@ -100,6 +100,14 @@ def picture_training(history, confusion, path):
     left, right = figure.subplots(1, 2, width_ratios=[1.25, 1])
     left.plot(history[:, 0], 100 * (1 - history[:, 2]), color="tab:gray", label="training digits")
     left.plot(history[:, 0], 100 * (1 - history[:, 3]), color="tab:blue", label="held-out digits")
+    left.annotate(
+        f"{1 - history[-1, 3]:.1%}",
+        (history[-1, 0], 100 * (1 - history[-1, 3])),
+        xytext=(0, 6),
+        textcoords="offset points",
+        ha="right",
+        color="tab:blue",
+    )
     left.set(yscale="symlog", xlabel="L-BFGS step", ylabel="digits misread (%)", title="Learning")
     left.set_ylim(0, 100)
     left.set_yticks([0, 1, 3, 10, 30, 100], ["0", "1", "3", "10", "30", "100"])
@@ -126,7 +134,7 @@ def picture_training(history, confusion, path):
 def picture_mistakes(images, truths, guesses, slopes, needed, path, columns=8):
     """Each misread digit, and under it the gradient of the wrong answer's lead with respect to the ink."""
     count = min(columns, len(images))
-    figure = Figure(figsize=(1.45 * columns, 4.2), layout="constrained")
+    figure = Figure(figsize=(1.45 * columns, 4.0), layout="constrained")
     axes = figure.subplots(2, columns, squeeze=False)
     for ax in axes.flat:
         ax.set_axis_off()

@@ -29,7 +29,7 @@ YEARS = np.arange(1900, 1921)
 HARE = "30 47.2 70.2 77.4 36.3 20.6 18.1 21.4 22 25.4 27.1 40.3 57 76.6 52.3 19.5 11.2 7.6 14.6 16.2 24.7"
 LYNX = "4 6.1 9.8 35.2 59.4 41.7 19 13 8.3 9.1 7.4 8 12.3 19.5 45.7 51.1 29.7 15.8 9.7 10.1 8.6"
 PELTS = np.array([HARE.split(), LYNX.split()], float).T
-PER_YEAR = 10  # solver steps a year; five give the same rates to five digits
+PER_YEAR = 10  # solver steps a year; five give the same rates to four digits
 
 # What is fitted is the logarithm of each of these, so that everything stays positive whatever the optimiser tries.
 NAMES = ["alpha", "beta", "gamma", "delta", "hares in 1900", "lynx in 1900", "noise of hares", "noise of lynx"]
@@ -44,7 +44,7 @@ def growth(state, rates):
 
 def simulate(theta, years=20.0, steps=20 * PER_YEAR):
     """The logarithms of hares and lynx at every solver step, by the classical Runge-Kutta method: (steps + 1, 2)."""
-    rates, state = nb.exp(theta[:4]), theta[4:6]
+    rates, state = tuple(nb.exp(theta[:4])), theta[4:6]
     h = years / steps
     path = [state]
     for _ in range(steps):
@@ -55,6 +55,11 @@ def simulate(theta, years=20.0, steps=20 * PER_YEAR):
         state = state + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
         path.append(state)
     return nb.stack(path)
+
+
+def balance(theta):
+    """The logarithms of the populations at which nothing changes: gamma / delta hares and alpha / beta lynx."""
+    return nb.stack([theta[2] - theta[3], theta[0] - theta[1]])
 
 
 def surprise(theta):
@@ -107,7 +112,7 @@ def cycle(theta, years=10.0):
     return years, -np.asarray(uphill) / float(slope)
 
 
-def picture(theta, path, spread, covariance, rows, years, path_to):
+def picture(theta, path, spread, covariance, years, file):
     blue, red = "tab:blue", "tab:red"
     figure = Figure(figsize=(12, 5), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1.7, 1])
@@ -129,16 +134,16 @@ def picture(theta, path, spread, covariance, rows, years, path_to):
     right.plot(*PELTS.T, color="tab:gray", linewidth=0.7, alpha=0.7)
     dots = right.scatter(*PELTS.T, c=YEARS, cmap="viridis", s=28, zorder=3)
     right.plot(*np.exp(path).T, color="black", linewidth=1.6)
-    alpha, beta, gamma, delta = np.exp(theta[:4])
-    # The balance point (gamma/delta, alpha/beta), with its 95% region mapped from the logarithms.
+    # The balance point with its 95% region: an ellipse for the logarithms, so it is drawn there and mapped.
+    centre, rows = np.asarray(balance(theta)), nb.jacrev(balance)(theta)
     turn = np.linspace(0, 2 * np.pi, 200)
-    region = np.linalg.cholesky(rows @ covariance @ rows.T) @ [np.cos(turn), np.sin(turn)] * np.sqrt(5.991)
-    right.fill(gamma / delta * np.exp(region[0]), alpha / beta * np.exp(region[1]), color="black", alpha=0.15)
-    right.plot(gamma / delta, alpha / beta, "k+", markersize=9)
+    ellipse = np.linalg.cholesky(rows @ covariance @ rows.T) @ [np.cos(turn), np.sin(turn)] * np.sqrt(5.991)
+    right.fill(*np.exp(centre[:, None] + ellipse), color="black", alpha=0.15)
+    right.plot(*np.exp(centre), "k+", markersize=9)
     right.set(xlabel="hare pelts (thousands)", ylabel="lynx pelts (thousands)", xlim=(0, None), ylim=(0, None))
     right.set_title(f"One turn takes {years:.1f} years; + is the balance point", fontsize=10)
     figure.colorbar(dots, ax=right, ticks=[1900, 1910, 1920], aspect=40)
-    figure.savefig(path_to, dpi=130)
+    figure.savefig(file, dpi=130)
 
 
 def main(fast=False, out=OUTPUT):
@@ -171,11 +176,11 @@ def main(fast=False, out=OUTPUT):
     for name, value, error in zip(NAMES, values, errors, strict=True):
         print(f"  {name:14s} {value:8.4g} +- {error:.2g}")
     print(f"  one cycle      {years:8.4g} +- {years_error:.2g} years")
+    hare, lynx = np.exp(np.asarray(balance(theta)))
+    print(f"  in balance     {hare:8.4g} thousand hares and {lynx:.4g} thousand lynx")
 
-    balance = np.zeros((2, 8))  # the rows of d log(gamma/delta, alpha/beta) / dtheta
-    balance[0, [2, 3]] = balance[1, [0, 1]] = 1, -1
     drawing = out / "lynx_hare.png"
-    picture(theta, np.asarray(simulate(theta)), spread, covariance, balance, years, drawing)
+    picture(theta, np.asarray(simulate(theta)), spread, covariance, years, drawing)
     return {
         "rates": dict(zip(NAMES, values.tolist(), strict=True)),
         "errors": dict(zip(NAMES, errors.tolist(), strict=True)),
