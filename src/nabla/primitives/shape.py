@@ -102,7 +102,8 @@ broadcast = Linear("broadcast", _reshape_shape, lambda g, x, shape: sum_to(g, x.
 # sum over axes
 
 
-def _sum_shape(x: Node, axes: tuple[int, ...]) -> tuple[Shape, np.dtype]:
+def reduced_shape(x: Node, axes: tuple[int, ...]) -> tuple[Shape, np.dtype]:
+    """Shape and dtype rule of a reduction."""
     return tuple(n for axis, n in enumerate(x.shape) if axis not in axes), x.dtype
 
 
@@ -131,7 +132,7 @@ def shrinks(node: Node) -> bool:
     return x.size * x.dtype.itemsize >= BIG
 
 
-reduce_sum = Linear("sum", _sum_shape, _sum_transpose, batch=batch_axes, eager=shrinks)
+reduce_sum = Linear("sum", reduced_shape, _sum_transpose, batch=batch_axes, eager=shrinks)
 
 
 def sum_to(x: Node, shape: Shape) -> Node:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from nabla.engines.numpy import elementwise, moving
+from nabla.engines.numpy import elementwise, moving, reductions
 from nabla.engines.numpy.kernel import Kernel
 from nabla.primitives.base import Primitive
 
 KERNELS: dict[Primitive, Kernel] = {
     **moving.KERNELS,
     **elementwise.KERNELS,
+    **reductions.KERNELS,
 }
 
 UPDATES: frozenset[Primitive] = frozenset()

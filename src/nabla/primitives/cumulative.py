@@ -1,0 +1,91 @@
+"""Cumulative sums, products and extrema along one axis, and the linear recurrence that differentiates the products.
+
+Parameters: axis, non-negative; reverse, whether to start at the end. Notation: out the result, dx a tangent, g the cotangent.
+"""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+import numpy as np
+
+from nabla.graph.node import Node
+from nabla.primitives.base import Shape, scalar
+from nabla.primitives.kinds import General, Linear
+from nabla.primitives.shape import broadcast, concat, cut, spread
+
+
+def _same_shape(x: Node, *rest: Node, axis: int, reverse: bool) -> tuple[Shape, np.dtype]:
+    return x.shape, x.dtype
+
+
+def _batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
+    params = node.params
+    xs = [spread(x, m, size) for x, m in zip(inputs, mapped)]
+    return node.prim(*xs, axis=params["axis"] + 1, reverse=params["reverse"]), True
+
+
+def moved_on(x: Node, axis: int, reverse: bool, first: float) -> Node:
+    """`x` moved by one along `axis`: its last element in the direction of running is left out, `first` comes in."""
+    n = x.shape[axis]
+    if n == 0:
+        return x
+    edge = broadcast(scalar(first, x.dtype), shape=(*x.shape[:axis], 1, *x.shape[axis + 1 :]))
+    if n == 1:
+        return edge
+    return concat(cut(x, axis, 1, n), edge, axis=axis) if reverse else concat(edge, cut(x, axis, 0, n - 1), axis=axis)
+
+
+# cumsum
+
+
+def _cumsum_transpose(g: Node, x: Node, axis: int, reverse: bool) -> Node:
+    return cumsum(g, axis=axis, reverse=not reverse)
+
+
+cumsum = Linear("cumsum", _same_shape, _cumsum_transpose, batch=_batch)
+
+
+# recurrence: t[i] = a[i] t[i-1] + b[i], where t is 0 before the start, so that a at the start does not matter.
+#
+# It is linear in b. Moving a and b by da and db moves t by dt with dt[i] = a[i] dt[i-1] + (da[i] t[i-1] + db[i]), a recurrence
+# again. Its transpose runs the other way: the cotangent of b is s[i] = g[i] + a[i+1] s[i+1], that of a is s[i] t[i-1].
+
+
+def _recurrence_jvp(node: Node, tangents: Sequence[Node | None]) -> Node:
+    (a, _), (da, db) = node.inputs, tangents
+    axis, reverse = node.params["axis"], node.params["reverse"]
+    drive = db
+    if da is not None:
+        drive = da * moved_on(node, axis, reverse, 0.0)
+        if db is not None:
+            drive = drive + db
+    assert drive is not None
+    return recurrence(a, drive, axis=axis, reverse=reverse)
+
+
+def _recurrence_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | None]:
+    a, axis, reverse = node.inputs[0], node.params["axis"], node.params["reverse"]
+    s = recurrence(moved_on(a, axis, not reverse, 0.0), g, axis=axis, reverse=not reverse)
+    return s * moved_on(node, axis, reverse, 0.0) if wants[0] else None, s if wants[1] else None
+
+
+recurrence = General("recurrence", _same_shape, jvp=_recurrence_jvp, vjp=_recurrence_vjp, batch=_batch)
+
+
+# cumprod: out[i] = x[i] out[i-1], so dout[i] = x[i] dout[i-1] + dx[i] out[i-1]. No division: right at zeros, to every order.
+
+
+def _cumprod_jvp(node: Node, tangents: Sequence[Node | None]) -> Node:
+    (x,), (dx,) = node.inputs, tangents
+    axis, reverse = node.params["axis"], node.params["reverse"]
+    assert dx is not None
+    return recurrence(x, dx * moved_on(node, axis, reverse, 1.0), axis=axis, reverse=reverse)
+
+
+cumprod = General("cumprod", _same_shape, jvp=_cumprod_jvp, batch=_batch)
+
+
+def products_before(x: Node, axis: int, reverse: bool) -> Node:
+    """For each element the product of those before it (behind it, if reverse) along `axis`; of none it is 1."""
+    return cumprod(moved_on(x, axis, reverse, 1.0), axis=axis, reverse=reverse)
