@@ -1,48 +1,228 @@
 """The tensor: a thin handle on a node, with NumPy's operators, attributes and methods.
 
-Because the handle and the node are two things, `x[i] = v` and `x += 1` are the handle moving to a new node.
+Because the handle and the node are two things, `x[i] = v` and `x += 1` are the handle moving to a new node. Methods are
+the functions of ops, installed here and nowhere else.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nabla.dtypes import strong
+from nabla import dtypes
+from nabla.errors import ArgumentTypeError, ShapeError, TracedValueError
 from nabla.graph.node import Node, runtime
 from nabla.ops import elementwise, reductions
+from nabla.primitives.base import constant
+from nabla.primitives.leaves import LeafToken, is_leaf, leaf_token, make_leaf
+from nabla.primitives.structure import detach
+from nabla.values import export, read, read_number, value_of
 
 
 class Tensor:
-    """A multi-dimensional array of numbers whose history is known, so that it can be differentiated."""
+    """A multi-dimensional array of numbers whose history is known, so that it can be differentiated.
+
+    Make one with `nb.array`, `nb.asarray`, `nb.zeros` and the like. Nothing is computed until a value is asked for.
+    """
 
     __slots__ = ("__weakref__", "_birth", "_node")
     __hash__ = None  # type: ignore[assignment]
+    __array_priority__ = 100.0
+
+    if TYPE_CHECKING:  # installed by transforms.backward
+
+        def backward(
+            self, cotangent: Any = None, retain_graph: bool | None = None, show_graph: bool = False, *, create_graph: bool = False
+        ) -> None: ...
 
     def __init__(self, node: Node) -> None:
+        if type(node) is not Node:
+            raise ArgumentTypeError(f"tensors are made by nb.array or nb.asarray, not by nb.Tensor({type(node).__name__})")
         self._node = node
+
+    # What it is
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The number of elements along each axis."""
         return self._node.shape
 
     @property
     def dtype(self) -> np.dtype:
-        return strong(self._node.dtype)
+        """The dtype of the elements, a NumPy dtype."""
+        return dtypes.strong(self._node.dtype)
 
     @property
     def ndim(self) -> int:
+        """The number of axes."""
         return len(self._node.shape)
 
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self._node.size
+
+    @property
+    def itemsize(self) -> int:
+        """The bytes of one element."""
+        return self._node.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all elements."""
+        return self._node.size * self._node.dtype.itemsize
+
+    def __repr__(self) -> str:
+        node = self._node
+        if node.tokens.placeholder or node.tokens.ended is not None:
+            return f"tensor(<no value here>, shape={node.shape}, dtype={self.dtype})"
+        body = np.array2string(np.asarray(value_of(node)), separator=", ", prefix="tensor(")
+        if self.dtype != dtypes.default_dtype() and not (self.dtype == dtypes.bool_ or self.dtype == dtypes.int64):
+            body += f", dtype={self.dtype}"
+        return f"tensor({body}{', requires_grad=True' if is_leaf(node) else ''})"
+
+    def __str__(self) -> str:
+        node = self._node
+        if node.tokens.placeholder or node.tokens.ended is not None:
+            return repr(self)
+        return str(value_of(node))
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec and not self.shape else format(str(self), spec)
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise ArgumentTypeError("len() of a tensor of shape (): it has no axis")
+        return self.shape[0]
+
+    # Its value
+
+    def realize(self) -> Tensor:
+        """Compute the value now, if it was not computed yet; returns the tensor itself."""
+        value_of(self._node)
+        return self
+
     def numpy(self) -> np.ndarray:
-        runtime.realize((self._node,))
-        return np.asarray(self._node.value)
+        """The value as a read-only ndarray, without a copy.
+
+        Raises TracedValueError where that would cut a derivative without a trace; write x.detach().numpy() there.
+        """
+        return export(self._node, ".numpy()")
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        array = export(self._node, "making an ndarray")
+        if dtype is not None and np.dtype(dtype) != array.dtype:
+            if copy is False:
+                raise ValueError(f"a copy is needed to go from {array.dtype} to {np.dtype(dtype)}")
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+    def item(self, *index: Any) -> Any:
+        """The value as a Python number, of the one element or of the one at `index`."""
+        if index:
+            return read(self._node).item(*index)
+        return read_number(self._node, ".item()")
+
+    def tolist(self) -> Any:
+        """The value as nested lists of Python numbers."""
+        return read(self._node).tolist()
+
+    def __bool__(self) -> bool:
+        if self._node.size != 1:
+            raise ShapeError(
+                f"the truth of a tensor of shape {self.shape} is ambiguous; use .any(), .all(), or nb.where for each element"
+            )
+        return bool(value_of(self._node))
+
+    def __float__(self) -> float:
+        return float(read_number(self._node, "float()"))
+
+    def __int__(self) -> int:
+        return int(read_number(self._node, "int()"))
+
+    def __complex__(self) -> complex:
+        return complex(read_number(self._node, "complex()"))
+
+    def __index__(self) -> int:
+        if self._node.shape or self._node.dtype.kind not in "iu":
+            raise ArgumentTypeError(f"only an integer tensor of shape () is an index; this one has shape {self.shape}, {self.dtype}")
+        return int(read(self._node))
+
+    def __copy__(self) -> Tensor:
+        return Tensor(self._node)
+
+    def __deepcopy__(self, memo: Any) -> Tensor:
+        return _restored(*self._state("copy.deepcopy"))
+
+    def __reduce__(self) -> Any:
+        return _restored, self._state("pickling")
+
+    def _state(self, what: str) -> tuple[np.ndarray, bool]:
+        node = self._node
+        if is_leaf(node):
+            return np.array(value_of(node)), True
+        return np.array(export(node, what)), False
+
+    # Its derivative
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether `backward` differentiates with respect to this tensor or something it was made from."""
+        return any(isinstance(token, LeafToken) for token in self._node.tokens.members)
+
+    @requires_grad.setter
+    def requires_grad(self, flag: bool) -> None:
+        self.requires_grad_(flag)
+
+    def requires_grad_(self, flag: bool = True) -> Tensor:
+        """Make this tensor a leaf of `backward` (or, with False, an ordinary tensor again); returns it."""
+        node = self._node
+        if flag and not is_leaf(node):
+            if self.requires_grad:
+                raise ArgumentTypeError("this tensor was computed from a requires_grad leaf; write x = x.detach() before making it one")
+            if any(not token.placeholder for token in node.tokens.members):
+                raise TracedValueError("this tensor is being differentiated by a transform; write x.detach() to start a leaf from it")
+            self._node = make_leaf(node)
+        elif not flag and is_leaf(node):
+            self._node = detach(node)
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether this is a `requires_grad` leaf."""
+        return is_leaf(self._node)
+
+    @property
+    def grad(self) -> Tensor | None:
+        """What `backward` added up for this leaf; None before the first one. For complex z = x + iy it is df/dx - i df/dy, the
+        conjugate of PyTorch's."""
+        return leaf_token(self._node).grad if is_leaf(self._node) else None
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        node = self._node
+        if not is_leaf(node):
+            raise ArgumentTypeError(".grad belongs to requires_grad leaves; this tensor is not one")
+        if value is not None and (not isinstance(value, Tensor) or value.shape != self.shape or value.dtype != self.dtype):
+            raise ArgumentTypeError(f".grad takes None or a tensor of shape {self.shape} and dtype {self.dtype}; got {value!r}")
+        leaf_token(node).grad = value
+
+    def detach(self) -> Tensor:
+        """The same value, constant for every derivative."""
+        return Tensor(detach(self._node))
+
+    # Operators
 
     __add__ = elementwise.add
     __mul__ = elementwise.multiply
     __sub__ = elementwise.subtract
     sum = reductions.sum
+
+
+def _restored(array: np.ndarray, requires_grad: bool) -> Tensor:
+    node = constant(array)
+    return Tensor(make_leaf(node) if requires_grad else node)
 
 
 runtime.handle = Tensor

@@ -16,6 +16,7 @@ from nabla.graph.walk import between
 from nabla.primitives.base import is_zeros
 from nabla.primitives.elementwise import add
 from nabla.primitives.kinds import Linear
+from nabla.primitives.structure import VARIABLE
 
 
 def reverse(
@@ -38,7 +39,7 @@ def reverse(
         inputs = node.inputs
         prim = node.prim
         mark = node in masked
-        if not inputs or (prim.name == "variable" and targets.isdisjoint(inputs[0].tokens.members)):
+        if not inputs or (prim is VARIABLE and targets.isdisjoint(inputs[0].tokens.members)):
             found[node] = g
             continue
         contributions = prim.pull(node, g, mark, targets)

@@ -21,11 +21,14 @@ DEEPEST = 2000
 
 
 class Runtime:
-    """What lies above the graph and is handed in once: the engine that realises nodes, the handle that users hold."""
+    """What lies above the graph and is handed in once: the engine that realises nodes, the handle that users hold,
+    what prints a graph."""
 
-    __slots__ = ("handle", "realize")
+    __slots__ = ("handle", "realize", "show", "view")
     realize: Callable[[Sequence[Node]], None]
-    handle: type
+    show: Callable[[Sequence[Node]], None]
+    handle: type[Any]
+    view: type[Any]
 
 
 runtime = Runtime()
@@ -41,7 +44,8 @@ FREED = Freed()
 class Node:
     """One operation: primitive, inputs, static parameters, shape and dtype; later its value."""
 
-    __slots__ = ("__weakref__", "depth", "dtype", "id", "inputs", "params", "prim", "shape", "tokens", "value")
+    # readers is set only where parts of the node are read (primitives/indexing.py)
+    __slots__ = ("__weakref__", "depth", "dtype", "id", "inputs", "params", "prim", "readers", "shape", "tokens", "value")
 
     # NumPy must not treat a node as a scalar: `np.float64(2) * node` has to reach the node's own operator.
     __array_ufunc__ = None

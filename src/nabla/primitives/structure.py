@@ -9,7 +9,7 @@ from typing import AbstractSet, Any, Sequence
 
 import numpy as np
 
-from nabla.graph.node import NO_PARAMS, Node
+from nabla.graph.node import NO_PARAMS, Node, set_value
 from nabla.graph.tokens import EMPTY, Token, Tokens, union
 from nabla.primitives.base import Constant, Primitive, Shape, never, same
 from nabla.primitives.kinds import Linear
@@ -31,6 +31,17 @@ def variable(x: Node, token: Token) -> Node:
     own = Tokens((token,)) if x.tokens is EMPTY else union(x.tokens.inside(), Tokens((token,)))
     node = Node(VARIABLE, (x,), NO_PARAMS, x.shape, x.dtype, own, x.depth)
     node.value = x.value
+    return node
+
+
+def leave(x: Node, token: Token) -> Node:
+    """The value of `x` for those outside the call that owns `token`: it no longer depends on that token."""
+    if token not in x.tokens.members:
+        return x
+    kept = [t for t in x.tokens.members if t is not token]
+    node = Node(VARIABLE, (x,), NO_PARAMS, x.shape, x.dtype, Tokens(kept) if kept else EMPTY, x.depth)
+    if x.value is not None:
+        set_value(node, x.value)
     return node
 
 

@@ -1,0 +1,1 @@
+"""Functions that take a function and return a function: its derivative, its batched form. And the imperative backward."""

@@ -1,0 +1,134 @@
+"""backward: the imperative interface. Gradients are added into `.grad` of the leaves that the outputs depend on."""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+from nabla import tree
+from nabla.autodiff.reverse import reverse
+from nabla.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, TreeError
+from nabla.graph.node import FREED, Node, runtime
+from nabla.graph.tokens import cut_older
+from nabla.primitives.base import scalar
+from nabla.primitives.elementwise import add
+from nabla.primitives.leaves import LeafToken, leaf_token
+from nabla.tensor import Tensor
+from nabla.transforms.jvp import matching
+from nabla.transforms.trace import want_bool
+
+
+def backward(
+    outputs: Any,
+    cotangents: Any = None,
+    retain_graph: bool | None = None,
+    show_graph: bool = False,
+    *,
+    create_graph: bool = False,
+) -> None:
+    """Differentiate `outputs` with respect to the `requires_grad` leaves they depend on, and add the result into their `.grad`.
+
+    Args:
+        outputs: a tensor or a pytree of tensors.
+        cotangents: of the same structure, shapes and dtypes; may be left out where all outputs are scalars.
+        retain_graph: True keeps the graph for another backward. False frees it: values stay readable, a second backward through
+            it raises FreedGraphError. None keeps it only where the value of some output was not asked for yet.
+        show_graph: prints the graph that is swept.
+        create_graph: makes the gradients differentiable; else they are constants, and realised.
+
+    >>> import nabla as nb
+    >>> w = nb.array([1.0, 2.0], requires_grad=True)
+    >>> nb.backward((w * w).sum())
+    >>> w.grad.tolist()
+    [2.0, 4.0]
+    """
+    want_bool("backward", show_graph=show_graph, create_graph=create_graph)
+    if retain_graph is not None:
+        want_bool("backward", retain_graph=retain_graph)
+    nodes, paths, structure = _outputs(outputs)
+    given = _cotangents(nodes, paths, structure, cotangents)
+    targets = {token for node in nodes for token in node.tokens.members if isinstance(token, LeafToken)}
+    if not targets:
+        raise ArgumentError(
+            "backward: the outputs do not depend on any requires_grad leaf. Make one with nb.array(..., requires_grad=True), "
+            "and compute the outputs outside no_grad."
+        )
+    if show_graph:
+        runtime.show(nodes)
+    if create_graph:
+        found, order = reverse(nodes, given, targets)
+        sums = _added(found)
+    else:
+        with cut_older():
+            found, order = reverse(nodes, given, targets)
+            sums = _added(found)
+        ready = [g for _, g in sums if not g.tokens.placeholder]
+        if retain_graph is None:
+            retain_graph = any(node.value is None for node in nodes)
+        elif not retain_graph:
+            ready += nodes
+        runtime.realize(ready)
+    for token, g in sums:
+        token.grad = Tensor(g)
+    if not retain_graph and not create_graph:
+        _free(order, targets)
+
+
+def _outputs(outputs: Any) -> tuple[list[Node], list[str], tree.TreeDef]:
+    values, structure = tree.flatten(outputs)
+    paths = tree.paths(structure, "outputs")
+    if not values:
+        raise ArgumentTypeError(f"backward: there is no tensor in the outputs {outputs!r}")
+    for x, path in zip(values, paths):
+        if not isinstance(x, Tensor):
+            raise ArgumentTypeError(f"backward: {path} is a {type(x).__name__}; backward starts from tensors")
+        if x._node.dtype.kind not in "fc":
+            raise DTypeError(f"backward: {path} has dtype {x.dtype}, which has no derivative")
+    return [x._node for x in values], paths, structure
+
+
+def _cotangents(nodes: Sequence[Node], paths: Sequence[str], structure: tree.TreeDef, cotangents: Any) -> list[Node]:
+    if cotangents is None:
+        for node, path in zip(nodes, paths):
+            if node.shape:
+                raise ShapeError(
+                    f"backward: {path} has shape {node.shape}. Only a scalar can do without a cotangent: reduce it, for example "
+                    f"with .sum(), or pass cotangents of the same shape."
+                )
+            if node.dtype.kind == "c":
+                raise DTypeError(f"backward: {path} is complex; take its real part or abs(), or pass a cotangent")
+        return [scalar(1.0, node.dtype) for node in nodes]
+    given = tree.structure(cotangents)
+    if given != structure:
+        raise TreeError(
+            f"backward: the cotangents do not have the structure of the outputs:\n  outputs:    {structure}\n  cotangents: {given}"
+        )
+    return [
+        matching(g, node, path.replace("outputs", "cotangents", 1), path, "backward")
+        for g, node, path in zip(tree.leaves(cotangents), nodes, paths)
+    ]
+
+
+def _added(found: dict[Node, Node]) -> list[tuple[LeafToken, Node]]:
+    """What each leaf's .grad becomes."""
+    sums = []
+    for leaf, g in found.items():
+        token = leaf_token(leaf)
+        sums.append((token, g if token.grad is None else add(token.grad._node, g)))
+    return sums
+
+
+def _free(order: Sequence[Node], targets: set[Any]) -> None:
+    """Drop the graph that was swept, but for what a live transform may still sweep."""
+    for node in order:
+        if node.inputs and node.value is not None and node.tokens.members <= targets:
+            node.inputs = FREED
+
+
+def _tensor_backward(
+    self: Tensor, cotangent: Any = None, retain_graph: bool | None = None, show_graph: bool = False, *, create_graph: bool = False
+) -> None:
+    """`nb.backward` of this tensor."""
+    backward(self, cotangent, retain_graph, show_graph, create_graph=create_graph)
+
+
+Tensor.backward = _tensor_backward  # type: ignore[method-assign]

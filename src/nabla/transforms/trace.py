@@ -1,0 +1,382 @@
+"""Calling a user's function on variables: what grad, vjp, jvp and the Jacobians share.
+
+A `Trace` is one call. It owns the token; it makes a variable of each leaf to be differentiated, hands the function
+fresh handles, and sees to it that an exception leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import inspect
+from functools import partial, update_wrapper
+from typing import Any, Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+
+from nabla import dtypes, tree
+from nabla.dtypes import float0
+from nabla.errors import ArgumentError, ArgumentTypeError, DTypeError, TracedValueError
+from nabla.graph.node import Node, runtime
+from nabla.graph.tokens import EMPTY, Token
+from nabla.graph.walk import between
+from nabla.ops.lift import as_node
+from nabla.primitives.base import constant, scalar
+from nabla.primitives.structure import variable
+from nabla.tensor import Tensor
+
+
+class Leaf:
+    """One differentiated leaf: its variable (None for an integer or boolean), whether it was NumPy's, its path."""
+
+    __slots__ = ("is_numpy", "node", "path", "variable")
+
+    def __init__(self, node: Node, variable: Node | None, is_numpy: bool, path: str) -> None:
+        self.node = node
+        self.variable = variable
+        self.is_numpy = is_numpy
+        self.path = path
+
+
+def leaf_node(x: Any, path: str, what: str, allow_int: bool) -> tuple[Node, bool]:
+    """A leaf to be differentiated as a node, and whether it was NumPy's."""
+    kind = type(x)
+    if kind is Tensor:
+        node = x._node
+    elif kind is float:
+        default = dtypes.default_dtype()
+        node = scalar(x, dtypes.weak_float if default is dtypes.float64 else default)
+    elif kind is complex:
+        default = dtypes.default_complex()
+        node = scalar(x, dtypes.weak_complex if default is dtypes.complex128 else default)
+    elif isinstance(x, (Tensor, np.ndarray, np.generic)):
+        node = as_node(x)
+    elif isinstance(x, (bool, int)):
+        if not allow_int:
+            raise DTypeError(
+                f"{what}: {path} is the Python {kind.__name__} {x!r}, and a derivative needs real or complex numbers. "
+                f"Write {float(x)!r}, or pass allow_int=True for a float0 gradient."
+            )
+        node = scalar(x, dtypes.of_scalar(x))
+    else:
+        raise ArgumentTypeError(
+            f"{what}: {path} is a {kind.__name__}, which cannot be differentiated. Pass numbers, arrays, tensors or pytrees of "
+            f"these; register a class of your own with nb.register_dataclass or nb.tree.register_pytree_node."
+        )
+    if node.dtype.kind not in "fc" and not allow_int:
+        raise DTypeError(
+            f"{what}: {path} has dtype {node.dtype}, and a derivative needs real or complex floating numbers. "
+            f"Convert it, for example with .astype(nb.float64), or pass allow_int=True for a float0 gradient."
+        )
+    return node, isinstance(x, (np.ndarray, np.generic))
+
+
+class Trace:
+    """One call of a function on variables."""
+
+    __slots__ = ("leaves", "outlives", "token", "what")
+
+    def __init__(self, what: str, outlives: bool = False) -> None:
+        self.what = what
+        self.outlives = outlives  # the token lives on in a pullback
+        self.token = Token(what)
+        self.leaves: list[Leaf] = []
+
+    def open(self, x: Any, path: str, allow_int: bool = False) -> Any:
+        """The argument `x` with each of its leaves a handle on a fresh variable."""
+        if type(x) is Tensor and x._node.dtype.kind in "fc":  # the common case
+            node = x._node
+            v = variable(node, self.token)
+            self.leaves.append(Leaf(node, v, False, path))
+            return Tensor(v)
+        values, structure = tree.flatten(x)
+        paths = tree.paths(structure, path)
+        return tree.unflatten(structure, [self._open_leaf(leaf, p, allow_int) for leaf, p in zip(values, paths)])
+
+    def _open_leaf(self, x: Any, path: str, allow_int: bool) -> Any:
+        node, is_numpy = leaf_node(x, path, self.what, allow_int)
+        if node.dtype.kind in "fc":
+            v = variable(node, self.token)
+            self.leaves.append(Leaf(node, v, is_numpy, path))
+            return Tensor(v)
+        self.leaves.append(Leaf(node, None, is_numpy, path))
+        return x if isinstance(x, (bool, int)) else Tensor(node)
+
+    def __enter__(self) -> Trace:
+        return self
+
+    def __exit__(self, kind: Any, *rest: object) -> None:
+        """End of the call. After an exception, handles that it moved in its scope are put back."""
+        if kind is not None:
+            self.token.restore()
+            self.token.kill()
+        elif self.outlives:
+            self.token.reads = []
+            self.token.moved = []
+        else:
+            self.token.kill()
+
+    @property
+    def variables(self) -> list[Node]:
+        return [leaf.variable for leaf in self.leaves if leaf.variable is not None]
+
+    def check_connected(self, outputs: Sequence[Node]) -> None:
+        """Raise where an output is unconnected to a variable because Python read its value: that would be a silent zero."""
+        reads = self.token.reads
+        if not reads:
+            return
+        swept = set(between(outputs, {self.token}))
+        for leaf in self.leaves:
+            if leaf.variable is None or leaf.variable in swept:
+                continue
+            for node, line in reads:
+                if leaf.variable in between([node], {self.token}):
+                    raise TracedValueError(
+                        f"{self.what}: the output does not depend on {leaf.path} except through a value that was read by float(), "
+                        f"int(), .item() or .tolist() at {line}, which cuts the derivative. Keep it a tensor there; if the "
+                        f"derivative is meant to be zero, write nb.detach({leaf.path}) before reading it."
+                    )
+
+    def zero(self, leaf: Leaf) -> Node:
+        """The gradient of a leaf that nothing depends on."""
+        return zero_cotangent(leaf.node)
+
+
+def zero_cotangent(x: Node) -> Node:
+    dtype = x.dtype if x.dtype.kind in "fc" else float0
+    return constant(np.zeros(x.shape, dtype), dtype)
+
+
+def fresh(x: Any) -> Any:
+    """An argument that is not differentiated, with new handles: what the function writes to it is not seen outside."""
+    kind = type(x)
+    if kind is Tensor:
+        return Tensor(x._node)
+    if kind in _PLAIN:
+        return x
+    return tree.map(_fresh_leaf, x)
+
+
+def _fresh_leaf(x: Any) -> Any:
+    return Tensor(x._node) if isinstance(x, Tensor) else x
+
+
+_PLAIN = frozenset([int, float, bool, complex, str, bytes, np.ndarray, type(None)])
+
+
+def is_free(node: Node) -> bool:
+    """Whether no live transform can still differentiate or map the node."""
+    return node.tokens is EMPTY or not node.tokens.members
+
+
+def realize_free(nodes: Iterable[Node]) -> None:
+    """Realise together those that no live transform depends on: nobody younger can differentiate them."""
+    wanted = [node for node in nodes if node.value is None and is_free(node)]
+    if wanted:
+        runtime.realize(wanted)
+
+
+def realize_valued(nodes: Iterable[Node]) -> None:
+    """Realise together all that have a value within reach."""
+    wanted = [node for node in nodes if node.value is None and not node.tokens.placeholder]
+    if wanted:
+        runtime.realize(wanted)
+
+
+def output_node(x: Any, path: str, what: str) -> Node:
+    """A leaf of what the user's function returned, as a node."""
+    if isinstance(x, Tensor):
+        return x._node
+    if isinstance(x, (bool, int, float, complex, np.ndarray, np.generic)):
+        return as_node(x)
+    raise ArgumentTypeError(
+        f"{what}: the function returned a {type(x).__name__} at {path}; it must return numbers, arrays, tensors, or pytrees of these"
+    )
+
+
+def split_aux(result: Any, has_aux: bool, what: str) -> tuple[Any, Any]:
+    if not has_aux:
+        return result, None
+    if not isinstance(result, tuple) or len(result) != 2:
+        shown = f"a tuple of {len(result)}" if isinstance(result, tuple) else f"a {type(result).__name__}"
+        raise ArgumentTypeError(f"{what}: with has_aux=True the function must return a pair (output, aux); it returned {shown}")
+    return result
+
+
+def aux_nodes(aux: Any) -> list[Node]:
+    """The nodes of the tensors in auxiliary output, which may be anything."""
+    return [x._node for x in tree.leaves(aux) if isinstance(x, Tensor)]
+
+
+def flatten_outputs(result: Any, what: str) -> tuple[list[Node], tree.TreeDef, list[str]]:
+    """What the function returned: its leaves as nodes, its structure, the paths of the leaves."""
+    if type(result) is Tensor:
+        return [result._node], _LEAF, ["output"]
+    values, structure = tree.flatten(result)
+    paths = tree.paths(structure, "output")
+    if not values:
+        raise ArgumentTypeError(
+            f"{what}: the function returned {'None' if result is None else repr(result)}, nothing to differentiate; "
+            f"is a return statement missing?"
+        )
+    return [output_node(x, p, what) for x, p in zip(values, paths)], structure, paths
+
+
+_LEAF = tree.structure(0)
+
+
+def give(node: Node, leaf: Leaf, as_numpy: bool) -> Any:
+    """A gradient to the user: NumPy's where the leaf was NumPy's and the call is outermost, else a tensor."""
+    if as_numpy and leaf.is_numpy and node.value is not None and is_free(node):
+        return np.array(node.value)
+    return Tensor(node)
+
+
+# Which arguments
+
+
+class Selection:
+    """The arguments to differentiate, checked when the transform is made as far as that goes."""
+
+    __slots__ = ("argnames", "argnums", "what")
+
+    def __init__(self, what: str, argnums: Any, argnames: Any, default: Any) -> None:
+        self.what = what
+        if argnums is None and argnames is None:
+            argnums = default
+        self.argnums = _checked_argnums(what, argnums)
+        self.argnames = _checked_argnames(what, argnames)
+
+    def positions(self, args: Sequence[Any]) -> list[int]:
+        """The positions in a call's arguments, non-negative."""
+        n = len(args)
+        if self.argnums is None:
+            return []
+        wanted = (self.argnums,) if isinstance(self.argnums, int) else self.argnums
+        result = []
+        for i in wanted:
+            if not -n <= i < n:
+                raise ArgumentError(
+                    f"{self.what}: argnums={self.argnums!r} names argument {i}, but the function was called with {n} positional "
+                    f"argument{'' if n == 1 else 's'}; use argnames= for keyword arguments"
+                )
+            result.append(i % n)
+        if len(set(result)) < len(result):
+            raise ArgumentError(f"{self.what}: argnums={self.argnums!r} names an argument twice")
+        return result
+
+    def names(self, kwargs: Mapping[str, Any]) -> list[str]:
+        if self.argnames is None:
+            return []
+        wanted = [self.argnames] if isinstance(self.argnames, str) else list(self.argnames)
+        for name in wanted:
+            if name not in kwargs:
+                given = ", ".join(kwargs) if kwargs else "none"
+                raise ArgumentError(
+                    f"{self.what}: argnames={self.argnames!r} names {name!r}, but the function was called with the keyword "
+                    f"arguments: {given}; use argnums= for positional arguments"
+                )
+        return wanted
+
+    def arrange(self, by_position: Sequence[Any], by_name: Mapping[str, Any]) -> Any:
+        """The gradients in the arrangement that the user asked for."""
+        positional = by_position[0] if isinstance(self.argnums, int) else tuple(by_position)
+        if self.argnames is None:
+            return positional
+        named = by_name[self.argnames] if isinstance(self.argnames, str) else dict(by_name)
+        return named if self.argnums is None else (positional, named)
+
+
+def _checked_argnums(what: str, argnums: Any) -> int | tuple[int, ...] | None:
+    if argnums is None or (isinstance(argnums, (int, np.integer)) and not isinstance(argnums, bool)):
+        return None if argnums is None else int(argnums)
+    if isinstance(argnums, (tuple, list)) and all(
+        isinstance(i, (int, np.integer)) and not isinstance(i, bool) for i in argnums
+    ):
+        if not argnums:
+            raise ArgumentError(f"{what}: argnums is empty; name at least one argument")
+        return tuple(int(i) for i in argnums)
+    raise ArgumentTypeError(f"{what}: argnums must be an int or a tuple of ints; got {argnums!r}")
+
+
+def _checked_argnames(what: str, argnames: Any) -> str | tuple[str, ...] | None:
+    if argnames is None or isinstance(argnames, str):
+        return argnames
+    if isinstance(argnames, (tuple, list)) and all(isinstance(name, str) for name in argnames):
+        if not argnames:
+            raise ArgumentError(f"{what}: argnames is empty; name at least one keyword argument")
+        if len(set(argnames)) < len(argnames):
+            raise ArgumentError(f"{what}: argnames={argnames!r} names an argument twice")
+        return tuple(argnames)
+    raise ArgumentTypeError(f"{what}: argnames must be a string or a sequence of strings; got {argnames!r}")
+
+
+class Opened:
+    """A call's arguments with variables in the selected places, and how to put the gradients back together."""
+
+    __slots__ = ("args", "kwargs", "names", "positions", "spans", "structures", "trace")
+
+    def __init__(
+        self, trace: Trace, selection: Selection, args: Sequence[Any], kwargs: Mapping[str, Any], allow_int: bool
+    ) -> None:
+        self.trace = trace
+        self.positions = selection.positions(args)
+        self.names = selection.names(kwargs)
+        self.args: list[Any] = [None] * len(args)
+        self.kwargs: dict[str, Any] = {}
+        self.spans: list[tuple[int, int]] = []
+        self.structures: list[tree.TreeDef] = []
+        for i in self.positions:
+            self.args[i] = self._open(args[i], f"args[{i}]", allow_int)
+        for i, x in enumerate(args):
+            if i not in self.positions:
+                self.args[i] = fresh(x)
+        for name in self.names:
+            self.kwargs[name] = self._open(kwargs[name], f"kwargs[{name!r}]", allow_int)
+        for name, x in kwargs.items():
+            if name not in self.names:
+                self.kwargs[name] = fresh(x)
+        if not trace.leaves:
+            raise ArgumentTypeError(f"{trace.what}: there is nothing to differentiate in the selected arguments")
+
+    def _open(self, x: Any, path: str, allow_int: bool) -> Any:
+        start = len(self.trace.leaves)
+        opened = self.trace.open(x, path, allow_int)
+        self.spans.append((start, len(self.trace.leaves)))
+        self.structures.append(_LEAF if type(opened) is Tensor else tree.structure(opened))
+        return opened
+
+    def collect(self, values: Sequence[Any]) -> tuple[list[Any], dict[str, Any]]:
+        """One value per leaf, put together by argument: by position and by name."""
+        parts = []
+        for (start, stop), structure in zip(self.spans, self.structures):
+            parts.append(values[start] if structure is _LEAF else tree.unflatten(structure, values[start:stop]))
+        count = len(self.positions)
+        return parts[:count], dict(zip(self.names, parts[count:]))
+
+
+# Wrapped functions and decorators
+
+
+def wraps(fn: Callable[..., Any], wrapper: Callable[..., Any]) -> Callable[..., Any]:
+    """`wrapper` with name, docstring and signature of `fn`."""
+    update_wrapper(wrapper, fn)
+    try:
+        wrapper.__signature__ = inspect.signature(fn)  # type: ignore[attr-defined]
+    except (TypeError, ValueError):  # a builtin without a signature
+        pass
+    return wrapper
+
+
+def decorator(transform: Callable[..., Any], **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """What `@transform(**options)` returns."""
+    return partial(transform, **options)
+
+
+def want_callable(what: str, fn: Any) -> None:
+    if not callable(fn):
+        raise ArgumentTypeError(f"{what} takes a function; got {type(fn).__name__}. Write nb.{what}(f)(x), not nb.{what}(f(x))?")
+
+
+def want_bool(what: str, **flags: Any) -> None:
+    for name, flag in flags.items():
+        if not isinstance(flag, (bool, np.bool_)):
+            raise ArgumentTypeError(f"{what}: {name} must be True or False; got {flag!r}")

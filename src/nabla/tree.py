@@ -1,0 +1,172 @@
+"""Pytrees: nested containers of arrays. optree does the work, in a namespace of Nabla's own.
+
+None is an empty node; dicts are ordered by sorted key; lists, tuples, named tuples, deques are known; dataclasses and own
+classes become known by one registration.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Callable, Iterable, Sequence, TypeVar
+
+import optree
+
+from nabla.errors import ArgumentTypeError, TreeError
+
+NAMESPACE = "nabla"
+TreeDef = optree.PyTreeSpec
+T = TypeVar("T")
+
+
+def flatten(tree: Any) -> tuple[list[Any], TreeDef]:
+    """The leaves of a pytree, in order, and its structure.
+
+    >>> import nabla as nb
+    >>> leaves, structure = nb.tree.flatten({"b": 1, "a": (2, None)})
+    >>> leaves
+    [2, 1]
+    """
+    return optree.tree_flatten(tree, namespace=NAMESPACE)
+
+
+def unflatten(structure: TreeDef, leaves: Iterable[Any]) -> Any:
+    """The pytree of that structure with these leaves.
+
+    >>> import nabla as nb
+    >>> leaves, structure = nb.tree.flatten({"a": 1, "b": [2, 3]})
+    >>> nb.tree.unflatten(structure, [10, 20, 30])
+    {'a': 10, 'b': [20, 30]}
+    """
+    return optree.tree_unflatten(structure, leaves)
+
+
+def leaves(tree: Any) -> list[Any]:
+    """The leaves of a pytree, in order.
+
+    >>> import nabla as nb
+    >>> nb.tree.leaves([1, (2, {"x": 3})])
+    [1, 2, 3]
+    """
+    return optree.tree_leaves(tree, namespace=NAMESPACE)
+
+
+def structure(tree: Any) -> TreeDef:
+    """The structure of a pytree, without its leaves.
+
+    >>> import nabla as nb
+    >>> nb.tree.structure((1, 2)) == nb.tree.structure((3.0, "x"))
+    True
+    """
+    return optree.tree_structure(tree, namespace=NAMESPACE)
+
+
+def map(f: Callable[..., Any], tree: Any, *rest: Any) -> Any:  # noqa: A001 - the field's name for it
+    """Apply `f` to the leaves of one or several pytrees of the same structure.
+
+    >>> import nabla as nb
+    >>> nb.tree.map(lambda a, b: a + b, {"x": 1}, {"x": 10})
+    {'x': 11}
+    """
+    try:
+        return optree.tree_map(f, tree, *rest, namespace=NAMESPACE)
+    except ValueError as error:
+        first = structure(tree)
+        for other in rest:
+            if structure(other) != first:
+                raise TreeError(f"tree.map: the trees differ in structure: {first} and {structure(other)}") from error
+        raise
+
+
+def paths(structure: TreeDef, root: str) -> list[str]:
+    """How one would write each leaf, starting at `root`: "args[0]['w'][2]"."""
+    return [accessor.codify(root) for accessor in structure.accessors()]
+
+
+def children(tree: Any) -> tuple[list[Any], Any, Sequence[Any]] | None:
+    """The children of a container with its metadata and the entries that name them; None for a leaf."""
+    if optree.tree_is_leaf(tree, namespace=NAMESPACE):
+        return None
+    level = optree.tree_flatten_one_level(tree, namespace=NAMESPACE)
+    return list(level[0]), level[1], level[2]
+
+
+def register_pytree_node(
+    cls: type[T],
+    flatten: Callable[[T], tuple[Iterable[Any], Any]],
+    unflatten: Callable[[Any, Iterable[Any]], T],
+) -> type[T]:
+    """Make a class of your own a pytree.
+
+    flatten: object -> (children, metadata that can be compared and hashed); unflatten: (metadata, children) -> object.
+
+    >>> import nabla as nb
+    >>> class Pair:
+    ...     def __init__(self, a, b):
+    ...         self.a, self.b = a, b
+    >>> _ = nb.tree.register_pytree_node(Pair, lambda p: ((p.a, p.b), None), lambda _, c: Pair(*c))
+    >>> nb.tree.leaves(Pair(1, [2, 3]))
+    [1, 2, 3]
+    """
+    if not isinstance(cls, type):
+        raise ArgumentTypeError(f"register_pytree_node registers a class; got {cls!r}")
+    optree.register_pytree_node(cls, flatten, unflatten, namespace=NAMESPACE)  # type: ignore[arg-type, type-var]
+    return cls
+
+
+def register_dataclass(cls: type[T] | None = None, *, static: Sequence[str] = ()) -> Any:
+    """Make a dataclass a pytree, as a decorator or a call. Its fields are children, but for those named in `static`.
+
+    Static fields (sizes, names, options) are part of the structure: they are compared, never differentiated.
+
+    >>> import nabla as nb
+    >>> from dataclasses import dataclass
+    >>> @nb.register_dataclass
+    ... @dataclass
+    ... class Line:
+    ...     slope: float
+    ...     offset: float
+    >>> nb.grad(lambda line: line.slope * 3.0 + line.offset)(Line(2.0, 1.0)).slope.item()
+    3.0
+    """
+    if cls is None:
+        return lambda decorated: register_dataclass(decorated, static=static)
+    if not dataclasses.is_dataclass(cls) or not isinstance(cls, type):
+        raise ArgumentTypeError(f"register_dataclass takes a dataclass; got {cls!r}. Put @dataclass below it?")
+    names = [field.name for field in dataclasses.fields(cls) if field.init]
+    unknown = [name for name in static if name not in names]
+    if unknown:
+        raise ArgumentTypeError(f"{cls.__name__} has no field named {', '.join(unknown)}; its fields are {', '.join(names)}")
+    moving = tuple(name for name in names if name not in static)
+    fixed = tuple(name for name in names if name in static)
+
+    def flatten_one(x: Any) -> tuple[Any, Any, Any]:
+        return tuple(getattr(x, name) for name in moving), tuple(getattr(x, name) for name in fixed), moving
+
+    def unflatten_one(metadata: Any, parts: Iterable[Any]) -> Any:
+        return cls(**dict(zip(moving, parts)), **dict(zip(fixed, metadata)))
+
+    optree.register_pytree_node(
+        cls,  # type: ignore[arg-type]
+        flatten_one,
+        unflatten_one,
+        path_entry_type=optree.GetAttrEntry,
+        namespace=NAMESPACE,
+    )
+    return cls
+
+
+def flatten_up_to(structure: TreeDef, other: Any) -> list[Any]:
+    """The parts of `other` that stand where `structure` has leaves; ValueError where it does not reach that far."""
+    return structure.flatten_up_to(other)
+
+
+def child_paths(tree: Any, root: str) -> list[str]:
+    """How one would write each child of a container that stands at `root`."""
+    level = optree.tree_structure(tree, namespace=NAMESPACE, is_leaf=lambda x: x is not tree)
+    return [accessor.codify(root) for accessor in level.accessors()]
+
+
+def rebuild(tree: Any, parts: Sequence[Any]) -> Any:
+    """The container with other children."""
+    level = optree.tree_flatten_one_level(tree, namespace=NAMESPACE)
+    return level[3](level[1], tuple(parts))

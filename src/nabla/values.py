@@ -1,0 +1,58 @@
+"""Reading the value of a node from Python: what may be read, what would silently cut a derivative, and the mark that reading leaves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nabla.errors import ShapeError, TracedValueError, user_line
+from nabla.graph.node import Node, runtime
+from nabla.graph.tokens import Token
+from nabla.primitives.leaves import LeafToken
+
+MOST_READS = 1000
+"""Reads of one call that are remembered, to say what cut its derivative."""
+
+
+def value_of(node: Node) -> Any:
+    """The value, computed if need be: an ndarray that nobody may write to, or a NumPy scalar."""
+    if node.value is None:
+        runtime.realize((node,))
+    return node.value
+
+
+def read(node: Node) -> Any:
+    """The value for Python: float(), int(), .item(). It cuts the derivative, so live transforms note it."""
+    value = value_of(node)
+    for token in node.tokens.members:
+        if type(token) is Token and len(token.reads) < MOST_READS:
+            token.reads.append((node, user_line()))
+    return value
+
+
+def read_number(node: Node, what: str) -> Any:
+    """The one number of a tensor."""
+    if node.size != 1:
+        raise ShapeError(f"{what} needs a tensor of one element; this one has shape {node.shape}")
+    return read(node).item()
+
+
+def export(node: Node, what: str) -> np.ndarray:
+    """The value as a read-only ndarray. It would cut a derivative without a trace, so that is an error."""
+    live = [token for token in node.tokens.members if not token.placeholder]
+    if live and not node.tokens.placeholder:
+        if all(isinstance(token, LeafToken) for token in live):
+            remedy = "Write x.detach().numpy() to leave the derivative behind."
+        else:
+            remedy = (
+                "Use nb functions (nb.stack, nb.asarray, nb.zeros_like and x[i] = v) instead of filling or making ndarrays, or "
+                "x.detach().numpy() where the derivative should stop."
+            )
+        raise TracedValueError(
+            f"{what} at {user_line()} would turn a tensor that is being differentiated ({', '.join(sorted({t.what for t in live}))}) "
+            f"into an ndarray, and its derivative would be lost. {remedy}"
+        )
+    array = np.asarray(value_of(node)).view()
+    array.flags.writeable = False
+    return array
