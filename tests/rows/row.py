@@ -229,6 +229,10 @@ class Row:
             return self.build(self.primitive, *nodes)
         return self.primitive(*nodes, **self.params)
 
+    def with_inputs(self, inputs: Sequence[Input]) -> Row:
+        """The same primitive with other inputs, without a reference or edges of its own."""
+        return replace(self, inputs=inputs, edges=())
+
     def draw(self, rng: np.random.Generator, dtype: Any) -> list[np.ndarray]:
         return [x(rng, dtype) for x in self.inputs]
 

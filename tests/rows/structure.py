@@ -1,0 +1,34 @@
+"""Rows of what structures the graph: constants, variables, stand-ins, cuts."""
+
+from rows.row import Edge, Row, normal
+
+from nabla.autodiff.batching import batch
+from nabla.graph.tokens import Token, Tokens
+from nabla.primitives.base import zeros
+from nabla.primitives.elementwise import mul
+from nabla.primitives.structure import placeholder, variable
+
+
+def substituted(p, x):
+    """A program written on a stand-in, and then rebuilt on `x`."""
+    token = Token("row", placeholder=True)
+    stand_in = placeholder(x.shape, x.dtype, Tokens((token,)), "a stand-in")
+    assert stand_in.prim is p
+    ((out, _),) = batch([mul(stand_in, stand_in)], {}, {stand_in: x}, {token}, 1)
+    token.kill()
+    return out
+
+
+def plus_constant(p, x):
+    zero = zeros(x.shape, x.dtype)
+    assert zero.prim is p
+    return x * x + zero
+
+
+ROWS = [
+    Row("constant", [normal(2, 3)], build=plus_constant, value=lambda x: x * x),
+    Row("variable", [normal(2, 3)], build=lambda p, x: variable(x, Token("row")), value=lambda x: x),
+    Row("placeholder", [normal(2, 3)], build=substituted, value=lambda x: x * x),
+    Row("detach", [normal(2, 3)], value=lambda x: x, constant="cut on purpose"),
+    Row("detach", [normal()], label="in a product", build=lambda p, x: p(x), constant="cut on purpose"),
+]

@@ -1,0 +1,163 @@
+"""Every primitive in every mode and dtype: the table.
+
+tests/rows/ says with which inputs, table.py what a cell is and how it is checked. `make test` checks each row in each of
+its dtypes at an ordinary size, all modes in one test; the tests marked `exhaustive` add further sizes. That the two leave
+no cell out, that no primitive lacks a row and no kernel is missing, is tested here, too.
+"""
+
+import itertools
+
+import numpy as np
+import pytest
+from rows import ROWS
+from rows.row import dtypes_of
+from table import MODES, AtEdge, Case, check_cell, strict_engine
+
+from nabla.engines.numpy.table import KERNELS
+from nabla.primitives.base import REGISTRY
+from nabla.primitives.elementwise import Elementwise
+
+PRIMITIVES = dict(REGISTRY)  # as imported: another test may add one
+ENGINES = {"numpy": KERNELS}
+WITHOUT_KERNEL = {
+    "constant": "it is made with its value",
+    "placeholder": "it has no value",
+}
+
+# ---- sizes ----------------------------------------------------------------------------------------------------
+
+SHAPES = {  # of elementwise primitives, by the number of inputs
+    1: {"0-d": [()], "empty": [(0,), (3, 0, 2)], "large": [(70, 70)]},
+    2: {
+        "0-d": [((), ())],
+        "empty": [((0,), (0,)), ((0,), (1,)), ((), (3, 0)), ((2, 1), (1, 0))],
+        "large": [((70, 70), (70, 70)), ((1, 2000), (3, 1)), ((), (2000,))],
+        "broadcasting": [
+            ((), (2, 3)), ((2, 3), ()), ((3,), (2, 3)), ((2, 3), (3,)), ((2, 1), (1, 3)), ((1, 3), (2, 1)),
+            ((2, 1, 3), (4, 1)), ((4, 1), (2, 1, 3)), ((1, 1), (3,)), ((1,), ()), ((1, 2, 1), (2, 2, 1)),
+        ],
+    },
+}  # fmt: skip
+SHAPES[3] = {
+    "0-d": [((), (), ())],
+    "empty": [((0,), (0,), (0,)), ((0,), (1,), ()), ((2, 1), (), (1, 0))],
+    "large": [((70, 70),) * 3, ((1, 2000), (3, 1), ())],
+    "broadcasting": list(itertools.permutations([(2, 1), (3,), ()]))
+    + [((2, 3), (1,), (1, 1)), ((1,), (2, 1), (4, 1, 3))],
+}
+SIZES = ("0-d", "empty", "large", "broadcasting")
+
+
+def resized(row):
+    """An elementwise row in the further sizes: (size, row)."""
+    shapes = SHAPES[len(row.inputs)]
+    for size, choices in shapes.items():
+        for choice in choices:
+            given = choice if len(row.inputs) > 1 else (choice,)
+            inputs = [x.of(*shape) for x, shape in zip(row.inputs, given, strict=True)]
+            yield size, row.with_inputs(inputs)
+
+
+def in_further_sizes():
+    """The first row of each elementwise primitive, in each further size and dtype; and the rows that are exhaustive."""
+    seen = set()
+    for row in ROWS:
+        if row.exhaustive:
+            yield from (("own", row, dtype) for dtype in row.all_dtypes())
+        elif isinstance(row.primitive, Elementwise) and row.dtypes is None and row.prim not in seen:
+            seen.add(row.prim)
+            for size, other in resized(row):
+                yield from ((size, other, dtype) for dtype in other.all_dtypes())
+
+
+FAST = [(row, dtype) for row in ROWS if not row.exhaustive for dtype in row.all_dtypes()]
+FURTHER = list(in_further_sizes())
+
+# What the tests below cover: (primitive, mode, dtype, engine, size).
+FAST_CELLS = {(row.prim, mode, dtype, "numpy", "ordinary") for row, dtype in FAST for mode in MODES}
+FURTHER_CELLS = {(row.prim, mode, dtype, "numpy", size) for size, row, dtype in FURTHER for mode in MODES}
+
+
+@pytest.mark.parametrize(("row", "dtype"), FAST, ids=[f"{row} {dtype}" for row, dtype in FAST])
+def test_row(row, dtype):
+    case = Case(row, dtype)
+    with strict_engine():
+        for mode in MODES:
+            check_cell(case, mode)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(
+    ("size", "row", "dtype"), FURTHER, ids=[f"{row} {dtype} {size}" for size, row, dtype in FURTHER]
+)
+def test_row_in_a_further_size(size, row, dtype):
+    case = Case(row, dtype)
+    with strict_engine():
+        for mode in MODES:
+            check_cell(case, mode)
+
+
+EDGES = [(row, edge) for row in ROWS for edge in row.edges]
+
+
+@pytest.mark.parametrize(
+    ("row", "edge"), EDGES, ids=[f"{row.prim} at {edge.inputs} {edge.dtype}" for row, edge in EDGES]
+)
+def test_edge(row, edge):
+    case = AtEdge(row, edge)
+    with strict_engine():
+        case.check_gradient()
+        if edge.second is not None:
+            case.check_second()
+        if edge.masked is not None:
+            case.check_masked()
+
+
+# ---- nothing is left out --------------------------------------------------------------------------------------
+
+
+def needed_dtypes(prim):
+    """All that a primitive takes, less complex numbers where all its rows say why not."""
+    reasons = [row.real_only for row in ROWS if row.prim == prim.name]
+    return [name for name in dtypes_of(prim) if name != "complex128" or not reasons or not all(reasons)]
+
+
+def needed_sizes(prim):
+    if not isinstance(prim, Elementwise):
+        return ["ordinary"]
+    inputs = next(len(row.inputs) for row in ROWS if row.prim == prim.name)
+    return ["ordinary", *SHAPES[inputs]]
+
+
+def test_every_primitive_has_a_row():
+    missing = sorted(set(PRIMITIVES) - {row.prim for row in ROWS})
+    assert not missing, f"add a row to tests/rows/ for: {', '.join(missing)}"
+
+
+def test_every_row_is_of_a_primitive():
+    assert {row.prim for row in ROWS} <= set(PRIMITIVES)
+
+
+def test_every_row_has_its_own_name():
+    names = [str(row) for row in ROWS]
+    assert len(names) == len(set(names)), sorted({name for name in names if names.count(name) > 1})
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_primitive_has_a_kernel_and_every_kernel_a_primitive(engine):
+    with_kernel = {prim.name for prim in ENGINES[engine] if prim.name in PRIMITIVES}
+    assert set(PRIMITIVES) - with_kernel == set(WITHOUT_KERNEL)
+    strangers = [prim.name for prim in ENGINES[engine] if REGISTRY.get(prim.name) is not prim]
+    assert not strangers
+
+
+def test_no_cell_is_left_out():
+    with_rows = [prim for prim in PRIMITIVES.values() if any(row.prim == prim.name for row in ROWS)]
+    whole = {
+        (prim.name, mode, dtype, engine, size)
+        for prim in with_rows
+        for size in needed_sizes(prim)
+        for mode, dtype, engine in itertools.product(MODES, needed_dtypes(prim), ENGINES)
+    }
+    missing = sorted({(cell[0], cell[2], cell[4]) for cell in whole - FAST_CELLS - FURTHER_CELLS})
+    assert not missing, missing
