@@ -176,16 +176,21 @@ def zeros(shape: Shape, dtype: np.dtype) -> Node:
     size = 1
     for n in shape:
         size *= n
-    return _few_zeros(shape, dtype) if size <= 1024 else _zeros(shape, dtype)
+    if size <= 1024:
+        return _few_zeros(shape, dtype, id(dtype))
+    # One zero seen everywhere: every read of an item makes such a node in reverse, which must not cost what the array has.
+    return _zeros(shape, dtype, np.ndarray(shape, dtype, np.zeros((), dtype), 0, (0,) * len(shape)))
 
 
-def _zeros(shape: Shape, dtype: np.dtype) -> Node:
+def _zeros(shape: Shape, dtype: np.dtype, value: np.ndarray) -> Node:
     node = Node(CONSTANT, (), ALL_ZERO, shape, dtype, EMPTY, 0)
-    node.value = np.zeros(shape, dtype)
+    node.value = value
     return node
 
 
-_few_zeros = lru_cache(maxsize=256)(_zeros)
+@lru_cache(maxsize=256)
+def _few_zeros(shape: Shape, dtype: np.dtype, identity: int) -> Node:
+    return _zeros(shape, dtype, np.zeros(shape, dtype))
 
 
 def zeros_like(x: Node) -> Node:

@@ -8,12 +8,13 @@ for the updates of indexing, which take over the buffer of an old version that n
 from __future__ import annotations
 
 from sys import getrefcount
+from threading import RLock
 from typing import Sequence
 
 import numpy as np
 
 from nabla.engines.numpy.table import KERNELS, UPDATES
-from nabla.errors import TracedValueError, user_line
+from nabla.errors import BoundsError, TracedValueError, user_line
 from nabla.graph.node import Node, runtime, set_value
 from nabla.graph.tokens import raise_ended
 from nabla.graph.walk import pending
@@ -30,77 +31,110 @@ def realize(nodes: Sequence[Node]) -> None:
                 raise_ended(node.tokens.ended)
             if node.tokens.placeholder:
                 raise TracedValueError(without_value(node))
-    order.reverse()
     with np.errstate(all="ignore"):
         if any(node.prim in UPDATES for node in order):
-            _run_with_updates(order)
+            del order  # which would look like somebody who can see old versions
+            with _updating:
+                _run(pending(nodes))
         else:
             _run(order)
 
 
+_updating = RLock()
+"""Held while updates run: of two threads that ask for the same update, the second finds it done."""
+
+
 def _run(order: list[Node]) -> None:
-    """Run nodes, the last of the list first; each leaves the list as it runs, so that nothing is held longer than needed."""
+    """Run nodes, oldest first; each leaves the list as it runs, so that nothing is held longer than needed."""
+    order.reverse()
     while order:
         node = order.pop()
-        if node.value is None:  # else another thread was faster
-            values = [x.value for x in node.inputs]
-            kernel = KERNELS[node.prim]
-            set_value(node, kernel(*values, **node.params) if node.params else kernel(*values))
+        inputs = node.inputs  # read before the value: another thread sets the value and then drops the inputs
+        if node.value is None:
+            prim = node.prim
+            if prim in UPDATES:
+                _update(node, inputs)
+                continue
+            try:
+                if node.params:
+                    set_value(node, KERNELS[prim](*[x.value for x in inputs], **node.params))
+                else:
+                    set_value(node, KERNELS[prim](*[x.value for x in inputs]))
+            except TypeError:
+                if node.value is None:  # else an update in another thread served this reader, and took its input over
+                    raise
 
 
-def _run_with_updates(order: list[Node]) -> None:
-    """The same where some nodes update an array: they write in place when nobody can see the old version any more."""
-    counts: dict[Node, list[int]] = {}  # node -> [uses in this run still to come, inputs tuples of this run that hold it]
-    for node in order:
-        for x in node.inputs:
-            entry = counts.setdefault(x, [0, 0])
-            entry[0] += 1
-            entry[1] += 1
-    kept: set[Node] = set()  # nodes that keep their inputs for a sweep to come; held here so that the count stays exact
-    while order:
-        node = order.pop()
-        if node.value is not None:
-            continue
-        inputs = node.inputs
-        kernel = KERNELS[node.prim]
-        if node.prim in UPDATES:
-            buffer = _take_over(node, counts[inputs[0]], inputs[0] in kept)
-            value = kernel(buffer, *[x.value for x in inputs[1:]], **node.params)
-        else:
-            value = kernel(*[x.value for x in inputs], **node.params)
-        set_value(node, value)
-        dropped = not node.inputs
-        for x in inputs:
-            entry = counts[x]
-            entry[0] -= 1
-            entry[1] -= dropped
-        if not dropped:
-            kept.add(node)
+# Updates of indexing. n writes to an array of n elements must not cost n copies of it, so an update writes into the buffer of the
+# version before it, if nobody can see that version any more. Those who can are the holders of a reference to its node. The
+# update itself is one; a reader of a part of it that has its value is harmless, since no derivative rule asks for the
+# value of what was read (and if the batch sweep does, it is computed again). So readers that wait are served first, and then
+# references are counted.
 
 
-def _take_over(node: Node, count: list[int], is_kept: bool) -> np.ndarray:
-    """The buffer that an update may write into: that of the old version if this run holds its last references, or a copy.
+def _update(node: Node, inputs: tuple[Node, ...]) -> None:
+    buffer = _take_over(node)
+    taken = buffer is not None
+    if not taken:
+        buffer = np.array(inputs[0].value)
+    try:
+        set_value(node, KERNELS[node.prim](buffer, *[x.value for x in inputs[1:]], **node.params))
+    except BaseException:
+        if taken:
+            inputs[0].value = buffer
+        raise
 
-    An old version that a sweep may still ask for goes back to pending, so it must have inputs to be computed from again.
+
+def _take_over(node: Node) -> np.ndarray | None:
+    """The buffer of the version before the update `node`, which goes back to pending; None if somebody may look at it.
+
+    If a sweep may still come, the old version must have inputs to be computed from again.
     """
     x = node.inputs[0]
     value = x.value
-    still_to_come, holders = count
-    # Besides the inputs tuples: the local x, the argument of getrefcount, the key of the counts, and `kept`.
-    if (
-        still_to_come == 1
-        and (x.inputs or not node.tokens.members)
-        and getrefcount(x) == holders + 3 + is_kept
-        and type(value) is np.ndarray
-        and value.base is None
-        and value.flags.writeable
-    ):
-        x.value = None
-        if getrefcount(value) == 2:
-            x.depth = 1
-            return value
+    if type(value) is not np.ndarray or value.base is not None or not value.flags.writeable:
+        return None
+    if not x.inputs and node.tokens.members:
+        return None
+    harmless = _serve_readers(x)
+    if harmless is None or getrefcount(x) != _ALONE + harmless + 1:
+        return None
+    x.value = None
+    if getrefcount(value) != _ALONE:
         x.value = value
-    return np.array(value)
+        return None
+    x.depth = 1
+    return value
+
+
+def _serve_readers(x: Node) -> int | None:
+    """Compute the parts of `x` that were asked for; how often the readers refer to it, None if one of them cannot be served."""
+    count = 0
+    for reference in getattr(x, "readers", ()):
+        reader = reference()
+        if reader is None:
+            continue
+        inputs = reader.inputs
+        if reader.value is None:
+            values = [y.value for y in inputs]
+            if reader.size > x.size or reader.tokens.placeholder or any(value is None for value in values):
+                return None
+            try:
+                set_value(reader, KERNELS[reader.prim](*values, **reader.params))
+            except BoundsError:
+                return None
+            inputs = reader.inputs
+        count += inputs.count(x)
+    return count
+
+
+def _references() -> int:
+    """What getrefcount says of an object that one local variable holds: this differs between versions of Python."""
+    x = object()
+    return getrefcount(x)
+
+
+_ALONE = _references()
 
 
 def without_value(node: Node) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nabla.engines.numpy import elementwise, moving, reductions
+from nabla.engines.numpy import elementwise, indexing, moving, reductions
 from nabla.engines.numpy.kernel import Kernel
 from nabla.primitives.base import Primitive
 
@@ -10,7 +10,8 @@ KERNELS: dict[Primitive, Kernel] = {
     **moving.KERNELS,
     **elementwise.KERNELS,
     **reductions.KERNELS,
+    **indexing.KERNELS,
 }
 
-UPDATES: frozenset[Primitive] = frozenset()
+UPDATES: frozenset[Primitive] = indexing.UPDATES
 """Updates of indexing: their kernel gets, as its first argument, a buffer that it writes into and returns."""

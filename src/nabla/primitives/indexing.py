@@ -1,0 +1,187 @@
+"""Indexing: reading a part of an array, and the array with a part of it written to or added to.
+
+`spec` says which part; it has one entry for each axis of x:
+
+    i                      an int: that element, non-negative; the axis goes
+    (start, count, step)   a range: `count` elements from `start` on, step != 0
+    None                   the next of the index arrays, whose elements are in [-n, n) for an axis of length n
+
+The index arrays broadcast together to a shape B. The part has the shape B + the counts of the ranges in the order of their
+axes: the axes of index arrays come first, wherever they stand in x, so that the rules need not tell the cases apart.
+What is written, v, broadcasts to that shape. `unique` says that no element of x is named twice, where index arrays are known to
+be so. Ellipsis, new axes, masks, and NumPy's order of axes are ops/indexing.py's business.
+
+An engine writes in place where nobody can see the old version of x any more. So that reads of it do not stand in the way, a node
+knows those who read a part of it, weakly (`readers`): an engine serves those who wait before it writes.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import AbstractSet, Any, Sequence
+from weakref import ref
+
+import numpy as np
+
+from nabla import dtypes
+from nabla.graph.node import Node, make
+from nabla.graph.tokens import EMPTY, Token, cuts
+from nabla.primitives.base import Shape, broadcast_shapes, constant, is_zeros, zeros
+from nabla.primitives.formulas import equal, select
+from nabla.primitives.kinds import Linear, depends
+from nabla.primitives.shape import broadcast, expand_batched, move_axis, reshape, sum_to
+
+Spec = tuple[Any, ...]
+
+
+def part_shape(spec: Spec, arrays: Sequence[Node]) -> Shape:
+    """The shape of the part that `spec` names."""
+    ranges = [entry[1] for entry in spec if type(entry) is tuple]
+    return (*together(arrays), *ranges)
+
+
+def together(arrays: Sequence[Node]) -> Shape:
+    """The shape B that index arrays broadcast to."""
+    if not arrays:
+        return ()
+    if len(arrays) == 1:
+        return arrays[0].shape
+    return broadcast_shapes("index", [a.shape for a in arrays])
+
+
+# index: read a part
+
+
+class _Index(Linear):
+    """Reads of one node gather their cotangents in one buffer (autodiff/reverse.py), so each costs what it reads."""
+
+    __slots__ = ()
+
+    def __call__(self, *inputs: Node, **params: Any) -> Node:
+        x = inputs[0]
+        if len(inputs) > 1:
+            node = make(self, inputs, params, part_shape(params["spec"], inputs[1:]), x.dtype)
+        else:
+            shape = tuple([entry[1] for entry in params["spec"] if type(entry) is tuple])
+            tokens = x.tokens
+            if tokens is not EMPTY and (tokens.ended is not None or cuts.active):
+                tokens = tokens.inside()
+            node = Node(self, inputs, params, shape, x.dtype, tokens, x.depth + 1)
+        if node.value is None:
+            readers = getattr(x, "readers", None)
+            if readers is None:
+                x.readers = [ref(node)]
+            else:
+                readers.append(ref(node))
+                n = len(readers)
+                if n > 64 and n & (n - 1) == 0:  # now and then, forget those that are gone
+                    x.readers = [r for r in readers if r() is not None]
+        return node
+
+
+def _part(x: Node, *arrays: Node, spec: Spec, unique: bool = True) -> tuple[Shape, np.dtype]:
+    return part_shape(spec, arrays), x.dtype
+
+
+def _index_transpose(g: Node, x: Node, *arrays: Node, **params: Any) -> Node:
+    return index_add(zeros(x.shape, g.dtype), g, *arrays, **params)
+
+
+def _lanes(size: int, ndim: int) -> Node:
+    """The number of each lane, as an index array with axes of length 1 behind."""
+    return constant(np.arange(size).reshape(size, *(1,) * ndim))
+
+
+def _index_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
+    x, *arrays = inputs
+    spec, unique = node.params["spec"], node.params.get("unique", True)
+    ndim = len(together(node.inputs[1:]))
+    if True not in mapped[1:]:
+        part = index(x, *arrays, **_params(((0, size, 1), *spec), arrays, unique))
+        return move_axis(part, ndim, 0), True
+    arrays = [expand_batched(a, m, ndim) for a, m in zip(arrays, mapped[1:])]
+    if not mapped[0]:
+        return index(x, *arrays, spec=spec, unique=False), True
+    return index(x, _lanes(size, ndim), *arrays, spec=(None, *spec), unique=unique), True
+
+
+def _params(spec: Spec, arrays: Sequence[Node], unique: bool) -> dict[str, Any]:
+    return {"spec": spec, "unique": unique} if arrays else {"spec": spec}
+
+
+index = _Index("index", _part, _index_transpose, None, batch=_index_batch, masks=True)
+
+
+# index_set, index_add: the whole with a part changed
+
+
+def _whole(x: Node, v: Node, *arrays: Node, spec: Spec, unique: bool = True) -> tuple[Shape, np.dtype]:
+    return x.shape, x.dtype
+
+
+def _update_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
+    x, v, *arrays = inputs
+    spec, unique = node.params["spec"], node.params.get("unique", True)
+    ndim = len(together(node.inputs[2:]))
+    ranges = sum(type(entry) is tuple for entry in spec)
+    if not mapped[0]:
+        x = zeros((size, *x.shape), x.dtype) if is_zeros(x) else broadcast(x, shape=(size, *x.shape))
+    v = expand_batched(v, mapped[1], ndim + ranges)
+    if True in mapped[2:]:
+        arrays = [expand_batched(a, m, ndim) for a, m in zip(arrays, mapped[2:])]
+        return node.prim(x, v, _lanes(size, ndim), *arrays, spec=(None, *spec), unique=unique), True
+    if mapped[1]:
+        v = move_axis(v, 0, ndim)
+    elif v.ndim > ranges:  # the axis of lanes stands between those of B and the ranges
+        at = v.ndim - ranges
+        v = reshape(v, shape=(*v.shape[:at], 1, *v.shape[at:]))
+    return node.prim(x, v, *arrays, **_params(((0, size, 1), *spec), arrays, unique)), True
+
+
+class _IndexSet(Linear):
+    """The last write to an element wins; what was overwritten has derivative zero, in v too."""
+
+    __slots__ = ()
+
+    def pull(self, node: Node, g: Node, masked: bool, wanted: AbstractSet[Token]) -> Sequence[Node | None]:
+        x, v, *arrays = node.inputs
+        # The read of g is made before the write into it.
+        gv = _written_transpose(g, *node.inputs, **node.params) if depends(v, wanted) else None
+        gx = _old_transpose(g, *node.inputs, **node.params) if depends(x, wanted) else None
+        return [gx, gv, *[None] * len(arrays)]
+
+
+def _old_transpose(g: Node, x: Node, v: Node, *arrays: Node, **params: Any) -> Node:
+    return index_set(g, zeros((), g.dtype), *arrays, **params)
+
+
+def _written_transpose(g: Node, x: Node, v: Node, *arrays: Node, **params: Any) -> Node:
+    part = index(g, *arrays, **params)
+    if arrays and not params["unique"]:
+        part = select(_last_writes(x, arrays, params["spec"]), part, zeros((), g.dtype))
+    return sum_to(part, v.shape)
+
+
+def _last_writes(x: Node, arrays: Sequence[Node], spec: Spec) -> Node:
+    """Which elements of the part are not overwritten by a later one. Each writes its number, and looks whether it stands."""
+    shape = together(arrays)
+    numbers = constant(np.arange(prod(shape)).reshape(shape))
+    board = zeros(tuple([n for n, entry in zip(x.shape, spec) if entry is None]), dtypes.int64)
+    everywhere = {"spec": (None,) * len(arrays), "unique": False}
+    stands = equal(index(index_set(board, numbers, *arrays, **everywhere), *arrays, **everywhere), numbers)
+    ranges = sum(type(entry) is tuple for entry in spec)
+    return reshape(stands, shape=(*shape, *(1,) * ranges)) if ranges else stands
+
+
+index_set = _IndexSet("index_set", _whole, _old_transpose, _written_transpose, None, batch=_update_batch, masks=True)
+
+
+def _add_transpose(g: Node, x: Node, v: Node, *arrays: Node, **params: Any) -> Node:
+    return sum_to(index(g, *arrays, **params), v.shape)
+
+
+def _same(g: Node, x: Node, v: Node, *arrays: Node, **params: Any) -> Node:
+    return g
+
+
+index_add = Linear("index_add", _whole, _same, _add_transpose, None, batch=_update_batch, accumulates=True)
