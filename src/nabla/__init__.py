@@ -10,6 +10,7 @@ from nabla.errors import *  # noqa
 from nabla.ops.collectives import axis_index, axis_size, pmax, pmean, pmin, psum
 from nabla.ops.elementwise import *  # noqa
 from nabla.ops.reductions import *  # noqa
+from nabla.show import make_graph, show, to_dot
 from nabla.tensor import Tensor
 from nabla.transforms.backward import backward
 from nabla.transforms.grad import grad, value_and_grad

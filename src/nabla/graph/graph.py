@@ -1,0 +1,26 @@
+"""A closed piece of graph: a function of explicit inputs, on placeholders of its own, that keeps nothing outside alive.
+
+It is what an engine compiles. Closing (autodiff/closing.py) captures as further inputs every outer node that is pending or
+depends on a live transform; values that are at hand and depend on nothing become constants.
+"""
+
+from __future__ import annotations
+
+from nabla.graph.node import Node
+from nabla.graph.printing import listing
+
+
+class Graph:
+    """inputs -> outputs. `nodes` are the body, oldest first; it contains neither the inputs nor constants."""
+
+    __slots__ = ("inputs", "nodes", "outputs")
+
+    def __init__(self, inputs: tuple[Node, ...], nodes: tuple[Node, ...], outputs: tuple[Node, ...]) -> None:
+        self.inputs = inputs
+        self.nodes = nodes
+        self.outputs = outputs
+
+    def __str__(self) -> str:
+        return listing((*self.inputs, *self.nodes), self.outputs)
+
+    __repr__ = __str__
