@@ -13,7 +13,7 @@ import numpy as np
 from nabla import dtypes
 from nabla.errors import ArgumentTypeError, ShapeError, TracedValueError
 from nabla.graph.node import Node, runtime
-from nabla.ops import elementwise, reductions
+from nabla.ops import contraction, elementwise, reductions
 from nabla.primitives.base import constant
 from nabla.primitives.leaves import LeafToken, is_leaf, leaf_token, make_leaf
 from nabla.primitives.structure import detach
@@ -217,7 +217,10 @@ class Tensor:
     __add__ = elementwise.add
     __mul__ = elementwise.multiply
     __sub__ = elementwise.subtract
+    __matmul__ = contraction.matmul
+    __rmatmul__ = contraction.matmul_from_the_right
     sum = reductions.sum
+    dot = contraction.dot
 
 
 def _restored(array: np.ndarray, requires_grad: bool) -> Tensor:
