@@ -137,9 +137,9 @@ def with_scalar(dtype: np.dtype, value: bool | int | float | complex) -> np.dtyp
     """The dtype of `tensor of dtype` op `Python number`: the number is weak and gives way."""
     kind = dtype.kind
     if isinstance(value, bool):
-        return dtype
+        return dtype if kind != "V" else bool_
     if isinstance(value, int):
-        return int64 if kind == "b" else dtype
+        return int64 if kind in "bV" else dtype
     if isinstance(value, float):
         return dtype if kind in "fc" else _default.get()
     if kind == "c":

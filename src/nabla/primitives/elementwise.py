@@ -15,7 +15,7 @@ from nabla.dtypes import float64
 from nabla.errors import DTypeError
 from nabla.graph.node import NO_PARAMS, Node, make
 from nabla.graph.tokens import EMPTY, Token, cuts, union
-from nabla.primitives.base import Primitive, Shape, broadcast_shapes, scalar
+from nabla.primitives.base import Primitive, Shape, broadcast_shapes, scalar, zeros
 from nabla.primitives.shape import broadcast, cast, expand_batched, sum_to
 
 Partial = Callable[..., Node]
@@ -50,8 +50,8 @@ def _no_infer(*inputs: Node, **params: Any) -> tuple[Shape, np.dtype]:
 class Elementwise(Primitive):
     """One value from one value of each input.
 
-    kinds: the dtype kinds it takes ("b" bool, "iu" integers, "f", "c"); integers are made floating where "i" is not among
-    them. result: from the common dtype of the inputs to that of the result; None means the same.
+    kinds: the dtype kinds it takes ("b" bool, "?" bool computed as int8, "iu" integers, "f", "c"); integers are made
+    floating where "i" is not among them. result: from the common dtype of the inputs to that of the result; None means the same.
     """
 
     __slots__ = ("kinds", "partials", "result")
@@ -87,6 +87,8 @@ class Elementwise(Primitive):
         kinds = self.kinds
         if dtype.kind in kinds:
             return dtype
+        if dtype.kind == "b" and "?" in kinds:
+            return dtypes.int8
         if dtype.kind in "biu" and "f" in kinds and not (dtype.kind == "b" and "i" in kinds):
             return dtypes.to_inexact(dtype)
         raise DTypeError(f"{self.name} does not take {dtype} (it takes {_spoken(kinds)})")
@@ -136,6 +138,8 @@ class Unary(Elementwise):
         dtype = x.dtype
         if dtype is not float64:
             if dtype.kind not in self.kinds:
+                if dtype.kind == "V":
+                    return with_float0(self, x)
                 dtype = self.accept(dtype)
                 x = cast(x, dtype)
         elif "f" not in self.kinds:
@@ -155,6 +159,8 @@ class Binary(Elementwise):
     def __call__(self, x: Node, y: Node) -> Node:  # type: ignore[override]
         dtype = x.dtype
         if dtype is not y.dtype or (dtype is not float64 and dtype.kind not in self.kinds) or "f" not in self.kinds:
+            if dtype.kind == "V" or y.dtype.kind == "V":
+                return with_float0(self, x, y)
             (x, y), dtype = self.together((x, y))
         shape = x.shape
         if shape != y.shape:
@@ -175,8 +181,22 @@ class Binary(Elementwise):
         return Node(self, (x, y), NO_PARAMS, shape, dtype if result is None else result(dtype), tokens, depth + 1)
 
 
+def with_float0(prim: Elementwise, *inputs: Node) -> Node:
+    """float0 is the derivative of an integer, zero whatever is done with it: it can be added, subtracted and scaled."""
+    shape = broadcast_shapes(prim.name, [x.shape for x in inputs])
+    numbers = [x for x in inputs if x.dtype.kind != "V"]
+    if prim.name in ("add", "subtract") and numbers:
+        (x,) = numbers
+        if prim.name == "subtract" and x is inputs[1]:
+            x = neg(x)
+        return x if x.shape == shape else broadcast(x, shape=shape)
+    if prim.name in ("add", "subtract", "multiply", "negative") or (prim.name == "divide" and inputs[1:] == tuple(numbers)):
+        return zeros(shape, dtypes.float0)
+    raise DTypeError(f"{prim.name}: a float0 tensor (the derivative of an integer) can only be added, subtracted and scaled")
+
+
 def _spoken(kinds: str) -> str:
-    names = {"b": "booleans", "i": "integers", "f": "real floats", "c": "complex numbers"}
+    names = {"b": "booleans", "?": "booleans", "i": "integers", "f": "real floats", "c": "complex numbers"}
     return ", ".join(word for kind, word in names.items() if kind in kinds)
 
 

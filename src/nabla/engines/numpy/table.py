@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nabla.engines.numpy import elementwise, indexing, moving, reductions
+from nabla.engines.numpy import contraction, elementwise, indexing, moving, reductions, softmax
 from nabla.engines.numpy.kernel import Kernel
 from nabla.primitives.base import Primitive
 
@@ -10,6 +10,8 @@ KERNELS: dict[Primitive, Kernel] = {
     **moving.KERNELS,
     **elementwise.KERNELS,
     **reductions.KERNELS,
+    **softmax.KERNELS,
+    **contraction.KERNELS,
     **indexing.KERNELS,
 }
 

@@ -1,0 +1,58 @@
+"""NumPy kernels: softmax, its logarithm, and the logarithm of a sum of exponentials."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nabla.engines.numpy.kernel import Kernel
+from nabla.primitives import softmax as s
+from nabla.primitives.base import Primitive
+
+
+def _below_maximum(x: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
+    """The maximum m, and x - m, which is 0 where both are the same infinity."""
+    m = np.maximum.reduce(x, axis=axes, keepdims=True) if x.size else np.full(_kept(x.shape, axes), -np.inf, x.dtype)
+    below = np.subtract(x, m)
+    flat = below.ravel("K")
+    total = flat.dot(flat)
+    if total != total:  # a NaN: an infinity less itself, or there from the start
+        below = np.where(np.equal(x, m), x.dtype.type(0), below)
+    return m, below
+
+
+def _kept(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(1 if axis in axes else n for axis, n in enumerate(shape))
+
+
+def _softmax(x: Any, axes: tuple[int, ...]) -> Any:
+    if x.dtype == np.float16:
+        return _softmax(x.astype(np.float32), axes).astype(np.float16)
+    parts = np.exp(_below_maximum(x, axes)[1])
+    return np.divide(parts, np.add.reduce(parts, axis=axes, keepdims=True))
+
+
+def _log_softmax(x: Any, axes: tuple[int, ...]) -> Any:
+    if x.dtype == np.float16:
+        return _log_softmax(x.astype(np.float32), axes).astype(np.float16)
+    below = _below_maximum(x, axes)[1]
+    return np.subtract(below, np.log(np.add.reduce(np.exp(below), axis=axes, keepdims=True)))
+
+
+def _logsumexp(x: Any, axes: tuple[int, ...]) -> Any:
+    """m + log(k + r) for k elements that are the maximum m and a rest r, which keeps its digits beside a single one."""
+    if x.dtype == np.float16:
+        return _logsumexp(x.astype(np.float32), axes).astype(np.float16)
+    m, below = _below_maximum(x, axes)
+    rest = np.exp(below)
+    k = np.add.reduce(np.equal(below, 0), axis=axes, dtype=x.dtype)
+    rest = np.add.reduce(np.where(below, rest, x.dtype.type(0)), axis=axes)
+    return m.reshape(k.shape) + (np.log(k) + np.log1p(rest / k) if x.size else k - np.inf)
+
+
+KERNELS: dict[Primitive, Kernel] = {
+    s.softmax: _softmax,
+    s.log_softmax: _log_softmax,
+    s.logsumexp: _logsumexp,
+}

@@ -1,0 +1,305 @@
+"""Special functions, activations of neural networks, and softmax with its relatives. Names are SciPy's where it has one.
+
+All take real numbers; integers and booleans become floats of the default dtype. What the derivative is at ties and kinks stands
+in docs/kinks.md.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import TYPE_CHECKING
+
+from nabla.errors import ShapeError
+from nabla.graph.node import Node
+from nabla.ops.axes import integer, several_axes
+from nabla.ops.lift import ArrayLike, as_node, inexact, op, pair, unary, want_real
+from nabla.ops.reductions import Axis
+from nabla.primitives import formulas as f
+from nabla.primitives.base import broadcast_shapes, zeros
+from nabla.primitives.elementwise import safe_mul
+from nabla.primitives.reductions import reduce_max
+from nabla.primitives.shape import broadcast, reduce_sum, restore_axes
+from nabla.primitives.softmax import (
+    log_softmax as _log_softmax,
+    logsumexp as _logsumexp,
+    softmax as _softmax,
+)
+from nabla.primitives.structure import detach
+
+if TYPE_CHECKING:
+    from nabla.tensor import Tensor
+
+
+def _real(name: str, x: ArrayLike) -> Node:
+    node = as_node(x)
+    want_real(name, node)
+    return inexact(node)
+
+
+# Error function and gamma
+
+
+@unary(f.erf)
+def erf(x: ArrayLike, /) -> Tensor:
+    """The error function, 2/sqrt(pi) times the integral of exp(-t**2) from 0 to x.
+
+    >>> float(nb.erf(0.0))
+    0.0
+    """
+
+
+@unary(f.erfc)
+def erfc(x: ArrayLike, /) -> Tensor:
+    """1 - erf(x), which keeps its digits for large x.
+
+    >>> float(nb.erfc(0.0))
+    1.0
+    """
+
+
+@unary(f.gammaln)
+def gammaln(x: ArrayLike, /) -> Tensor:
+    """The logarithm of the absolute value of the gamma function.
+
+    >>> float(nb.gammaln(2.0))
+    0.0
+    """
+
+
+@op
+def digamma(x: ArrayLike, /) -> Tensor:
+    """The derivative of gammaln.
+
+    >>> nb.allclose(nb.digamma(1.0), -0.5772156649015329)
+    True
+    """
+    return f.polygamma(_real("digamma", x), n=0)  # type: ignore[return-value]
+
+
+@op
+def polygamma(n: int, x: ArrayLike, /) -> Tensor:
+    """The n-th derivative of digamma, for a whole number n from 0 on.
+
+    >>> nb.allclose(nb.polygamma(1, 1.0), np.pi**2 / 6)
+    True
+    """
+    return f.polygamma(_real("polygamma", x), n=integer("polygamma", "n", n, 0))  # type: ignore[return-value]
+
+
+# Products with logarithms
+
+
+def _log_factor(x: Node, y: Node, edge: float, infinite: Node) -> Node:
+    """y, or where x = 0 and the logarithm is infinite or NaN for y <= edge or y = inf, what makes it 0."""
+    zero = f.equal(x, f.like(x, 0))
+    outside = f.logical_or(f.less_equal(y, f.like(y, edge)), infinite)
+    return f.select(f.logical_and(zero, outside), f.like(y, edge + 1.0), y)
+
+
+@op
+def xlogy(x: ArrayLike, y: ArrayLike, /) -> Tensor:
+    """x log(y), and 0 where x is 0 unless y is NaN. Where x = 0 and y <= 0, both derivatives are taken as 0.
+
+    >>> nb.xlogy([0.0, 2.0], [0.0, 1.0]).tolist()
+    [0.0, 0.0]
+    """
+    a, b = (_real("xlogy", z) for z in pair(x, y))
+    return a * f.log_(_log_factor(a, b, 0.0, f.isinf(b)))  # type: ignore[return-value]
+
+
+@op
+def xlog1py(x: ArrayLike, y: ArrayLike, /) -> Tensor:
+    """x log(1 + y), and 0 where x is 0 unless y is NaN. Where x = 0 and y <= -1, both derivatives are taken as 0.
+
+    >>> nb.xlog1py([0.0, 2.0], [-1.0, 0.0]).tolist()
+    [0.0, 0.0]
+    """
+    a, b = (_real("xlog1py", z) for z in pair(x, y))
+    return a * f.log1p(_log_factor(a, b, -1.0, f.isinf(b)))  # type: ignore[return-value]
+
+
+@op
+def entr(x: ArrayLike, /) -> Tensor:
+    """The entropy -x log(x): 0 at 0, where its derivative is taken as 0, and -inf for negative x.
+
+    >>> nb.entr([0.0, 1.0, -1.0]).tolist()
+    [0.0, 0.0, -inf]
+    """
+    x = _real("entr", x)
+    zero = f.like(x, 0)
+    inside = -x * f.log_(f.select(f.equal(x, zero), f.like(x, 1), x))
+    at_zero = f.select(f.equal(x, zero), zero, inside)
+    return f.select(f.less(x, zero), f.like(x, -float("inf")), at_zero)  # type: ignore[return-value]
+
+
+# The logistic function and its relatives
+
+
+@unary(f.logistic)
+def sigmoid(x: ArrayLike, /) -> Tensor:
+    """The logistic function 1 / (1 + exp(-x)), right in both tails, and so is its derivative.
+
+    >>> float(nb.sigmoid(0.0))
+    0.5
+    """
+
+
+@unary(f.logit)
+def logit(x: ArrayLike, /) -> Tensor:
+    """log(x / (1 - x)), the inverse of sigmoid.
+
+    >>> float(nb.logit(0.5))
+    0.0
+    """
+
+
+@op
+def log_expit(x: ArrayLike, /) -> Tensor:
+    """The logarithm of sigmoid(x), right in both tails.
+
+    >>> float(nb.log_expit(-1000.0))
+    -1000.0
+    """
+    return -f.softplus(-_real("log_expit", x))  # type: ignore[return-value]
+
+
+@unary(f.softplus)
+def softplus(x: ArrayLike, /) -> Tensor:
+    """log(1 + exp(x)), a smooth relu, without overflow.
+
+    >>> float(nb.softplus(1000.0))
+    1000.0
+    """
+
+
+# Activations
+
+
+@op
+def relu(x: ArrayLike, /) -> Tensor:
+    """x where it is positive, else 0. Its derivative at 0 is 0.
+
+    >>> nb.relu([-1.0, 0.0, 2.0]).tolist()
+    [0.0, 0.0, 2.0]
+    """
+    x = as_node(x)
+    zero = f.like(x, 0)
+    return f.select(f.less_equal(x, zero), zero, x)  # type: ignore[return-value]
+
+
+@op
+def leaky_relu(x: ArrayLike, /, slope: float = 0.01) -> Tensor:
+    """x where it is positive, else slope times x. Its derivative at 0 is the slope.
+
+    >>> nb.leaky_relu([-1.0, 2.0], 0.5).tolist()
+    [-0.5, 2.0]
+    """
+    x = _real("leaky_relu", x)
+    return f.select(f.greater(x, f.like(x, 0)), x, x * slope)  # type: ignore[return-value]
+
+
+@op
+def elu(x: ArrayLike, /, alpha: float = 1.0) -> Tensor:
+    """x where it is positive, else alpha (exp(x) - 1). Its derivative at 0 is alpha.
+
+    >>> nb.elu([0.0, 2.0]).tolist()
+    [0.0, 2.0]
+    """
+    x = _real("elu", x)
+    return f.select(f.greater(x, f.like(x, 0)), x, f.expm1(x) * alpha)  # type: ignore[return-value]
+
+
+@op
+def selu(x: ArrayLike, /) -> Tensor:
+    """1.0507 elu(x, 1.6733), the exponential unit that keeps mean 0 and variance 1 from layer to layer.
+
+    Source: Klambauer et al., "Self-Normalizing Neural Networks" (2017), section 2, where the two numbers are derived.
+
+    >>> float(nb.selu(0.0))
+    0.0
+    """
+    return elu(_real("selu", x), 1.6732632423543772) * 1.0507009873554805  # type: ignore[return-value]
+
+
+@op
+def silu(x: ArrayLike, /) -> Tensor:
+    """x sigmoid(x), also called swish.
+
+    >>> float(nb.silu(0.0))
+    0.0
+    """
+    x = _real("silu", x)
+    return x * f.logistic(x)  # type: ignore[return-value]
+
+
+@op
+def gelu(x: ArrayLike, /) -> Tensor:
+    """x times the probability that a standard normal number is below it.
+
+    >>> float(nb.gelu(0.0))
+    0.0
+    """
+    x = _real("gelu", x)
+    return x * (f.erfc(x * -sqrt(0.5)) * 0.5)  # type: ignore[return-value]
+
+
+# softmax and its relatives
+
+
+@op
+def softmax(x: ArrayLike, /, axis: Axis = None) -> Tensor:
+    """exp(x) divided by its sum over `axis` (None: all axes), without overflow.
+
+    Elements that share a row's maximum though it is infinite share the result equally. Raises AxisError for an axis that x has not.
+
+    >>> nb.softmax([[0.0, 0.0], [1000.0, -1000.0]], axis=1).tolist()
+    [[0.5, 0.5], [1.0, 0.0]]
+    """
+    x = _real("softmax", x)
+    return _softmax(x, axes=several_axes("softmax", axis, x.ndim))  # type: ignore[return-value]
+
+
+@op
+def log_softmax(x: ArrayLike, /, axis: Axis = None) -> Tensor:
+    """The logarithm of softmax(x, axis), without overflow or underflow. Raises AxisError for an axis that x has not.
+
+    >>> nb.log_softmax([1000.0, -1000.0]).tolist()
+    [0.0, -2000.0]
+    """
+    x = _real("log_softmax", x)
+    return _log_softmax(x, axes=several_axes("log_softmax", axis, x.ndim))  # type: ignore[return-value]
+
+
+@op
+def logsumexp(x: ArrayLike, /, axis: Axis = None, b: ArrayLike | None = None, keepdims: bool = False) -> Tensor:
+    """log(sum(b exp(x))) over `axis` (None: all axes), without overflow; `b` is 1 if None. Of nothing, or of -inf alone, it is -inf.
+
+    `b` broadcasts against x; terms with b = 0 count as 0, whatever x is, and a negative sum gives NaN. The derivative by x is
+    softmax(x) where b is None, also in a row with infinities. Raises AxisError for an axis that x has not, ShapeError where b does
+    not fit.
+
+    >>> nb.logsumexp([[1000.0, -1000.0], [-1000.0, 0.0]], axis=1).tolist()
+    [1000.0, 0.0]
+    """
+    x = _real("logsumexp", x)
+    if b is not None:
+        return _weighted(x, b, axis, keepdims)  # type: ignore[return-value]
+    axes = several_axes("logsumexp", axis, x.ndim)
+    out = _logsumexp(x, axes=axes)
+    return restore_axes(out, x.shape, axes) if keepdims else out  # type: ignore[return-value]
+
+
+def _weighted(x: Node, b: ArrayLike, axis: Axis, keepdims: bool) -> Node:
+    """m + log(sum(b exp(x - m))) with m the largest x that counts: a constant for the derivatives, which do not depend on it."""
+    x, weight = (_real("logsumexp", z) for z in pair(x, b))
+    shape = broadcast_shapes("logsumexp", (x.shape, weight.shape))
+    if len(shape) > x.ndim:
+        raise ShapeError(f"logsumexp: b has shape {weight.shape}, more axes than x of shape {x.shape}; reshape x first")
+    x = broadcast(x, shape=shape)
+    axes = several_axes("logsumexp", axis, x.ndim)
+    zero = zeros((), x.dtype)
+    counted = f.select(f.equal(weight, zero), f.like(x, -float("inf")), x)
+    m = detach(reduce_max(counted, axes=axes))
+    m = f.select(f.isfinite(m), m, zero)
+    out = f.log_(reduce_sum(safe_mul(weight, f.exp(x - restore_axes(m, shape, axes))), axes=axes)) + m
+    return restore_axes(out, shape, axes) if keepdims else out
