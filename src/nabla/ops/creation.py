@@ -1,0 +1,294 @@
+"""Making tensors: from data, filled, counted. Python floats make the default dtype; data keeps its own."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nabla import dtypes
+from nabla.errors import ArgumentError, ArgumentTypeError, ShapeError
+from nabla.graph.node import Node, is_scalar, runtime
+from nabla.graph.tokens import next_id
+from nabla.ops.axes import as_shape, integer
+from nabla.ops.lift import ArrayLike, DTypeLike, as_node, op
+from nabla.primitives.base import constant
+from nabla.primitives.leaves import make_leaf
+from nabla.primitives.shape import broadcast, cast
+from nabla.primitives.structure import detach
+
+if TYPE_CHECKING:
+    from nabla.tensor import Tensor
+
+
+def _dtype(dtype: DTypeLike | None) -> np.dtype | None:
+    return None if dtype is None else dtypes.canonical(dtype)
+
+
+def _made(node: Node, requires_grad: bool = False) -> Tensor:
+    """A handle on a node that was made from no tensor."""
+    return runtime.handle(make_leaf(node) if requires_grad else node)  # type: ignore[no-any-return]
+
+
+def array(x: ArrayLike, dtype: DTypeLike | None = None, *, requires_grad: bool = False) -> Tensor:
+    """A new tensor with the values of `x`: a number, an ndarray, nested lists, or a tensor, whose derivative goes on.
+
+    dtype: of the result; else ndarrays keep theirs and Python floats get the default dtype. requires_grad: make it a leaf
+    of `backward`; then the history of `x` is left behind.
+
+    >>> import nabla as nb
+    >>> nb.array([[1.0, 2.0], [3.0, 4.0]]).shape
+    (2, 2)
+    """
+    node = as_node(x, _dtype(dtype))
+    if requires_grad:
+        return _made(detach(node), True)
+    if type(x) is Node:
+        return node  # type: ignore[return-value]
+    return _own(node)
+
+
+def _own(node: Node) -> Tensor:
+    """A handle born now: what is written to it concerns nobody else, though the node may be older."""
+    handle = runtime.handle(node)
+    handle._birth = next_id()
+    return handle  # type: ignore[no-any-return]
+
+
+def asarray(x: ArrayLike, dtype: DTypeLike | None = None, *, copy: bool | None = None) -> Tensor:
+    """`x` as a tensor: itself if it is one of that dtype, else made from a number, an ndarray or nested lists.
+
+    An ndarray is copied, because later writes to it must not be seen. copy: True gives a new tensor always; False raises where a
+    copy would be needed.
+
+    >>> import nabla as nb
+    >>> t = nb.asarray(2.0)
+    >>> nb.asarray(t) is t
+    True
+    """
+    wanted = _dtype(dtype)
+    if isinstance(x, runtime.handle) and not copy and (wanted is None or x.dtype is wanted):  # type: ignore[attr-defined]
+        return x  # type: ignore[return-value]
+    if copy is False and not is_scalar(x):
+        raise ArgumentError("asarray: copy=False, but a tensor of this input needs a copy; leave copy out")
+    return array(x, wanted)
+
+
+def copy(x: ArrayLike) -> Tensor:
+    """A new tensor with the values of `x`: writes to one are not seen in the other. The derivative goes on.
+
+    >>> import nabla as nb
+    >>> x = nb.array([1.0, 2.0])
+    >>> y = nb.copy(x)
+    >>> y[0] = 5.0
+    >>> x.tolist()
+    [1.0, 2.0]
+    """
+    return array(x)
+
+
+def zeros(shape: int | tuple[int, ...], dtype: DTypeLike | None = None, *, requires_grad: bool = False) -> Tensor:
+    """A tensor of zeros.
+
+    >>> import nabla as nb
+    >>> nb.zeros((2, 2)).tolist()
+    [[0.0, 0.0], [0.0, 0.0]]
+    """
+    wanted = _dtype(dtype) or dtypes.default_dtype()
+    return _made(constant(np.zeros(as_shape("zeros", shape), wanted), wanted), requires_grad)
+
+
+def ones(shape: int | tuple[int, ...], dtype: DTypeLike | None = None, *, requires_grad: bool = False) -> Tensor:
+    """A tensor of ones.
+
+    >>> import nabla as nb
+    >>> nb.ones(3).tolist()
+    [1.0, 1.0, 1.0]
+    """
+    wanted = _dtype(dtype) or dtypes.default_dtype()
+    return _made(constant(np.ones(as_shape("ones", shape), wanted), wanted), requires_grad)
+
+
+def empty(shape: int | tuple[int, ...], dtype: DTypeLike | None = None) -> Tensor:
+    """A tensor to be filled; it holds zeros, so that the same program gives the same bits.
+
+    >>> import nabla as nb
+    >>> nb.empty((2, 3)).shape
+    (2, 3)
+    """
+    return zeros(shape, dtype)
+
+
+def full(shape: int | tuple[int, ...], fill_value: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
+    """A tensor with one value everywhere (or a tensor broadcast to `shape`); its derivative goes on.
+
+    >>> import nabla as nb
+    >>> nb.full((2,), 7.0).tolist()
+    [7.0, 7.0]
+    """
+    return _filled(as_node(fill_value, _dtype(dtype)), as_shape("full", shape))
+
+
+def _filled(node: Node, shape: tuple[int, ...]) -> Tensor:
+    try:
+        np.broadcast_shapes(node.shape, shape)
+    except ValueError:
+        raise ShapeError(f"full: a value of shape {node.shape} does not broadcast to shape {shape}") from None
+    if node.shape != shape:
+        node = broadcast(node, shape=shape)
+    return runtime.handle(node)  # type: ignore[no-any-return]
+
+
+def zeros_like(x: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
+    """Zeros in the shape and dtype of `x`.
+
+    >>> import nabla as nb
+    >>> nb.zeros_like(nb.array([1.0, 2.0])).tolist()
+    [0.0, 0.0]
+    """
+    return _like(x, dtype, np.zeros)
+
+
+def ones_like(x: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
+    """Ones in the shape and dtype of `x`.
+
+    >>> import nabla as nb
+    >>> nb.ones_like(nb.array([1.0, 2.0])).tolist()
+    [1.0, 1.0]
+    """
+    return _like(x, dtype, np.ones)
+
+
+def empty_like(x: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
+    """A tensor to be filled, in the shape and dtype of `x`; it holds zeros.
+
+    >>> import nabla as nb
+    >>> nb.empty_like(nb.array([1.0, 2.0])).shape
+    (2,)
+    """
+    return _like(x, dtype, np.zeros)
+
+
+def _like(x: ArrayLike, dtype: DTypeLike | None, make: Any) -> Tensor:
+    node = as_node(x)
+    wanted = _dtype(dtype) or dtypes.strong(node.dtype)
+    return _made(constant(make(node.shape, wanted), wanted))
+
+
+def full_like(x: ArrayLike, fill_value: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
+    """One value everywhere, in the shape and dtype of `x`.
+
+    >>> import nabla as nb
+    >>> nb.full_like(nb.array([1.0, 2.0]), 3).tolist()
+    [3.0, 3.0]
+    """
+    node = as_node(x)
+    return _filled(as_node(fill_value, _dtype(dtype) or dtypes.strong(node.dtype)), node.shape)
+
+
+def arange(start: float, /, stop: float | None = None, step: float = 1, *, dtype: DTypeLike | None = None) -> Tensor:
+    """The numbers from `start` (0 if only one is given) up to `stop`, which is left out, `step` apart.
+
+    Integers give int64; with a float among them the default dtype.
+
+    >>> import nabla as nb
+    >>> nb.arange(2, 8, 3).tolist()
+    [2, 5]
+    """
+    if stop is None:
+        start, stop = 0, start
+    if step == 0:
+        raise ArgumentError("arange: step is 0")
+    if dtype is None:
+        all_int = all(isinstance(x, (int, np.integer)) for x in (start, stop, step))
+        wanted = dtypes.int64 if all_int else dtypes.default_dtype()
+    else:
+        wanted = dtypes.canonical(dtype)
+    start, stop, step = (x if is_scalar(x) else _number("arange", x) for x in (start, stop, step))
+    count = max(0, ceil((stop - start) / step))
+    values = np.arange(count) * step + start if count else np.zeros(0)
+    return _made(constant(values.astype(wanted), wanted))
+
+
+def _number(name: str, x: Any) -> Any:
+    node = as_node(x)
+    if node.shape:
+        raise ShapeError(f"{name} takes numbers; got an array of shape {node.shape}")
+    if node.value is None:
+        runtime.realize((node,))
+    return node.value.item()
+
+
+@op
+def linspace(
+    start: ArrayLike, stop: ArrayLike, num: int = 50, *, endpoint: bool = True, dtype: DTypeLike | None = None
+) -> Tensor:
+    """`num` numbers evenly spaced from `start` to `stop`, along a new first axis; differentiable in both.
+
+    endpoint: whether `stop` is the last of them.
+
+    >>> import nabla as nb
+    >>> nb.linspace(0.0, 1.0, 5).tolist()
+    [0.0, 0.25, 0.5, 0.75, 1.0]
+    """
+    count = integer("linspace", "num", num, 0)
+    a, b = as_node(start), as_node(stop)
+    wanted = _dtype(dtype)
+    kind = dtypes.to_inexact(dtypes.promote(a.dtype, b.dtype))
+    a, b = cast(a, kind), cast(b, kind)
+    steps = count - 1 if endpoint else count
+    ndim = max(a.ndim, b.ndim)
+    t = (np.arange(count) / steps if steps > 0 else np.zeros(count)).astype(dtypes.to_real(kind))
+    part = constant(t.reshape(count, *(1,) * ndim), dtypes.to_real(kind))
+    out = a * (1.0 - part) + b * part  # exact at both ends
+    return out if wanted is None else cast(out, wanted)  # type: ignore[return-value]
+
+
+def eye(n: int, m: int | None = None, /, *, k: int = 0, dtype: DTypeLike | None = None) -> Tensor:
+    """The n by m matrix (n by n without m) with ones on its k-th diagonal and zeros elsewhere.
+
+    >>> import nabla as nb
+    >>> nb.eye(2).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    rows = integer("eye", "the number of rows", n, 0)
+    columns = rows if m is None else integer("eye", "the number of columns", m, 0)
+    wanted = _dtype(dtype) or dtypes.default_dtype()
+    return _made(constant(np.eye(rows, columns, integer("eye", "k", k), wanted), wanted))
+
+
+def identity(n: int, dtype: DTypeLike | None = None) -> Tensor:
+    """The n by n identity matrix.
+
+    >>> import nabla as nb
+    >>> nb.identity(2).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    return eye(n, dtype=dtype)
+
+
+def tri(n: int, m: int | None = None, k: int = 0, dtype: DTypeLike | None = None) -> Tensor:
+    """Ones at and below the k-th diagonal of an n by m matrix, zeros above.
+
+    >>> import nabla as nb
+    >>> nb.tri(2).tolist()
+    [[1.0, 0.0], [1.0, 1.0]]
+    """
+    rows = integer("tri", "the number of rows", n, 0)
+    columns = rows if m is None else integer("tri", "the number of columns", m, 0)
+    wanted = _dtype(dtype) or dtypes.default_dtype()
+    return _made(constant(np.tri(rows, columns, integer("tri", "k", k), wanted), wanted))
+
+
+def from_dlpack(x: Any, /) -> Tensor:
+    """A tensor with the values of any array that exports DLPack; they are copied.
+
+    >>> import nabla as nb
+    >>> import numpy as np
+    >>> nb.from_dlpack(np.ones(2)).tolist()
+    [1.0, 1.0]
+    """
+    if not hasattr(x, "__dlpack__"):
+        raise ArgumentTypeError(f"from_dlpack takes an array that exports DLPack; got {type(x).__name__}")
+    return array(np.from_dlpack(x))
