@@ -19,7 +19,8 @@ from nabla.ops.lift import ArrayLike, binary, op, pair, together
 from nabla.primitives.base import broadcast_shapes
 from nabla.primitives.contraction import NO_AXES, dot_general
 from nabla.primitives.elementwise import mul
-from nabla.primitives.shape import cast, concat, conj, cut, move_axis, reshape, transpose
+from nabla.primitives.joining import concat, cut
+from nabla.primitives.shape import cast, conj, move_axis, reshape, transpose
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor

@@ -7,8 +7,8 @@ vecdot are made of.
 
 from __future__ import annotations
 
+import operator
 from functools import lru_cache, partial
-from operator import index
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Sequence
 
 import numpy as np
@@ -17,7 +17,8 @@ from nabla.errors import ArgumentError, ArgumentTypeError, ShapeError
 from nabla.graph.node import Node
 from nabla.ops.lift import ArrayLike, op, together
 from nabla.primitives.contraction import dot_general
-from nabla.primitives.shape import move_axis, reduce_sum, reshape, strided, transpose
+from nabla.primitives.indexing import index
+from nabla.primitives.shape import move_axis, reduce_sum, reshape, transpose
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
@@ -42,8 +43,7 @@ def diagonal(x: Node, first: int, second: int) -> Node:
     x = move_axis(move_axis(x, first, x.ndim - 1), second - (second > first), x.ndim - 1)
     *stack, n, _ = x.shape
     flat = reshape(x, shape=(*stack, n * n))
-    whole = (0,) * len(stack), tuple(stack), (1,) * len(stack)
-    return strided(flat, starts=(*whole[0], 0), stops=(*whole[1], n * n), steps=(*whole[2], n + 1))
+    return index(flat, spec=(*[(0, m, 1) for m in stack], (0, n, n + 1)))
 
 
 class _Planner:
@@ -225,7 +225,7 @@ def _listed(term: Any) -> list[Any]:
         raise ArgumentTypeError(
             f"einsum: expected a string of subscripts, or a list of integers behind each operand; got {term!r}"
         )
-    return [x if x is Ellipsis else index(x) for x in term]
+    return [x if x is Ellipsis else operator.index(x) for x in term]
 
 
 def _labels(

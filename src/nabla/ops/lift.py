@@ -17,7 +17,8 @@ from nabla.errors import ArgumentTypeError, DTypeError, ShapeError
 from nabla.graph.node import Node, is_scalar, runtime
 from nabla.primitives.base import constant, scalar
 from nabla.primitives.elementwise import operand
-from nabla.primitives.shape import broadcast, cast, concat, reshape
+from nabla.primitives.joining import concat
+from nabla.primitives.shape import broadcast, cast, reshape
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor

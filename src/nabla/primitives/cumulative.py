@@ -11,8 +11,9 @@ import numpy as np
 
 from nabla.graph.node import Node
 from nabla.primitives.base import Shape, scalar
+from nabla.primitives.joining import concat, cut
 from nabla.primitives.kinds import General, Linear
-from nabla.primitives.shape import broadcast, concat, cut, spread
+from nabla.primitives.shape import broadcast, spread
 
 
 def _same_shape(x: Node, *rest: Node, axis: int, reverse: bool) -> tuple[Shape, np.dtype]:

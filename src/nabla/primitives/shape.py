@@ -5,14 +5,13 @@ Parameters are static and clean: axes non-negative, shapes complete. Notation: g
 
 from __future__ import annotations
 
-from math import prod
 from typing import Sequence
 
 import numpy as np
 
 from nabla import dtypes
 from nabla.graph.node import Node
-from nabla.primitives.base import Shape, same, zeros
+from nabla.primitives.base import Shape, same
 from nabla.primitives.kinds import Linear
 
 
@@ -193,83 +192,3 @@ def _flip_shape(x: Node, axes: tuple[int, ...]) -> tuple[Shape, np.dtype]:
 
 
 flip = Linear("flip", _flip_shape, lambda g, x, axes: flip(g, axes=axes), batch=_flip_batch)
-
-
-# concat: the inputs one after the other along an axis
-
-
-def _concat_shape(*inputs: Node, axis: int) -> tuple[Shape, np.dtype]:
-    shape = inputs[0].shape
-    total = sum(x.shape[axis] for x in inputs)
-    return (*shape[:axis], total, *shape[axis + 1 :]), inputs[0].dtype
-
-
-def _concat_transpose(g: Node, *inputs: Node, axis: int, position: int) -> Node:
-    start = sum(x.shape[axis] for x in inputs[:position])
-    return cut(g, axis, start, start + inputs[position].shape[axis])
-
-
-def _concat_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
-    spread_out = [spread(x, m, size) for x, m in zip(inputs, mapped)]
-    return concat(*spread_out, axis=node.params["axis"] + 1), True
-
-
-concat = Linear("concat", _concat_shape, _concat_transpose, batch=_concat_batch)
-
-
-# slice and pad: each other's transposes
-
-
-def _slice_shape(
-    x: Node, starts: tuple[int, ...], stops: tuple[int, ...], steps: tuple[int, ...]
-) -> tuple[Shape, np.dtype]:
-    shape = tuple(max(0, -(-(stop - start) // step)) for start, stop, step in zip(starts, stops, steps))
-    return shape, x.dtype
-
-
-def _pad_shape(x: Node, low: tuple[int, ...], high: tuple[int, ...], inner: tuple[int, ...]) -> tuple[Shape, np.dtype]:
-    shape = tuple(
-        a + n + max(0, n - 1) * between + b for n, a, b, between in zip(x.shape, low, high, inner)
-    )
-    return shape, x.dtype
-
-
-def _slice_transpose(
-    g: Node, x: Node, starts: tuple[int, ...], stops: tuple[int, ...], steps: tuple[int, ...]
-) -> Node:
-    if not prod(g.shape):
-        return zeros(x.shape, g.dtype)
-    used = [start + (m - 1) * step + 1 for start, m, step in zip(starts, g.shape, steps)]
-    high = tuple(n - end for n, end in zip(x.shape, used))
-    return pad(g, low=starts, high=high, inner=tuple(step - 1 for step in steps))
-
-
-def _pad_transpose(g: Node, x: Node, low: tuple[int, ...], high: tuple[int, ...], inner: tuple[int, ...]) -> Node:
-    stops = tuple(a + max(0, (n - 1) * (k + 1) + 1) if n else a for n, a, k in zip(x.shape, low, inner))
-    return strided(g, starts=low, stops=stops, steps=tuple(k + 1 for k in inner))
-
-
-def _slice_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
-    p = node.params
-    out = strided(inputs[0], starts=(0, *p["starts"]), stops=(size, *p["stops"]), steps=(1, *p["steps"]))
-    return out, True
-
-
-def _pad_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
-    p = node.params
-    return pad(inputs[0], low=(0, *p["low"]), high=(0, *p["high"]), inner=(0, *p["inner"])), True
-
-
-strided = Linear("slice", _slice_shape, _slice_transpose, batch=_slice_batch, masks=True)
-"""x[start:stop:step] along every axis, steps positive; a negative step is a flip before it."""
-
-pad = Linear("pad", _pad_shape, _pad_transpose, batch=_pad_batch)
-"""Zeros before, behind and between the elements along every axis; widths non-negative."""
-
-
-def cut(x: Node, axis: int, start: int, stop: int) -> Node:
-    """x[..., start:stop, ...] along one axis."""
-    starts = [0] * x.ndim
-    stops = list(x.shape)
-    starts[axis], stops[axis] = start, stop
-    return strided(x, starts=tuple(starts), stops=tuple(stops), steps=(1,) * x.ndim)

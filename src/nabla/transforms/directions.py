@@ -17,7 +17,8 @@ from nabla.autodiff.reverse import reverse
 from nabla.graph.node import Node
 from nabla.graph.tokens import Token, Tokens
 from nabla.primitives.base import constant, zeros
-from nabla.primitives.shape import broadcast, cast, concat, cut, move_axis, reshape
+from nabla.primitives.joining import concat, cut
+from nabla.primitives.shape import broadcast, cast, move_axis, reshape
 from nabla.primitives.structure import placeholder
 from nabla.transforms.trace import Trace, realize_free
 

@@ -16,7 +16,8 @@ from nabla.ops.collectives import axes as open_axes
 from nabla.ops.lift import as_node
 from nabla.primitives.base import constant
 from nabla.primitives.collectives import AXIS
-from nabla.primitives.shape import broadcast, concat, cut, move_axis
+from nabla.primitives.joining import concat, cut
+from nabla.primitives.shape import broadcast, move_axis
 from nabla.primitives.structure import placeholder
 from nabla.tensor import Tensor
 from nabla.transforms.jacobian import want_chunk_size

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from nabla.engines.numpy.kernel import Kernel
+from nabla.primitives import joining, structure
 from nabla.primitives import shape as s
-from nabla.primitives import structure
 from nabla.primitives.base import Primitive
 
 
@@ -16,17 +16,6 @@ def _broadcast(x: Any, shape: tuple[int, ...]) -> Any:
     if not x.shape:  # the common case, eight times faster than np.broadcast_to
         return np.ndarray(shape, x.dtype, np.asarray(x), 0, (0,) * len(shape))
     return np.broadcast_to(x, shape)
-
-
-def _strided(x: Any, starts: tuple[int, ...], stops: tuple[int, ...], steps: tuple[int, ...]) -> Any:
-    return x[tuple(map(slice, starts, stops, steps))]
-
-
-def _pad(x: Any, low: tuple[int, ...], high: tuple[int, ...], inner: tuple[int, ...]) -> Any:
-    widths = [k * max(0, n - 1) + n for n, k in zip(x.shape, inner)]
-    out = np.zeros([a + w + b for w, a, b in zip(widths, low, high)], x.dtype)
-    out[tuple(slice(a, a + w, k + 1) for a, w, k in zip(low, widths, inner))] = x
-    return out
 
 
 KERNELS: dict[Primitive, Kernel] = {
@@ -43,7 +32,5 @@ KERNELS: dict[Primitive, Kernel] = {
     s.broadcast: _broadcast,
     s.transpose: lambda x, perm: x.transpose(perm),
     s.flip: lambda x, axes: np.flip(x, axes),
-    s.concat: lambda *xs, axis: np.concatenate(xs, axis),
-    s.strided: _strided,
-    s.pad: _pad,
+    joining.concat: lambda *xs, axis: np.concatenate(xs, axis),
 }
