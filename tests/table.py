@@ -1,8 +1,9 @@
 """What one cell of the table of primitives is: a row, a dtype and a mode; and how a cell is checked.
 
-A mode is a function of a `Case` that raises AssertionError. In float64 and complex128 derivatives are compared with finite
-differences, those of second order with differences of our first; in float32 with our float64 at the same point; batched ones
-in every dtype with a loop. All work on nodes and sweeps, so that it is the rules that are checked, and nothing above them.
+A mode checks a `Case` and raises AssertionError. In float64 and complex128 derivatives are compared with finite
+differences, those of second order with differences of our first; in float32 with our float64 at the same point;
+batched ones in every dtype with a loop. All work on nodes and sweeps, so that it is the rules that are checked, and
+nothing above them.
 """
 
 import itertools
@@ -15,6 +16,7 @@ from sweeps import floating, jvp, lanes, node_of, values, vjp
 from nabla.engines.numpy import run
 from nabla.errors import NotDifferentiableError
 from nabla.primitives.base import Opaque, zeros
+from nabla.primitives.elementwise import Elementwise
 from nabla.primitives.formulas import select
 from nabla.testing import differences
 
@@ -193,11 +195,12 @@ def same_pairing(a, b, c, d, rtol, what):
 
 
 class Mode:
-    """One way to differentiate."""
+    """One way to differentiate. like(case): arrays of the shapes and dtypes that the results must have."""
 
-    def __init__(self, write, verify):
+    def __init__(self, write, verify, like):
         self.write = write
         self.verify = verify
+        self.like = like
 
     def check(self, case, what):
         if isinstance(case.row.primitive, Opaque):
@@ -205,6 +208,8 @@ class Mode:
         if not case.xs:
             return None
         found = self.write(case)
+        announced = [(x.shape, x.dtype) for x in self.like(case)]
+        assert [(x.shape, x.dtype) for x in found] == announced, f"{what}: {found}, but announced are {announced}"
         if case.row.constant:
             assert all(not x.any() for x in found), f"{what}: not zero, though {case.row.constant}"
         if case.dtype == np.float32:
@@ -356,15 +361,27 @@ def mapped_inputs(n, or_none):
     return [(False,) * n, *choices] if or_none or not n else choices
 
 
+def like_outputs(case):
+    return floats(case.outputs)
+
+
+def like_inputs(case):
+    return case.xs
+
+
 MODES = {
     "value": Value(),
-    "forward": Mode(write_forward, verify_forward),
-    "reverse": Mode(write_reverse, verify_reverse),
-    "reverse of a where": Mode(write_masked, verify_masked),
-    "forward over forward": Mode(write_forward_over_forward, verify_forward_over_forward),
-    "reverse over forward": Mode(write_reverse_over_forward, verify_reverse_over_forward),
-    "forward over reverse": Mode(write_forward_over_reverse, verify_forward_over_reverse),
-    "reverse over reverse": Mode(write_reverse_over_reverse, verify_reverse_over_reverse),
+    "forward": Mode(write_forward, verify_forward, like_outputs),
+    "reverse": Mode(write_reverse, verify_reverse, like_inputs),
+    "reverse of a where": Mode(write_masked, verify_masked, like_inputs),
+    "forward over forward": Mode(write_forward_over_forward, verify_forward_over_forward, like_outputs),
+    "reverse over forward": Mode(
+        write_reverse_over_forward, verify_reverse_over_forward, lambda case: [*case.xs, *case.dx]
+    ),
+    "forward over reverse": Mode(write_forward_over_reverse, verify_forward_over_reverse, like_inputs),
+    "reverse over reverse": Mode(
+        write_reverse_over_reverse, verify_reverse_over_reverse, lambda case: [*case.xs, *case.g]
+    ),
     "batched value": Batched("whole", ""),
     "batched forward": Batched("pushed_at", "dx"),
     "batched gradient": Batched("pulled_at", "g"),
@@ -415,30 +432,45 @@ class AtEdge(Case):
         self.wrt = [i for i, g in enumerate(edge.gradient) if g is not None]
         self.g = [np.ones_like(x) for x in floats(self.outputs)]
 
-    def along_each_element(self, program, xs, more=()):
-        """The sum of the outputs' derivatives along each element, arranged like xs."""
-        found = []
-        for i, x in enumerate(xs):
-            slopes = np.empty_like(x)
-            for j in np.ndindex(x.shape):
-                dxs = [np.zeros_like(y) for y in (*xs, *more)]
-                dxs[i][j] = 1
-                outs = arrays_of(lambda *a: jvp(program, *halves(a)))([*xs, *more, *dxs])
-                slopes[j] = sum(out.sum() for out in outs)
-            found.append(slopes)
-        return found
+    def by_elements(self, program, more=()):
+        """The gradient of the sum of the program's outputs, put together from forward sweeps, one input at a time.
+
+        Where an element of an input has a tangent of zero an infinite slope gives NaN. So the elements of elementwise
+        primitives move together, and those of others one after the other.
+        """
+        more = [node_of(x) for x in more]
+        gradient = []
+        for i, x in enumerate(self.xs):
+
+            def alone(y, i=i):
+                return program(*[y if i == j else node_of(z) for j, z in enumerate(self.xs)], *more)
+
+            def slope(dx, x=x, alone=alone):
+                return [np.real(out) for out in arrays_of(lambda y, dy: jvp(alone, [y], [dy]))([x, dx])]
+
+            units = [1, -1j] if x.dtype.kind == "c" else [1]
+            if isinstance(self.row.primitive, Elementwise):
+                parts = [unit * summed_to(sum(slope(np.full_like(x, np.conj(unit)))), x.shape) for unit in units]
+                gradient.append(sum(parts).astype(x.dtype))
+                continue
+            gradient.append(np.zeros_like(x))
+            for unit, j in itertools.product(units, np.ndindex(x.shape)):
+                dx = np.zeros_like(x)
+                dx[j] = np.conj(unit)
+                gradient[-1][j] += unit * sum(out.sum() for out in slope(dx))
+        return gradient
 
     def check_gradient(self):
         expected = self.expected(self.edge.gradient)
         self.agree(arrays_of(self.pulled)([*self.xs, *self.g]), expected, "reverse")
-        self.agree(self.along_each_element(self.of, self.xs), expected, "forward")
+        self.agree(self.by_elements(self.of), expected, "forward")
 
     def check_second(self):
         n, ones = len(self.xs), [np.ones_like(x) for x in self.xs]
         expected = self.expected(self.edge.second)
-        self.agree(self.along_each_element(self.pulled, self.xs, self.g), expected, "forward over reverse")
-        self.agree(self.along_each_element(self.pushed, self.xs, ones), expected, "forward over forward")
-        found = arrays_of(lambda *a: vjp(lambda *xs: self.pulled(*xs, *a[n : len(a) - n]), a[:n], a[-n:]))
+        self.agree(self.by_elements(self.pulled, self.g), expected, "forward over reverse")
+        self.agree(self.by_elements(self.pushed, ones), expected, "forward over forward")
+        found = arrays_of(lambda *a: vjp(lambda *xs: self.pulled(*xs, *a[n:-n]), a[:n], a[-n:]))
         self.agree(found([*self.xs, *self.g, *ones]), expected, "reverse over reverse")
         found = arrays_of(lambda *a: vjp(lambda *xs: self.pushed(*xs, *a[n : 2 * n]), a[:n], a[2 * n :]))
         self.agree(found([*self.xs, *ones, *self.g]), expected, "reverse over forward")
@@ -465,6 +497,13 @@ class AtEdge(Case):
             fits = np.allclose(a, b, rtol=self.edge.rtol, atol=1e-14, equal_nan=True)
             where = f"{self.row.prim} at {self.edge.inputs}, {mode}, input {i}"
             assert a.dtype == b.dtype and fits, f"{where}: {a.tolist()}, documented: {b.tolist()}"
+
+
+def summed_to(x, shape):
+    """Summed over the axes along which `shape` was broadcast."""
+    x = np.broadcast_to(x, np.broadcast_shapes(x.shape, shape))
+    x = x.sum(axis=tuple(range(x.ndim - len(shape))))
+    return x.sum(axis=tuple(i for i, n in enumerate(shape) if n == 1), keepdims=True)
 
 
 def masked(outs, keeps):

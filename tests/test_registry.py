@@ -1,13 +1,12 @@
 """Every primitive in every mode and dtype: the table.
 
-tests/rows/ says with which inputs, table.py what a cell is and how it is checked. `make test` checks each row in each of
-its dtypes at an ordinary size, all modes in one test; the tests marked `exhaustive` add further sizes. That the two leave
-no cell out, that no primitive lacks a row and no kernel is missing, is tested here, too.
+tests/rows/ says with which inputs, table.py what a cell is and how it is checked. `make test` checks each row in each
+of its dtypes at an ordinary size, all modes in one test; the tests marked `exhaustive` add further sizes. That the two
+leave no cell out, that no primitive lacks a row and that no kernel is missing, is tested here, too.
 """
 
 import itertools
 
-import numpy as np
 import pytest
 from rows import ROWS
 from rows.row import dtypes_of
@@ -21,7 +20,12 @@ PRIMITIVES = dict(REGISTRY)  # as imported: another test may add one
 ENGINES = {"numpy": KERNELS}
 WITHOUT_KERNEL = {
     "constant": "it is made with its value",
+    "leaf": "it is made with its value",
     "placeholder": "it has no value",
+    "axis": "the batch sweep of its vmap puts the numbers of the lanes in its place",
+    "axis_index": "the batch sweep of its vmap rewrites it",
+    "psum": "the batch sweep of its vmap rewrites it",
+    "pmax": "the batch sweep of its vmap rewrites it",
 }
 
 # ---- sizes ----------------------------------------------------------------------------------------------------
@@ -38,6 +42,7 @@ SHAPES = {  # of elementwise primitives, by the number of inputs
         ],
     },
 }  # fmt: skip
+PERMUTED = list(itertools.permutations([(2, 1), (3,), ()]))
 SHAPES[3] = {
     "0-d": [((), (), ())],
     "empty": [((0,), (0,), (0,)), ((0,), (1,), ()), ((2, 1), (), (1, 0))],
@@ -45,29 +50,26 @@ SHAPES[3] = {
     "broadcasting": list(itertools.permutations([(2, 1), (3,), ()]))
     + [((2, 3), (1,), (1, 1)), ((1,), (2, 1), (4, 1, 3))],
 }
-SIZES = ("0-d", "empty", "large", "broadcasting")
 
 
 def resized(row):
     """An elementwise row in the further sizes: (size, row)."""
-    shapes = SHAPES[len(row.inputs)]
-    for size, choices in shapes.items():
+    for size, choices in SHAPES[len(row.inputs)].items():
         for choice in choices:
-            given = choice if len(row.inputs) > 1 else (choice,)
-            inputs = [x.of(*shape) for x, shape in zip(row.inputs, given, strict=True)]
-            yield size, row.with_inputs(inputs)
+            shapes = choice if len(row.inputs) > 1 else (choice,)
+            yield size, row.with_inputs([x.of(*shape) for x, shape in zip(row.inputs, shapes, strict=True)])
 
 
 def in_further_sizes():
-    """The first row of each elementwise primitive, in each further size and dtype; and the rows that are exhaustive."""
+    """The rows that are exhaustive, and the first row of each elementwise primitive and dtype in each further size."""
     seen = set()
     for row in ROWS:
-        if row.exhaustive:
-            yield from (("own", row, dtype) for dtype in row.all_dtypes())
-        elif isinstance(row.primitive, Elementwise) and row.dtypes is None and row.prim not in seen:
-            seen.add(row.prim)
-            for size, other in resized(row):
-                yield from ((size, other, dtype) for dtype in other.all_dtypes())
+        for dtype in row.all_dtypes():
+            if row.exhaustive:
+                yield "its own", row, dtype
+            elif isinstance(row.primitive, Elementwise) and (row.prim, dtype) not in seen:
+                seen.add((row.prim, dtype))
+                yield from ((size, other, dtype) for size, other in resized(row))
 
 
 FAST = [(row, dtype) for row in ROWS if not row.exhaustive for dtype in row.all_dtypes()]
@@ -98,6 +100,7 @@ def test_row_in_a_further_size(size, row, dtype):
 
 
 EDGES = [(row, edge) for row in ROWS for edge in row.edges]
+EDGE_NAMES = [f"{row.prim} at {edge.inputs} {edge.dtype}" for row, edge in EDGES]
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,12 @@
-"""Rows of what structures the graph: constants, variables, stand-ins, cuts."""
-
-from rows.row import Edge, Row, normal
+"""Rows of what structures the graph: constants, variables, leaves, stand-ins, cuts."""
 
 from nabla.autodiff.batching import batch
 from nabla.graph.tokens import Token, Tokens
 from nabla.primitives.base import zeros
 from nabla.primitives.elementwise import mul
+from nabla.primitives.leaves import make_leaf
 from nabla.primitives.structure import placeholder, variable
+from rows.row import Row, normal
 
 
 def substituted(p, x):
@@ -25,10 +25,17 @@ def plus_constant(p, x):
     return x * x + zero
 
 
+def plus_leaf(p, x):
+    leaf = make_leaf(zeros(x.shape, x.dtype))
+    assert leaf.prim is p
+    return x * x + leaf
+
+
 ROWS = [
     Row("constant", [normal(2, 3)], build=plus_constant, value=lambda x: x * x),
+    Row("leaf", [normal(2, 3)], build=plus_leaf, value=lambda x: x * x),
     Row("variable", [normal(2, 3)], build=lambda p, x: variable(x, Token("row")), value=lambda x: x),
     Row("placeholder", [normal(2, 3)], build=substituted, value=lambda x: x * x),
     Row("detach", [normal(2, 3)], value=lambda x: x, constant="cut on purpose"),
-    Row("detach", [normal()], label="in a product", build=lambda p, x: p(x), constant="cut on purpose"),
+    Row("detach", [normal()], value=lambda x: x, constant="cut on purpose"),
 ]
