@@ -185,3 +185,19 @@ def _same(g: Node, x: Node, v: Node, *arrays: Node, **params: Any) -> Node:
 
 
 index_add = Linear("index_add", _whole, _same, _add_transpose, None, batch=_update_batch, accumulates=True)
+
+
+# Elements along one axis: as in take_along_axis
+
+
+def along_axis(x: Node, positions: Node, axis: int, unique: bool = False) -> Node:
+    """For each place of `positions` the element of x there, but along `axis`, where it says which. unique: as in a permutation."""
+    return index(x, *arrays_along(x.shape, positions, axis), spec=(None,) * x.ndim, unique=unique)
+
+
+def arrays_along(shape: Shape, positions: Node, axis: int) -> list[Node]:
+    """The index arrays for that: the positions along `axis`, and each place's own number along the others."""
+    ndim = len(shape)
+    return [
+        positions if i == axis else constant(np.arange(n).reshape(-1, *(1,) * (ndim - i - 1))) for i, n in enumerate(shape)
+    ]
