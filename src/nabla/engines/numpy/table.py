@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nabla.engines.numpy import contraction, elementwise, indexing, moving, reductions, softmax
+from nabla.engines.numpy import contraction, elementwise, indexing, linalg, moving, reductions, softmax
 from nabla.engines.numpy.kernel import Kernel
 from nabla.primitives.base import Primitive
 
@@ -12,6 +12,7 @@ KERNELS: dict[Primitive, Kernel] = {
     **reductions.KERNELS,
     **softmax.KERNELS,
     **contraction.KERNELS,
+    **linalg.KERNELS,
     **indexing.KERNELS,
 }
 

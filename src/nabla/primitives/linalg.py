@@ -1,0 +1,350 @@
+"""Linear algebra on stacks of square matrices, of shape (..., n, n): factorisations, solutions, determinants.
+
+The inputs of a primitive have the same leading axes and dtype; the lanes of a vmap are one more leading axis.
+Transposes are never conjugate ones: the pairing of the reverse mode is Re sum(g * dx).
+
+`lu` is a value and no more: what is made of it (`lu_solve`, `slogdet`) takes the matrix beside its factors and has its
+derivative with respect to the matrix. So a solution and all its derivatives share one factorisation.
+
+Notation: a matrix, l lower triangle, x solution, dx tangent, g cotangent. Sources: M. Giles, "Collected matrix
+derivative results for forward and reverse mode algorithmic differentiation" (2008), sections 2.2 and 2.3; I. Murray,
+"Differentiation of the Cholesky decomposition" (2016), equations (8) and (10), here for complex matrices too.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Sequence
+
+import numpy as np
+
+from nabla import dtypes
+from nabla.graph.node import Node
+from nabla.primitives.base import Constant, Shape, constant, same, scalar, zeros
+from nabla.primitives.contraction import dot_general
+from nabla.primitives.formulas import greater_equal, select
+from nabla.primitives.joining import concat, cut
+from nabla.primitives.kinds import General
+from nabla.primitives.shape import broadcast, cast, conj, flip, imag, real, reshape, spread, swap_last, transpose
+from nabla.primitives.structure import detach, output, outputs
+
+
+def product(x: Node, y: Node, *, flip_x: bool = False, flip_y: bool = False) -> Node:
+    """x @ y of two stacks with the same leading axes, either of them transposed without a node for it."""
+    n = x.ndim - 2
+    stack = tuple(range(n))
+    return dot_general(x, y, contract=((n + 1 - flip_x,), (n + flip_y,)), batch=(stack, stack))
+
+
+def identity(like: Node) -> Node:
+    """The unit matrix, as often as `like` has matrices."""
+    eye = constant(np.eye(like.shape[-1], dtype=like.dtype), like.dtype)
+    return eye if like.ndim == 2 else broadcast(eye, shape=like.shape)
+
+
+def lower_half(x: Node) -> Node:
+    """The lower triangle with half the diagonal; Phi in Murray (2016). x -> lower_half(x + x^H) undoes it."""
+    n = x.shape[-1]
+    mask = np.tril(np.ones((n, n), dtypes.to_real(x.dtype))) - 0.5 * np.eye(n, dtype=dtypes.to_real(x.dtype))
+    return x * cast(constant(mask), x.dtype)
+
+
+def adjoint(x: Node) -> Node:
+    """The conjugate transpose of each matrix."""
+    return swap_last(conj(x) if x.dtype.kind == "c" else x)
+
+
+def per_matrix(x: Node) -> Node:
+    """A number for each matrix, given two axes to scale it by."""
+    return reshape(x, shape=(*x.shape, 1, 1))
+
+
+def _always(node: Node) -> bool:
+    """Its value can raise, so it is computed at its call where its inputs are concrete."""
+    return True
+
+
+def _stacked(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
+    """Batching rule: the lanes are one more leading axis."""
+    return node.prim(*inputs, **node.params), True
+
+
+def _solution_shape(*inputs: Node, **params: Any) -> tuple[Shape, np.dtype]:
+    return inputs[-1].shape, inputs[-1].dtype
+
+
+def _solution_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
+    """Where only the right-hand side is mapped, its lanes are further columns: the matrix is not factored for each."""
+    *matrix, b = inputs
+    if mapped[0]:
+        return node.prim(*matrix, spread(b, mapped[-1], size), **node.params), True
+    last = b.ndim - 1
+    columns = transpose(b, perm=(*range(1, last), 0, last))
+    merged = reshape(columns, shape=(*columns.shape[:-2], size * b.shape[last]))
+    out = reshape(node.prim(*matrix, merged, **node.params), shape=columns.shape)
+    return transpose(out, perm=(last - 1, *range(last - 1), last)), True
+
+
+# LU factors and what is solved with them
+
+
+def _lu_shape(a: Node) -> tuple[Any, Any]:
+    return (a.shape, a.shape[:-1]), (a.dtype, dtypes.int32)
+
+
+lu = Constant("lu", _lu_shape, batch=_stacked)
+"""The factors of p a = l u in one matrix, and the row that each row was exchanged with, as LAPACK's getrf gives
+them."""
+
+
+def _lu_solve_jvp(node: Node, tangents: Sequence[Node | None]) -> Node:
+    """From a x = b follows a dx = db - da x."""
+    a, factors, _ = node.inputs
+    da, _, db = tangents
+    right = db
+    if da is not None:
+        change = product(da, node, flip_x=node.params["transposed"])
+        right = -change if db is None else db - change
+    assert right is not None
+    return lu_solve(a, factors, right, **node.params)
+
+
+def _lu_solve_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | None]:
+    """gb = a^-T g and ga = -gb x^T."""
+    a, factors, _ = node.inputs
+    transposed = node.params["transposed"]
+    gb = lu_solve(a, factors, g, transposed=not transposed, what=node.params["what"])
+    ga = None
+    if wants[0]:
+        ga = -(product(node, gb, flip_y=True) if transposed else product(gb, node, flip_y=True))
+    return ga, None, gb if wants[2] else None
+
+
+lu_solve = General(
+    "lu_solve", _solution_shape, jvp=_lu_solve_jvp, vjp=_lu_solve_vjp, batch=_solution_batch, eager=_always
+)
+"""The x of a x = b, or of a^T x = b, from a, lu(a) and b of shape (..., n, k). `what` is named where a is singular."""
+
+
+def inverse(a: Node, what: str) -> Node:
+    return lu_solve(a, lu(a), identity(a), transposed=False, what=what)
+
+
+# Triangular systems
+
+
+def _triangle(x: Node, lower: bool, unit: bool) -> Node:
+    """The part of a matrix that a triangular solve reads."""
+    n = x.shape[-1]
+    ones = np.ones((n, n), dtypes.to_real(x.dtype))
+    mask = np.tril(ones, -1 if unit else 0) if lower else np.triu(ones, 1 if unit else 0)
+    return x * cast(constant(mask), x.dtype)
+
+
+def _triangular_jvp(node: Node, tangents: Sequence[Node | None]) -> Node:
+    a, _ = node.inputs
+    da, db = tangents
+    p = node.params
+    right = db
+    if da is not None:
+        change = product(_triangle(da, p["lower"], p["unit"]), node, flip_x=p["transposed"])
+        right = -change if db is None else db - change
+    assert right is not None
+    return triangular_solve(a, right, **p)
+
+
+def _triangular_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | None]:
+    a, _ = node.inputs
+    p = node.params
+    transposed = p["transposed"]
+    gb = triangular_solve(a, g, lower=p["lower"], transposed=not transposed, unit=p["unit"])
+    ga = None
+    if wants[0]:
+        outer = product(node, gb, flip_y=True) if transposed else product(gb, node, flip_y=True)
+        ga = -_triangle(outer, p["lower"], p["unit"])
+    return ga, gb if wants[1] else None
+
+
+triangular_solve = General(
+    "triangular_solve",
+    _solution_shape,
+    jvp=_triangular_jvp,
+    vjp=_triangular_vjp,
+    batch=_solution_batch,
+    eager=_always,
+)
+"""The x of t x = b, or of t^T x = b, where t is the lower (upper) triangle of a, its diagonal taken as ones if
+`unit`."""
+
+
+def forwards(l: Node, b: Node) -> Node:
+    """l^-1 b."""
+    return triangular_solve(l, b, lower=True, transposed=False, unit=False)
+
+
+def backwards(l: Node, b: Node) -> Node:
+    """l^-T b."""
+    return triangular_solve(l, b, lower=True, transposed=True, unit=False)
+
+
+# Cholesky: a = l l^H. Only the lower triangle of a is read, and of its diagonal only the real part; it stands for the
+# Hermitian matrix h = lower_half(a) + lower_half(a)^H. The derivative is that of this function of all elements of a: the
+# cotangent of a is lower triangular, and the element below the diagonal stands for its mirror image too.
+#
+# From dh = dl l^H + l dl^H follows l^-1 dh l^-H = m = (l^-1 dl) + (l^-1 dl)^H. As l^-1 dl is lower triangular with a real
+# diagonal it is lower_half(m), so dl = l lower_half(m).
+#
+# Reverse: Re sum(g * dl) = Re sum(w * lower_half(m)) with w = l^T g, so the cotangent of m is p = lower_half(w), and with
+# Re sum(p * (l^-1 dh l^-H)) = Re sum(k * dh) that of h is k = l^-T p conj(l)^-1. Last, dh = lower_half(da) + its adjoint
+# gives the cotangent lower_half(k + k^H) of a.
+
+
+def _cholesky_jvp(node: Node, tangents: Sequence[Node | None]) -> Node:
+    (da,) = tangents
+    assert da is not None
+    half = lower_half(da)
+    m = forwards(node, adjoint(forwards(node, half + adjoint(half))))
+    return product(node, lower_half(m))
+
+
+def _cholesky_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | None]:
+    right = backwards(node, lower_half(product(node, g, flip_x=True)))
+    adjoint_k = backwards(node, adjoint(right))
+    return (lower_half(adjoint_k + adjoint(adjoint_k)),)
+
+
+cholesky = General("cholesky", same, jvp=_cholesky_jvp, vjp=_cholesky_vjp, batch=_stacked, eager=_always)
+"""The lower triangular l with positive diagonal and a = l l^H."""
+
+
+# slogdet: the sign (complex: the phase) of the determinant and the logarithm of its absolute value. With
+# t = tr(a^-1 da) = d log det: d logabsdet = Re t, and d sign = i sign Im t, which is zero for a real matrix.
+
+
+def _slogdet_shape(a: Node, factors: Node) -> tuple[Any, Any]:
+    return (a.shape[:-2], a.shape[:-2]), (a.dtype, dtypes.to_real(a.dtype))
+
+
+def _inverse_transposed(node: Node) -> Node:
+    a, factors = node.inputs
+    return lu_solve(a, factors, identity(a), transposed=True, what="the derivative of slogdet")
+
+
+def inner_product(x: Node, y: Node) -> Node:
+    """sum(x * y) over each matrix."""
+    n = x.ndim - 2
+    stack = tuple(range(n))
+    return dot_general(x, y, contract=((n, n + 1), (n, n + 1)), batch=(stack, stack))
+
+
+def _slogdet_jvp(node: Node, tangents: Sequence[Node | None]) -> Sequence[Node | None]:
+    da = tangents[0]
+    assert da is not None
+    t = inner_product(_inverse_transposed(node), da)
+    if t.dtype.kind != "c":
+        return None, t
+    return output(node, index=0) * cast(imag(t), t.dtype) * 1j, real(t)
+
+
+def _slogdet_vjp(node: Node, g: Mapping[int, Node], wants: Sequence[bool]) -> Sequence[Node | None]:
+    """Re(gs i sign Im t) = -Im(gs sign) Im t = Re(i Im(gs sign) t), so the cotangent of t is gl + i Im(gs sign)."""
+    a = node.inputs[0]
+    gs, gl = g.get(0), g.get(1)
+    weight = None if gl is None else cast(gl, a.dtype)
+    if gs is not None and a.dtype.kind == "c":
+        turn = cast(imag(gs * output(node, index=0)), a.dtype) * 1j
+        weight = turn if weight is None else weight + turn
+    return None if weight is None else per_matrix(weight) * _inverse_transposed(node), None
+
+
+slogdet = General("slogdet", _slogdet_shape, jvp=_slogdet_jvp, vjp=_slogdet_vjp, batch=_stacked)
+"""The pair for a, from a and lu(a)."""
+
+
+# det: d det(a) = sum(c * da), where c are the cofactors of a. They exist for singular matrices too, where the usual
+# det(a) a^-T does not, and so do the derivatives of c. They follow from an exact formula for det in the neighbourhood of
+# a. With the singular value decomposition a0 = u diag(s) v^H of the value of a, taken as constant, and for small a - a0
+#
+#     det(a) = det(u) det(v^H) det(b),   b = diag(s) + u^H (a - a0) v,   b = [[e, f], [h, k]]
+#
+# where k is 2 by 2 and belongs to the two smallest singular values, so that e is as well-conditioned as a allows.
+# Then det(b) = det(e) det(z) with the Schur complement z = k - h e^-1 f, and with c2 the cofactors of z, which are
+# linear in z, the derivative of det(b) with respect to b is
+#
+#     by k: det(e) c2,   by h: -det(e) c2 p^T,   by f: -det(e) q^T c2,   p = e^-1 f,   q = h e^-1
+#     by e: det(e) (det(z) e^-T + q^T c2 p^T)
+#
+# Written on nodes these are functions of a near a0, right to every order that is asked for, as long as the rank is n - 2
+# or more. For a smaller rank e is singular, and det(e) is set to zero with all its derivatives: the first two derivatives
+# of det(a) are indeed zero there.
+
+
+def _cofactors(a: Node) -> Node:
+    """The derivative of det(a) with respect to each element of a."""
+    n = a.shape[-1]
+    if n < 2:
+        return broadcast(scalar(1, a.dtype), shape=a.shape)
+    if n == 2:
+        return _cofactors_of_two(a)
+    here = detach(a)
+    left, s, right, phase = outputs(reveal(here))
+    change = product(product(left, a - here), right)
+    b = cast(reshape(s, shape=(*s.shape, 1)) * identity(real(a)), a.dtype) + change
+    return per_matrix(phase) * product(product(left, _derivative_of_blocks(b, s), flip_x=True), right, flip_y=True)
+
+
+def _cofactors_of_two(a: Node) -> Node:
+    signs = constant(np.array([[1.0, -1.0], [-1.0, 1.0]], dtypes.to_real(a.dtype)))
+    return flip(a, axes=(a.ndim - 2, a.ndim - 1)) * cast(signs, a.dtype)
+
+
+def _block(x: Node, rows: tuple[int, int], columns: tuple[int, int]) -> Node:
+    return cut(cut(x, x.ndim - 2, *rows), x.ndim - 1, *columns)
+
+
+def _derivative_of_blocks(b: Node, s: Node) -> Node:
+    """The derivative of det(b) with respect to b, whose value is diag(s)."""
+    n = b.shape[-1]
+    head, tail = (0, n - 2), (n - 2, n)
+    smallest = cut(s, s.ndim - 1, n - 3, n - 2)
+    regular = greater_equal(smallest, scalar(8 * float(np.finfo(s.dtype).tiny), s.dtype))
+    e = _block(b, head, head)
+    e = select(reshape(regular, shape=(*regular.shape, 1)), e, identity(e))
+    f, h, k = _block(b, head, tail), _block(b, tail, head), _block(b, tail, tail)
+    inverse_e = inverse(e, "the derivative of det")
+    p, q = product(inverse_e, f), product(h, inverse_e)
+    z = k - product(h, p)
+    c2 = _cofactors_of_two(z)
+    regular = reshape(regular, shape=s.shape[:-1])
+    det_e = per_matrix(select(regular, det(e), zeros((), b.dtype)))
+    det_z = per_matrix(0.5 * inner_product(c2, z))
+    by_f = product(q, c2, flip_x=True)
+    by_e = det_z * swap_last(inverse_e) + product(by_f, p, flip_y=True)
+    above = concat(by_e, -by_f, axis=b.ndim - 1)
+    below = concat(-product(c2, p, flip_y=True), c2, axis=b.ndim - 1)
+    return det_e * concat(above, below, axis=b.ndim - 2)
+
+
+def _reveal_shape(a: Node) -> tuple[Any, Any]:
+    stack, n = a.shape[:-2], a.shape[-1]
+    return (a.shape, (*stack, n), a.shape, stack), (a.dtype, dtypes.to_real(a.dtype), a.dtype, a.dtype)
+
+
+reveal = Constant("reveal", _reveal_shape, batch=_stacked)
+"""u^H, s, v and det(u) det(v^H) of the singular value decomposition a = u diag(s) v^H; as constants, and no more."""
+
+
+def _det_shape(a: Node) -> tuple[Shape, np.dtype]:
+    return a.shape[:-2], a.dtype
+
+
+def _det_jvp(node: Node, tangents: Sequence[Node | None]) -> Node:
+    (da,) = tangents
+    assert da is not None
+    return inner_product(_cofactors(node.inputs[0]), da)
+
+
+def _det_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | None]:
+    return (per_matrix(g) * _cofactors(node.inputs[0]),)
+
+
+det = General("det", _det_shape, jvp=_det_jvp, vjp=_det_vjp, batch=_stacked)
