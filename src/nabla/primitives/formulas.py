@@ -240,8 +240,9 @@ power_by = Family("power_by", lambda out, x, exponent: exponent * raised(x, expo
 
 
 def _power_dx(out: Node, x: Node, y: Node) -> Node:
-    """y x**(y-1), and 0 for y = 0 also where x is 0."""
-    return select(equal(y, like(y, 0)), like(x, 0), y * power(x, y - 1.0))
+    """y x**(y-1), and 0 for 0**0."""
+    corner = logical_and(equal(x, like(x, 0)), equal(y, like(y, 0)))
+    return select(corner, like(x, 0), y * power(x, y - 1.0))
 
 
 def _power_dy(out: Node, x: Node, y: Node) -> Node:
