@@ -1,6 +1,6 @@
 """Cumulative sums, products and extrema along one axis, and the linear recurrence that differentiates the products.
 
-Parameters: axis, non-negative; reverse, whether to start at the end. Notation: out the result, dx a tangent, g the cotangent.
+Parameters: axis, non-negative; reverse (of sums and products), whether to start at the end. Notation: out the result, dx a tangent, g the cotangent.
 """
 
 from __future__ import annotations
@@ -9,8 +9,11 @@ from typing import Sequence
 
 import numpy as np
 
+from nabla import dtypes
 from nabla.graph.node import Node
-from nabla.primitives.base import Shape, scalar
+from nabla.primitives.base import Shape, constant, scalar, zeros
+from nabla.primitives.formulas import isnan, logical_and, logical_not, not_equal, select
+from nabla.primitives.indexing import along_axis
 from nabla.primitives.joining import concat, cut
 from nabla.primitives.kinds import General, Linear
 from nabla.primitives.shape import broadcast, spread
@@ -90,3 +93,33 @@ cumprod = General("cumprod", _same_shape, jvp=_cumprod_jvp, batch=_batch)
 def products_before(x: Node, axis: int, reverse: bool) -> Node:
     """For each element the product of those before it (behind it, if reverse) along `axis`; of none it is 1."""
     return cumprod(moved_on(x, axis, reverse, 1.0), axis=axis, reverse=reverse)
+
+
+# cummax, cummin: the first of equals counts, as it stands there when the others come
+
+
+def _extremum_shape(x: Node, axis: int) -> tuple[Shape, np.dtype]:
+    return x.shape, x.dtype
+
+
+def _extremum_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
+    return node.prim(inputs[0], axis=node.params["axis"] + 1), True
+
+
+def _extremum_jvp(node: Node, tangents: Sequence[Node | None]) -> Node:
+    (x,), (dx,), axis = node.inputs, tangents, node.params["axis"]
+    assert dx is not None
+    n = x.shape[axis]
+    if n < 2:
+        return dx
+    before, after = cut(node, axis, 0, n - 1), cut(node, axis, 1, n)
+    # A new record is another value, or the first NaN: two NaNs are not equal, but the second is no record.
+    record = logical_and(not_equal(before, after), logical_not(isnan(before)))
+    numbers = constant(np.arange(1, n).reshape(-1, *(1,) * (x.ndim - axis - 1)))
+    since = select(record, numbers, zeros((), dtypes.int64))
+    first = zeros((*x.shape[:axis], 1, *x.shape[axis + 1 :]), dtypes.int64)
+    return along_axis(dx, cummax(concat(first, since, axis=axis), axis=axis), axis)
+
+
+cummax = General("cummax", _extremum_shape, jvp=_extremum_jvp, batch=_extremum_batch, masks=True)
+cummin = General("cummin", _extremum_shape, jvp=_extremum_jvp, batch=_extremum_batch, masks=True)

@@ -14,6 +14,7 @@ from nabla.engines.numpy.kernel import Kernel
 from nabla.primitives import cumulative as c
 from nabla.primitives import reductions as r
 from nabla.primitives import shape as s
+from nabla.primitives import sorting as o
 from nabla.primitives.base import Primitive
 
 float16 = np.dtype(np.float16)
@@ -69,6 +70,19 @@ def _recurrence(a: Any, b: Any, axis: int, reverse: bool) -> Any:
     return out.astype(b.dtype, copy=False)
 
 
+def _argsort(x: Any, axis: int, descending: bool) -> Any:
+    if not descending:
+        return np.argsort(x, axis, kind="stable")
+    # Backwards twice: equals are turned round by the first, and turned back by the second.
+    order = np.argsort(np.flip(x, axis), axis, kind="stable")
+    return np.flip(x.shape[axis] - 1 - order, axis)
+
+
+def _sort(x: Any, axis: int, descending: bool) -> Any:
+    out = np.sort(x, axis)
+    return np.flip(out, axis) if descending else out
+
+
 KERNELS: dict[Primitive, Kernel] = {
     # reductions
     s.reduce_sum: _sum,
@@ -83,4 +97,9 @@ KERNELS: dict[Primitive, Kernel] = {
     c.cumsum: lambda x, axis, reverse: _accumulate(np.add, x, axis, reverse),
     c.cumprod: lambda x, axis, reverse: _accumulate(np.multiply, x, axis, reverse),
     c.recurrence: _recurrence,
+    c.cummax: lambda x, axis: np.maximum.accumulate(x, axis),
+    c.cummin: lambda x, axis: np.minimum.accumulate(x, axis),
+    # sorting
+    o.argsort: _argsort,
+    o.sort: _sort,
 }
