@@ -61,13 +61,13 @@ def resized(row):
 
 
 def in_further_sizes():
-    """The rows that are exhaustive, and the first row of each elementwise primitive and dtype in each further size."""
+    """The rows that are exhaustive, and the first fit row of each elementwise primitive and dtype in all further sizes."""
     seen = set()
     for row in ROWS:
         for dtype in row.all_dtypes():
             if row.exhaustive:
                 yield "its own", row, dtype
-            elif isinstance(row.primitive, Elementwise) and (row.prim, dtype) not in seen:
+            elif (row.prim, dtype) not in seen and row.resizes():
                 seen.add((row.prim, dtype))
                 yield from ((size, other, dtype) for size, other in resized(row))
 

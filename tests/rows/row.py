@@ -38,6 +38,7 @@ class Input:
 
     draw: Callable[[np.random.Generator, tuple[int, ...], np.dtype], np.ndarray]
     shape: tuple[int, ...]
+    resizes: bool = True  # whether it can be drawn in another shape
 
     def __call__(self, rng: np.random.Generator, dtype: Any) -> np.ndarray:
         return np.asarray(self.draw(rng, self.shape, np.dtype(dtype)))
@@ -119,7 +120,7 @@ def exactly(values: Any) -> Input:
     def draw(rng, shape, dtype):
         return np.array(array, dtype if array.dtype.kind in "fc" else array.dtype)
 
-    return Input(draw, array.shape)
+    return Input(draw, array.shape, resizes=False)
 
 
 def invertible(*shape: int) -> Input:
@@ -228,6 +229,10 @@ class Row:
         if self.build is not None:
             return self.build(self.primitive, *nodes)
         return self.primitive(*nodes, **self.params)
+
+    def resizes(self) -> bool:
+        """Whether it can be checked in other shapes: it is elementwise, and its inputs can be drawn so."""
+        return isinstance(self.primitive, Elementwise) and all(x.resizes for x in self.inputs)
 
     def with_inputs(self, inputs: Sequence[Input]) -> Row:
         """The same primitive with other inputs, without a reference or edges of its own."""
