@@ -77,6 +77,16 @@ def map(f: Callable[..., Any], tree: Any, *rest: Any) -> Any:  # noqa: A001 - th
         raise
 
 
+def is_leaf(x: Any) -> bool:
+    """Whether `x` is a leaf of a pytree: neither a container nor None.
+
+    >>> import nabla as nb
+    >>> nb.tree.is_leaf(1.0), nb.tree.is_leaf([1.0]), nb.tree.is_leaf(None)
+    (True, False, False)
+    """
+    return optree.tree_is_leaf(x, namespace=NAMESPACE)
+
+
 def paths(structure: TreeDef, root: str) -> list[str]:
     """How one would write each leaf, starting at `root`: "args[0]['w'][2]"."""
     return [accessor.codify(root) for accessor in structure.accessors()]
@@ -84,7 +94,7 @@ def paths(structure: TreeDef, root: str) -> list[str]:
 
 def children(tree: Any) -> tuple[list[Any], Any, Sequence[Any]] | None:
     """The children of a container with its metadata and the entries that name them; None for a leaf."""
-    if optree.tree_is_leaf(tree, namespace=NAMESPACE):
+    if is_leaf(tree):
         return None
     level = optree.tree_flatten_one_level(tree, namespace=NAMESPACE)
     return list(level[0]), level[1], level[2]
@@ -164,6 +174,39 @@ def child_paths(tree: Any, root: str) -> list[str]:
     """How one would write each child of a container that stands at `root`."""
     level = optree.tree_structure(tree, namespace=NAMESPACE, is_leaf=lambda x: x is not tree)
     return [accessor.codify(root) for accessor in level.accessors()]
+
+
+def want_structure(given: Any, wanted: TreeDef, what: str, root: str, like: str) -> None:
+    """Raise a TreeError that shows both structures, and the first place where they differ."""
+    found = structure(given)
+    if found == wanted:
+        return
+    where, a, b = _difference(given, unflatten(wanted, range(wanted.num_leaves)), root)
+    raise TreeError(
+        f"{what} does not have the structure of {like}: {where} is {a}, where {like} has {b}\n"
+        f"  {like + ':':<12} {wanted}\n  {root + ':':<12} {found}"
+    )
+
+
+def _difference(given: Any, wanted: Any, path: str) -> tuple[str, str, str]:
+    """The first place where two trees differ, and what each has there."""
+    a, b = children(given), children(wanted)
+    if a is None or b is None or type(given) is not type(wanted) or len(a[0]) != len(b[0]) or a[1] != b[1]:
+        return path, _described(given, a), _described(wanted, b)
+    for x, y, p in zip(a[0], b[0], child_paths(given, path)):
+        if structure(x) != structure(y):
+            return _difference(x, y, p)
+    return path, _described(given, a), _described(wanted, b)
+
+
+def _described(x: Any, level: tuple[list[Any], Any, Sequence[Any]] | None) -> str:
+    if x is None:
+        return "None"
+    if level is None:
+        return "a leaf"
+    if isinstance(x, dict):
+        return f"a {type(x).__name__} with the keys {', '.join(map(repr, level[2])) or 'none'}"
+    return f"a {type(x).__name__} of {len(level[0])}"
 
 
 def rebuild(tree: Any, parts: Sequence[Any]) -> Any:

@@ -25,9 +25,10 @@ def value_of(node: Node) -> Any:
 def read(node: Node) -> Any:
     """The value for Python: float(), int(), .item(). It cuts the derivative, so live transforms note it."""
     value = value_of(node)
-    for token in node.tokens.members:
-        if type(token) is Token and len(token.reads) < MOST_READS:
-            token.reads.append((node, user_line()))
+    if node.dtype.kind in "fc":  # integers and booleans have no derivative that could be cut
+        for token in node.tokens.members:
+            if type(token) is Token and token.running and len(token.reads) < MOST_READS:
+                token.reads.append((node, user_line()))
     return value
 
 
@@ -39,9 +40,9 @@ def read_number(node: Node, what: str) -> Any:
 
 
 def export(node: Node, what: str) -> np.ndarray:
-    """The value as a read-only ndarray. It would cut a derivative without a trace, so that is an error."""
-    live = [token for token in node.tokens.members if not token.placeholder]
-    if live and not node.tokens.placeholder:
+    """The value as a read-only ndarray. Where it would cut a derivative without a trace, that is an error."""
+    live = [token for token in node.tokens.members if token.running and not token.placeholder]
+    if live and not node.tokens.placeholder and node.dtype.kind in "fc":
         if all(isinstance(token, LeafToken) for token in live):
             remedy = "Write x.detach().numpy() to leave the derivative behind."
         else:

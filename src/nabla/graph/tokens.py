@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import weakref
 from contextvars import ContextVar
+from threading import Lock
 from typing import Any, Callable, Iterable
 
 from nabla.errors import EndedTransformError, user_line
@@ -22,13 +23,14 @@ next_id: Callable[[], int] = itertools.count(1).__next__
 class Token:
     """One call of a transform, or one `requires_grad` leaf, while it lives."""
 
-    __slots__ = ("__weakref__", "alive", "id", "line", "moved", "placeholder", "reads", "sets", "what")
+    __slots__ = ("__weakref__", "alive", "id", "line", "moved", "placeholder", "reads", "running", "sets", "what")
 
     def __init__(self, what: str, placeholder: bool = False) -> None:
         self.id = next_id()
         self.what = what
         self.placeholder = placeholder
         self.alive = True
+        self.running = True  # False once the call has returned and only its pullback keeps the token alive
         self.sets: list[weakref.ref[Tokens]] = []
         self.reads: list[tuple[Any, str]] = []  # nodes whose value Python read, and where
         self.moved: list[tuple[Any, Any]] = []  # handles that this scope moved, and the nodes they had before
@@ -110,6 +112,8 @@ class Tokens:
 
     def newer_than(self, entry: int) -> Tokens:
         """This set without the derivative tokens that are older than `entry`; placeholders stay."""
+        if self.newest <= entry and not self.placeholder:
+            return EMPTY  # not remembered: a long-lived set meets many entries
         found = self.unions.get(entry)
         if found is None:
             kept = [token for token in self.members if token.placeholder or token.id > entry]
@@ -153,10 +157,11 @@ def raise_ended(token: Token) -> None:
 class Cuts:
     """Whether any `no_grad` is entered anywhere, and the one that this context is in."""
 
-    __slots__ = ("active", "entry")
+    __slots__ = ("active", "entry", "lock")
 
     def __init__(self) -> None:
         self.active = 0
+        self.lock = Lock()
         self.entry: ContextVar[int] = ContextVar("nabla_no_grad", default=0)
 
 
@@ -169,9 +174,11 @@ class cut_older:
     __slots__ = ("_mark",)
 
     def __enter__(self) -> None:
-        cuts.active += 1
+        with cuts.lock:
+            cuts.active += 1
         self._mark = cuts.entry.set(next_id())
 
     def __exit__(self, *exception: object) -> None:
         cuts.entry.reset(self._mark)
-        cuts.active -= 1
+        with cuts.lock:
+            cuts.active -= 1

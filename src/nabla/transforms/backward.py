@@ -6,12 +6,12 @@ from typing import Any, Sequence
 
 from nabla import tree
 from nabla.autodiff.reverse import reverse
-from nabla.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, TreeError
+from nabla.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, TracedValueError, user_line
 from nabla.graph.node import FREED, Node, runtime
 from nabla.graph.tokens import cut_older
-from nabla.primitives.base import scalar
+from nabla.primitives.base import scalar, zeros_like
 from nabla.primitives.elementwise import add
-from nabla.primitives.leaves import LeafToken, leaf_token
+from nabla.primitives.leaves import LeafToken, is_leaf, leaf_token
 from nabla.tensor import Tensor
 from nabla.transforms.jvp import matching
 from nabla.transforms.trace import want_bool
@@ -56,11 +56,11 @@ def backward(
         runtime.show(nodes)
     if create_graph:
         found, order = reverse(nodes, given, targets)
-        sums = _added(found)
+        sums = _added(found, order)
     else:
         with cut_older():
             found, order = reverse(nodes, given, targets)
-            sums = _added(found)
+            sums = _added(found, order)
         ready = [g for _, g in sums if not g.tokens.placeholder]
         if retain_graph is None:
             retain_graph = any(node.value is None for node in nodes)
@@ -83,6 +83,11 @@ def _outputs(outputs: Any) -> tuple[list[Node], list[str], tree.TreeDef]:
             raise ArgumentTypeError(f"backward: {path} is a {type(x).__name__}; backward starts from tensors")
         if x._node.dtype.kind not in "fc":
             raise DTypeError(f"backward: {path} has dtype {x.dtype}, which has no derivative")
+        if x._node.tokens.placeholder:
+            raise TracedValueError(
+                f"backward: at {user_line()}, {path} differs between the examples of a mapped function, and .grad has room for "
+                f"one value. Use nb.grad inside, or call backward outside, on the result."
+            )
     return [x._node for x in values], paths, structure
 
 
@@ -97,23 +102,23 @@ def _cotangents(nodes: Sequence[Node], paths: Sequence[str], structure: tree.Tre
             if node.dtype.kind == "c":
                 raise DTypeError(f"backward: {path} is complex; take its real part or abs(), or pass a cotangent")
         return [scalar(1.0, node.dtype) for node in nodes]
-    given = tree.structure(cotangents)
-    if given != structure:
-        raise TreeError(
-            f"backward: the cotangents do not have the structure of the outputs:\n  outputs:    {structure}\n  cotangents: {given}"
-        )
+    tree.want_structure(cotangents, structure, "backward: the cotangent", "cotangents", "the outputs")
     return [
         matching(g, node, path.replace("outputs", "cotangents", 1), path, "backward")
         for g, node, path in zip(tree.leaves(cotangents), nodes, paths)
     ]
 
 
-def _added(found: dict[Node, Node]) -> list[tuple[LeafToken, Node]]:
-    """What each leaf's .grad becomes."""
+def _added(found: dict[Node, Node], order: Sequence[Node]) -> list[tuple[LeafToken, Node]]:
+    """What each leaf's .grad becomes; zeros where the outputs depend on it by steps only."""
     sums = []
-    for leaf, g in found.items():
-        token = leaf_token(leaf)
-        sums.append((token, g if token.grad is None else add(token.grad._node, g)))
+    for leaf in order:
+        if is_leaf(leaf):
+            token = leaf_token(leaf)
+            g = found.get(leaf)
+            if g is None:
+                g = zeros_like(leaf)
+            sums.append((token, g if token.grad is None else add(token.grad._node, g)))
     return sums
 
 

@@ -6,7 +6,7 @@ basis directions together.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Sequence
+from typing import Callable, Sequence
 
 import numpy as np
 
@@ -99,9 +99,6 @@ def _split(out: Node, column: Node | None, variables: Sequence[Node]) -> list[No
     return result
 
 
-    return cut(x, x.ndim - 1, start, stop)
-
-
 def reverse_rows(trace: Trace, outputs: Sequence[Node], chunk_size: int | None, factor: float | complex = 1.0) -> list[list[Node]]:
     """Derivatives by reverse sweeps: per output, per variable, of shape (*out_shape, *in_shape)."""
     variables = trace.variables
@@ -125,9 +122,6 @@ def reverse_rows(trace: Trace, outputs: Sequence[Node], chunk_size: int | None, 
                 per_variable.append(reshape(piece, shape=shape))
         result.append(per_variable)
     return result
-
-
-    return cut(x, 0, start, stop)
 
 
 def forward_gradient(trace: Trace, out: Node, holomorphic: bool) -> list[Node]:

@@ -19,6 +19,7 @@ from nabla.transforms.trace import (
     Selection,
     Trace,
     aux_nodes,
+    cut_off,
     decorator,
     give,
     output_node,
@@ -184,13 +185,13 @@ def _differentiate(options: _Options, args: Sequence[Any], kwargs: dict[str, Any
         aux = None
         if options.has_aux:
             result, aux = split_aux(result, True, what)
-        out = result._node if type(result) is Tensor else _scalar_output(result, what)
+        out = output_node(result, "output", what) if type(result) is Tensor else _scalar_output(result, what)
         _check_output(out, options, trace.leaves)
         if options.create_graph:
             grads = _gradients(trace, out, options)
         else:
             with cut_older():
-                grads = _gradients(trace, out, options)
+                grads = [cut_off(g) for g in _gradients(trace, out, options)]
         if trace.token.reads:
             trace.check_connected([out])
     if options.realize:
@@ -245,7 +246,7 @@ def _check_output(out: Node, options: _Options, leaves: Sequence[Leaf]) -> None:
         if kind != "c":
             raise DTypeError(f"{what}: with holomorphic=True the function must return a complex number; it returned {out.dtype}")
         for leaf in leaves:
-            if leaf.node.dtype.kind != "c":
+            if leaf.variable is not None and leaf.node.dtype.kind != "c":
                 raise DTypeError(
                     f"{what}: with holomorphic=True the inputs must be complex; {leaf.path} has dtype {leaf.node.dtype}"
                 )

@@ -10,12 +10,11 @@ from nabla import tree
 from nabla.dtypes import float0
 from nabla.errors import ArgumentError, ArgumentTypeError, DTypeError
 from nabla.graph.node import Node
-from nabla.ops.lift import as_node
 from nabla.primitives.base import constant
 from nabla.tensor import Tensor
 from nabla.transforms.directions import forward_jacobian, reverse_jacobian
 from nabla.transforms.grad import grad
-from nabla.transforms.jvp import jvp
+from nabla.transforms.jvp import along, as_arguments
 from nabla.transforms.trace import (
     Leaf,
     Opened,
@@ -25,6 +24,7 @@ from nabla.transforms.trace import (
     decorator,
     flatten_outputs,
     give,
+    numpy_kind,
     realize_free,
     split_aux,
     want_bool,
@@ -129,10 +129,9 @@ def hessian(
             hessian, argnums=argnums, has_aux=has_aux, holomorphic=holomorphic, allow_int=allow_int, argnames=argnames,
             chunk_size=chunk_size,
         )  # fmt: skip
-    options: dict[str, Any] = {"argnums": argnums, "argnames": argnames, "holomorphic": holomorphic, "allow_int": allow_int}
-    inner = jacrev(fn, has_aux=has_aux, **options)
-    outer = jacfwd(inner, has_aux=has_aux, chunk_size=chunk_size, **options)
-    return wraps(fn, lambda *args, **kwargs: outer(*args, **kwargs))
+    options = (argnums, has_aux, holomorphic, allow_int, argnames)
+    inner = _jacobian("hessian", _reverse, fn, *options, None)
+    return wraps(fn, _jacobian("hessian", _forward, inner, *options, chunk_size))
 
 
 def hvp(fn: Callable[..., Any], primals: Any, tangents: Any) -> Any:
@@ -147,15 +146,14 @@ def hvp(fn: Callable[..., Any], primals: Any, tangents: Any) -> Any:
     """
     want_callable("hvp", fn)
     alone = not isinstance(primals, (tuple, list)) or hasattr(primals, "_fields")
-    args = (primals,) if alone else tuple(primals)
-    directions = (tangents,) if alone else tangents
-    _, product = jvp(grad(fn, argnums=tuple(range(len(args)))), args, directions)
+    args = as_arguments(primals)
+    gradient = grad(fn, argnums=tuple(range(len(args))))
+    _, product, _ = along("hvp", gradient, args, (tangents,) if alone else tangents, False, True)
     values, structure = tree.flatten(product)
-    were_numpy = [isinstance(x, (np.ndarray, np.generic)) for x in tree.leaves(args)]
-    nodes = [as_node(x) for x in values]
-    product = tree.unflatten(
-        structure, [give(node, Leaf(node, None, flag, ""), True) for node, flag in zip(nodes, were_numpy)]
-    )
+    given = [
+        give(x._node, Leaf(x._node, None, numpy_kind(leaf), ""), True) for x, leaf in zip(values, tree.leaves(args))
+    ]
+    product = tree.unflatten(structure, given)
     return product[0] if alone else product
 
 
@@ -185,6 +183,13 @@ def _transform(
             transform, argnums=argnums, has_aux=has_aux, holomorphic=holomorphic, allow_int=allow_int, argnames=argnames,
             chunk_size=chunk_size,
         )  # fmt: skip
+    return wraps(fn, _jacobian(what, way, fn, argnums, has_aux, holomorphic, allow_int, argnames, chunk_size))
+
+
+def _jacobian(
+    what: str, way: Way, fn: Any, argnums: Any, has_aux: bool, holomorphic: bool, allow_int: bool, argnames: Any, chunk_size: Any
+) -> Callable[..., Any]:
+    """The Jacobian of `fn` as a function; `what` is the transform that messages name."""
     want_callable(what, fn)
     want_bool(what, has_aux=has_aux, holomorphic=holomorphic, allow_int=allow_int)
     want_chunk_size(what, chunk_size)
@@ -197,9 +202,11 @@ def _transform(
             result, aux = split_aux(fn(*opened.args, **opened.kwargs), has_aux, what)
             outputs, structure, paths = flatten_outputs(result, what)
             _check_dtypes(what, trace.leaves, outputs, paths, holomorphic)
-            blocks = way(trace, outputs, chunk_size, holomorphic) if trace.variables else [[] for _ in outputs]
+            live = [out for out in outputs if out.dtype != float0]
+            blocks = way(trace, live, chunk_size, holomorphic) if trace.variables and live else [[] for _ in live]
             trace.check_connected(outputs)
-        rows = [_with_float0(trace.leaves, out, row) for out, row in zip(outputs, blocks)]
+        found = iter(blocks)
+        rows = [_with_float0(trace.leaves, out, None if out.dtype == float0 else next(found)) for out in outputs]
         realize_free([node for row in rows for node in row] + (aux_nodes(aux) if has_aux else []))
         jac = tree.unflatten(
             structure,
@@ -210,7 +217,7 @@ def _transform(
         )
         return (jac, aux) if has_aux else jac
 
-    return wraps(fn, jacobian_of)
+    return jacobian_of
 
 
 def want_chunk_size(what: str, chunk_size: Any) -> None:
@@ -222,12 +229,12 @@ def want_chunk_size(what: str, chunk_size: Any) -> None:
         raise ArgumentError(f"{what}: chunk_size must be at least 1; got {chunk_size}")
 
 
-def _with_float0(leaves: Sequence[Leaf], out: Node, row: Sequence[Node]) -> list[Node]:
-    """One node per leaf: float0 zeros where the leaf is an integer."""
-    found = iter(row)
+def _with_float0(leaves: Sequence[Leaf], out: Node, row: Sequence[Node] | None) -> list[Node]:
+    """One node per leaf: float0 zeros where the leaf is an integer, or the output the derivative by one."""
+    found = iter(row or ())
     result = []
     for leaf in leaves:
-        if leaf.variable is None:
+        if leaf.variable is None or row is None:
             result.append(constant(np.zeros((*out.shape, *leaf.node.shape), float0), float0))
         else:
             result.append(next(found))
@@ -254,14 +261,14 @@ def _all_arrays(what: str, args: Sequence[Any]) -> Selection:
 
 def _check_dtypes(what: str, leaves: Sequence[Leaf], outputs: Sequence[Node], paths: Sequence[str], holomorphic: bool) -> None:
     for out, path in zip(outputs, paths):
-        if out.dtype.kind not in "fc":
+        if out.dtype.kind not in "fc" and out.dtype != float0:
             raise DTypeError(f"{what}: {path} has dtype {out.dtype}, which has no derivative; return floating numbers")
-        if holomorphic and out.dtype.kind != "c":
+        if holomorphic and out.dtype.kind == "f":
             raise DTypeError(f"{what}: with holomorphic=True the outputs must be complex; {path} has dtype {out.dtype}")
     complex_out = next((path for out, path in zip(outputs, paths) if out.dtype.kind == "c"), None)
     for leaf in leaves:
         kind = leaf.node.dtype.kind
-        if holomorphic and kind != "c":
+        if holomorphic and leaf.variable is not None and kind != "c":
             raise DTypeError(f"{what}: with holomorphic=True the inputs must be complex; {leaf.path} has dtype {leaf.node.dtype}")
         if not holomorphic and kind == "c" and complex_out is not None:
             raise DTypeError(

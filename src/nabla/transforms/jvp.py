@@ -19,6 +19,7 @@ from nabla.transforms.trace import (
     Leaf,
     Trace,
     aux_nodes,
+    cut_off,
     flatten_outputs,
     realize_free,
     split_aux,
@@ -44,17 +45,24 @@ def jvp(
     >>> out.item(), tangent.item()
     (12.0, 4.0)
     """
-    want_callable("jvp", fn)
     want_bool("jvp", has_aux=has_aux, create_graph=create_graph)
-    args = as_arguments(primals)
-    directions = as_arguments(tangents)
+    out, tangent_out, aux = along("jvp", fn, primals, tangents, has_aux, create_graph)
+    return (out, tangent_out, aux) if has_aux else (out, tangent_out)
+
+
+def along(
+    what: str, fn: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool, create_graph: bool
+) -> tuple[Any, Any, Any]:
+    """The value, its derivative along `tangents`, and aux; `what` is the transform that messages name."""
+    want_callable(what, fn)
+    args, directions = as_arguments(primals), as_arguments(tangents)
     if len(args) != len(directions):
-        raise TreeError(f"jvp: {len(args)} primals but {len(directions)} tangents; give one tangent per primal")
-    with Trace("jvp") as trace:
+        raise TreeError(f"{what}: {len(args)} primals but {len(directions)} tangents; give one tangent per primal")
+    with Trace(what) as trace:
         opened = [trace.open(x, f"primals[{i}]", allow_int=True) for i, x in enumerate(args)]
-        seeds = _seeds(trace.leaves, args, directions)
-        result, aux = split_aux(fn(*opened), has_aux, "jvp")
-        outputs, structure, _ = flatten_outputs(result, "jvp")
+        seeds = _seeds(what, trace.leaves, args, directions)
+        result, aux = split_aux(fn(*opened), has_aux, what)
+        outputs, structure, _ = flatten_outputs(result, what)
         if create_graph:
             swept = forward(outputs, seeds, {trace.token})
         else:
@@ -62,10 +70,11 @@ def jvp(
                 swept = forward(outputs, seeds, {trace.token})
         trace.check_connected(outputs)
         results = [_zero_tangent(out) if dx is None else dx for out, dx in zip(outputs, swept)]
+        if not create_graph:
+            results = [cut_off(dx) for dx in results]
     realize_free([*outputs, *results, *(aux_nodes(aux) if has_aux else [])])
     out = tree.unflatten(structure, [Tensor(node) for node in outputs])
-    tangent_out = tree.unflatten(structure, [Tensor(node) for node in results])
-    return (out, tangent_out, aux) if has_aux else (out, tangent_out)
+    return out, tree.unflatten(structure, [Tensor(node) for node in results]), aux
 
 
 def as_arguments(primals: Any) -> tuple[Any, ...]:
@@ -79,35 +88,34 @@ def _zero_tangent(out: Node) -> Node:
     return zeros(out.shape, out.dtype) if out.dtype.kind in "fc" else constant(np.zeros(out.shape, float0), float0)
 
 
-def _seeds(leaves: Sequence[Leaf], args: Sequence[Any], directions: Sequence[Any]) -> dict[Node, Node]:
+def _seeds(what: str, leaves: Sequence[Leaf], args: Sequence[Any], directions: Sequence[Any]) -> dict[Node, Node]:
     """The tangent of each variable, checked against its primal."""
     given: list[Any] = []
     for i, (x, dx) in enumerate(zip(args, directions)):
-        given += _matched(x, dx, f"primals[{i}]", f"tangents[{i}]")
+        given += _matched(what, x, dx, f"primals[{i}]", f"tangents[{i}]")
     seeds: dict[Node, Node] = {}
     for leaf, dx in zip(leaves, given):
         if leaf.variable is None:
             if dx is not None and not (hasattr(dx, "dtype") and dx.dtype == float0):
                 raise DTypeError(
-                    f"jvp: {leaf.path} has dtype {leaf.node.dtype}; the tangent of an integer or boolean is None or of dtype float0"
+                    f"{what}: {leaf.path} has dtype {leaf.node.dtype}; the tangent of an integer or boolean is None or of dtype float0"
                 )
             continue
         path = leaf.path.replace("primals", "tangents", 1)
-        seeds[leaf.variable] = matching(dx, leaf.node, path, leaf.path, "jvp")
+        seeds[leaf.variable] = matching(dx, leaf.node, path, leaf.path, what)
     return seeds
 
 
-def _matched(x: Any, dx: Any, x_path: str, dx_path: str) -> list[Any]:
+def _matched(what: str, x: Any, dx: Any, x_path: str, dx_path: str) -> list[Any]:
     """The leaves of a tangent beside those of its primal; None stands for the tangent of an integer."""
-    leaves, structure = tree.flatten(x)
-    if len(leaves) == 1 and structure == tree.structure(0):
-        return [dx]
+    structure = tree.structure(x)
     try:
-        return tree.flatten_up_to(structure, dx)
-    except ValueError as error:
-        raise TreeError(
-            f"jvp: {dx_path} does not have the structure of {x_path}:\n  primal:  {structure}\n  tangent: {tree.structure(dx)}"
-        ) from error
+        parts = tree.flatten_up_to(structure, dx)
+    except ValueError:
+        parts = None
+    if parts is None or not all(part is None or tree.is_leaf(part) for part in parts):
+        tree.want_structure(dx, structure, f"{what}: the tangent", dx_path, x_path)
+    return parts  # type: ignore[return-value]
 
 
 def matching(value: Any, like: Node, path: str, like_path: str, what: str) -> Node:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from contextlib import ContextDecorator
-from typing import Any
+from typing import Any, Callable
 
 from nabla.graph.tokens import cut_older
 from nabla.ops.lift import as_node
 from nabla.primitives.structure import detach as detach_node
 from nabla.tensor import Tensor
+from nabla.transforms.trace import want_callable
 
 
 class no_grad(ContextDecorator):
-    """Inside `with nb.no_grad():` (or a function decorated with `@nb.no_grad()`), what is made is constant for every variable
+    """Inside `with nb.no_grad():` (or a function decorated with `@nb.no_grad`), what is made is constant for every variable
     that is older than the entry, in forward and reverse mode; variables made inside are differentiated as ever.
 
     >>> import nabla as nb
@@ -23,6 +24,12 @@ class no_grad(ContextDecorator):
     >>> w.tolist(), w.requires_grad
     ([0.0, 0.0], True)
     """
+
+    def __new__(cls, fun: Callable[..., Any] | None = None) -> Any:
+        if fun is None:
+            return super().__new__(cls)
+        want_callable("no_grad", fun)
+        return cls()(fun)
 
     def __init__(self) -> None:
         self._entered: list[cut_older] = []

@@ -16,28 +16,34 @@ from nabla import dtypes, tree
 from nabla.dtypes import float0
 from nabla.errors import ArgumentError, ArgumentTypeError, DTypeError, TracedValueError
 from nabla.graph.node import Node, runtime
-from nabla.graph.tokens import EMPTY, Token
+from nabla.graph.tokens import EMPTY, Token, next_id, raise_ended
 from nabla.graph.walk import between
 from nabla.ops.lift import as_node
 from nabla.primitives.base import constant, scalar
-from nabla.primitives.structure import variable
+from nabla.primitives.structure import detach, variable
 from nabla.tensor import Tensor
 
 
 class Leaf:
-    """One differentiated leaf: its variable (None for an integer or boolean), whether it was NumPy's, its path."""
+    """One differentiated leaf: its variable (None for an integer or boolean), its path, and, where it was NumPy's, whether
+    it was an array or a scalar."""
 
-    __slots__ = ("is_numpy", "node", "path", "variable")
+    __slots__ = ("node", "numpy", "path", "variable")
 
-    def __init__(self, node: Node, variable: Node | None, is_numpy: bool, path: str) -> None:
+    def __init__(self, node: Node, variable: Node | None, numpy: type | None, path: str) -> None:
         self.node = node
         self.variable = variable
-        self.is_numpy = is_numpy
+        self.numpy = numpy
         self.path = path
 
 
-def leaf_node(x: Any, path: str, what: str, allow_int: bool) -> tuple[Node, bool]:
-    """A leaf to be differentiated as a node, and whether it was NumPy's."""
+def numpy_kind(x: Any) -> type | None:
+    """np.ndarray or np.generic where `x` is NumPy's, else None."""
+    return np.ndarray if isinstance(x, np.ndarray) else np.generic if isinstance(x, np.generic) else None
+
+
+def leaf_node(x: Any, path: str, what: str, allow_int: bool) -> Node:
+    """A leaf to be differentiated, as a node."""
     kind = type(x)
     if kind is Tensor:
         node = x._node
@@ -56,6 +62,10 @@ def leaf_node(x: Any, path: str, what: str, allow_int: bool) -> tuple[Node, bool
                 f"Write {float(x)!r}, or pass allow_int=True for a float0 gradient."
             )
         node = scalar(x, dtypes.of_scalar(x))
+    elif isinstance(x, float):
+        return leaf_node(float(x), path, what, allow_int)
+    elif isinstance(x, complex):
+        return leaf_node(complex(x), path, what, allow_int)
     else:
         raise ArgumentTypeError(
             f"{what}: {path} is a {kind.__name__}, which cannot be differentiated. Pass numbers, arrays, tensors or pytrees of "
@@ -66,7 +76,7 @@ def leaf_node(x: Any, path: str, what: str, allow_int: bool) -> tuple[Node, bool
             f"{what}: {path} has dtype {node.dtype}, and a derivative needs real or complex floating numbers. "
             f"Convert it, for example with .astype(nb.float64), or pass allow_int=True for a float0 gradient."
         )
-    return node, isinstance(x, (np.ndarray, np.generic))
+    return node
 
 
 class Trace:
@@ -85,20 +95,20 @@ class Trace:
         if type(x) is Tensor and x._node.dtype.kind in "fc":  # the common case
             node = x._node
             v = variable(node, self.token)
-            self.leaves.append(Leaf(node, v, False, path))
+            self.leaves.append(Leaf(node, v, None, path))
             return Tensor(v)
         values, structure = tree.flatten(x)
         paths = tree.paths(structure, path)
         return tree.unflatten(structure, [self._open_leaf(leaf, p, allow_int) for leaf, p in zip(values, paths)])
 
     def _open_leaf(self, x: Any, path: str, allow_int: bool) -> Any:
-        node, is_numpy = leaf_node(x, path, self.what, allow_int)
+        node = leaf_node(x, path, self.what, allow_int)
         if node.dtype.kind in "fc":
             v = variable(node, self.token)
-            self.leaves.append(Leaf(node, v, is_numpy, path))
+            self.leaves.append(Leaf(node, v, numpy_kind(x), path))
             return Tensor(v)
-        self.leaves.append(Leaf(node, None, is_numpy, path))
-        return x if isinstance(x, (bool, int)) else Tensor(node)
+        self.leaves.append(Leaf(node, None, numpy_kind(x), path))
+        return x if isinstance(x, (bool, int)) else new_handle(node)
 
     def __enter__(self) -> Trace:
         return self
@@ -111,6 +121,7 @@ class Trace:
         elif self.outlives:
             self.token.reads = []
             self.token.moved = []
+            self.token.running = False
         else:
             self.token.kill()
 
@@ -145,26 +156,39 @@ def zero_cotangent(x: Node) -> Node:
     return constant(np.zeros(x.shape, dtype), dtype)
 
 
+def new_handle(node: Node) -> Tensor:
+    """A handle made here and now, though its node is older: inside a vmap, lanes may be written into it."""
+    handle = Tensor(node)
+    handle._birth = next_id()  # type: ignore[attr-defined]
+    return handle
+
+
 def fresh(x: Any) -> Any:
     """An argument that is not differentiated, with new handles: what the function writes to it is not seen outside."""
     kind = type(x)
     if kind is Tensor:
-        return Tensor(x._node)
-    if kind in _PLAIN:
+        return new_handle(x._node)
+    if kind in _PLAIN or not any(isinstance(leaf, Tensor) for leaf in tree.leaves(x)):
         return x
     return tree.map(_fresh_leaf, x)
 
 
 def _fresh_leaf(x: Any) -> Any:
-    return Tensor(x._node) if isinstance(x, Tensor) else x
+    return new_handle(x._node) if isinstance(x, Tensor) else x
 
 
 _PLAIN = frozenset([int, float, bool, complex, str, bytes, np.ndarray, type(None)])
 
 
 def is_free(node: Node) -> bool:
-    """Whether no live transform can still differentiate or map the node."""
-    return node.tokens is EMPTY or not node.tokens.members
+    """Whether nobody to come can differentiate or map the node; a pullback looks at nothing made after its call."""
+    tokens = node.tokens
+    return tokens is EMPTY or not tokens.members or not any(token.running for token in tokens.members)
+
+
+def cut_off(g: Node) -> Node:
+    """A derivative made with create_graph=False: a constant, also where a rule handed on a node that was there before."""
+    return detach(g) if any(not token.placeholder for token in g.tokens.members) else g
 
 
 def realize_free(nodes: Iterable[Node]) -> None:
@@ -184,7 +208,10 @@ def realize_valued(nodes: Iterable[Node]) -> None:
 def output_node(x: Any, path: str, what: str) -> Node:
     """A leaf of what the user's function returned, as a node."""
     if isinstance(x, Tensor):
-        return x._node
+        node = x._node
+        if node.tokens.ended is not None:
+            raise_ended(node.tokens.ended)
+        return node
     if isinstance(x, (bool, int, float, complex, np.ndarray, np.generic)):
         return as_node(x)
     raise ArgumentTypeError(
@@ -209,7 +236,7 @@ def aux_nodes(aux: Any) -> list[Node]:
 def flatten_outputs(result: Any, what: str) -> tuple[list[Node], tree.TreeDef, list[str]]:
     """What the function returned: its leaves as nodes, its structure, the paths of the leaves."""
     if type(result) is Tensor:
-        return [result._node], _LEAF, ["output"]
+        return [output_node(result, "output", what)], _LEAF, ["output"]
     values, structure = tree.flatten(result)
     paths = tree.paths(structure, "output")
     if not values:
@@ -225,8 +252,9 @@ _LEAF = tree.structure(0)
 
 def give(node: Node, leaf: Leaf, as_numpy: bool) -> Any:
     """A gradient to the user: NumPy's where the leaf was NumPy's and the call is outermost, else a tensor."""
-    if as_numpy and leaf.is_numpy and node.value is not None and is_free(node):
-        return np.array(node.value)
+    if as_numpy and leaf.numpy is not None and node.value is not None and is_free(node):
+        array = np.array(node.value)
+        return array[()] if leaf.numpy is np.generic else array
     return Tensor(node)
 
 
@@ -357,8 +385,16 @@ class Opened:
 
 
 def wraps(fn: Callable[..., Any], wrapper: Callable[..., Any]) -> Callable[..., Any]:
-    """`wrapper` with name, docstring and signature of `fn`."""
-    update_wrapper(wrapper, fn)
+    """`wrapper` with name, docstring and signature of `fn`; a partial has those of its function, an object those of its class."""
+    named = fn
+    while isinstance(named, partial):
+        named = named.func
+    if hasattr(named, "__name__"):
+        update_wrapper(wrapper, named, updated=("__dict__",) if inspect.isfunction(named) else ())
+    else:
+        update_wrapper(wrapper, type(named), updated=())
+        wrapper.__doc__ = type(named).__doc__ or type(named).__call__.__doc__
+    wrapper.__wrapped__ = fn  # type: ignore[attr-defined]
     try:
         wrapper.__signature__ = inspect.signature(fn)  # type: ignore[attr-defined]
     except (TypeError, ValueError):  # a builtin without a signature

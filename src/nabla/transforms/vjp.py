@@ -7,7 +7,7 @@ from typing import Any, Callable, Sequence
 from nabla import tree
 from nabla.autodiff.reverse import reverse
 from nabla.dtypes import float0
-from nabla.errors import ArgumentTypeError, DTypeError, TreeError
+from nabla.errors import ArgumentTypeError, DTypeError
 from nabla.graph.node import Node
 from nabla.graph.tokens import cut_older
 from nabla.ops.collectives import want_axes
@@ -17,6 +17,8 @@ from nabla.transforms.jvp import matching
 from nabla.transforms.reduce_axes import reduced
 from nabla.transforms.trace import (
     Trace,
+    aux_nodes,
+    cut_off,
     flatten_outputs,
     give,
     realize_free,
@@ -54,7 +56,7 @@ class Pullback:
             grads = self._sweep(given)
         else:
             with cut_older():
-                grads = self._sweep(given)
+                grads = [cut_off(g) for g in self._sweep(given)]
             realize_valued(grads)
         trace = self._trace
         grads = [leave(g, trace.token) for g in grads]
@@ -79,12 +81,7 @@ class Pullback:
 
     def _checked(self, cotangent: Any) -> list[Node | None]:
         """One cotangent per output, None for outputs that have none."""
-        structure = tree.structure(cotangent)
-        if structure != self._structure:
-            raise TreeError(
-                f"pullback: the cotangent does not have the structure of the output:\n"
-                f"  output:    {self._structure}\n  cotangent: {structure}"
-            )
+        tree.want_structure(cotangent, self._structure, "pullback: the cotangent", "cotangent", "the output")
         result: list[Node | None] = []
         for x, out, path in zip(tree.leaves(cotangent), self._outputs, self._paths):
             where = path.replace("output", "cotangent", 1)
@@ -148,6 +145,6 @@ def vjp(
         trace.check_connected(outputs)
         pullback = Pullback(trace, outputs, structure, paths, spans, structures, create_graph, axes)
     outside = [leave(node, trace.token) for node in outputs]
-    realize_free(outside)
+    realize_free([*outside, *(aux_nodes(aux) if has_aux else [])])
     out = tree.unflatten(structure, [Tensor(node) for node in outside])
     return (out, pullback, aux) if has_aux else (out, pullback)

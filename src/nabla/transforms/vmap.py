@@ -42,7 +42,8 @@ def vmap(
         in_axes: which axis of each positional argument is mapped: an int (may be negative), None for an argument that is the
             same for all examples, a tuple or list with one entry per argument, each an int, None or a pytree prefix of the
             argument; or a dict from parameter names to such entries, keyword arguments included (parameters not named are
-            not mapped). Unless named in a dict, keyword arguments that are arrays are mapped over axis 0; other values pass through.
+            not mapped). Where in_axes is no dict, the arrays among the keyword arguments are mapped over axis 0, and other
+            values pass through.
         out_axes: where the mapped axis goes in the output: an int, or a pytree prefix of the output; None for an output that
             is the same for all examples.
         axis_size: the number of examples; needed only where no argument is mapped, else it is checked.
@@ -94,13 +95,13 @@ class _Lanes:
         level = tree.children(x)
         if level is not None:
             return self._open_children(x, level, axes, path)
-        if isinstance(axes, (tuple, list, dict)):
-            raise TreeError(f"vmap: in_axes has {axes!r} where {path} is a leaf; give an int or None there")
+        if not is_axis(axes):
+            raise _no_axis("in_axes", axes, path, "a leaf")
         return self._open_leaf(x, axes, path)
 
     def _open_children(self, x: Any, level: Any, axes: Any, path: str) -> Any:
         parts, _, entries = level
-        if isinstance(axes, (int, np.integer)):
+        if is_axis(axes):
             per_child: Sequence[Any] = [axes] * len(parts)
         else:
             per_child = _matching_children(axes, x, entries, path, "in_axes")
@@ -152,12 +153,12 @@ def _map(
         if mark is not None:
             open_axes.reset(mark)
             mark = None
+        if result is None:
+            raise ArgumentTypeError("vmap: the function returned None; is a return statement missing?")
         values, structure = tree.flatten(result)
         paths = tree.paths(structure, "output")
         places = _flatten_axes(out_axes, result, "output")
         outputs = [output_node(x, p, "vmap") for x, p in zip(values, paths)]
-        if result is None:
-            raise ArgumentTypeError("vmap: the function returned None; is a return statement missing?")
         wholes = dict(lanes.wholes)
         if axis is not None:
             wholes[axis] = constant(np.arange(lanes.size))
@@ -211,6 +212,18 @@ def _place(node: Node, is_mapped: bool, axis: Any, size: int, path: str) -> Node
 # in_axes and out_axes
 
 
+def is_axis(x: Any) -> bool:
+    """Whether `x` is the number of an axis."""
+    return isinstance(x, (int, np.integer)) and not isinstance(x, bool)
+
+
+def _no_axis(what: str, given: Any, path: str, thing: str) -> TreeError | ArgumentTypeError:
+    """The error for what stands in in_axes or out_axes where the number of an axis is wanted."""
+    if tree.is_leaf(given):
+        return ArgumentTypeError(f"vmap: {what} has {given!r} for {path}; an axis is an int, or None for none")
+    return TreeError(f"vmap: {what} has {given!r} where {path} is {thing}; give an int or None there")
+
+
 def _check_in_axes(in_axes: Any) -> None:
     if isinstance(in_axes, (bool, str)) or not (in_axes is None or isinstance(in_axes, (int, np.integer, tuple, list, dict))):
         raise ArgumentTypeError(
@@ -245,34 +258,31 @@ def _axes_of_call(
 
 
 def _default_axes(x: Any) -> Any:
-    """Keyword arguments: arrays and pytrees of arrays are mapped over axis 0, anything else passes through."""
-    leaves = tree.leaves(x)
-    return 0 if leaves and all(isinstance(leaf, (Tensor, np.ndarray)) for leaf in leaves) else None
+    """Keyword arguments: the arrays in them are mapped over axis 0, anything else passes through."""
+    return tree.map(lambda leaf: 0 if isinstance(leaf, (Tensor, np.ndarray)) else None, x)
 
 
 def _axes_by_name(
     fn: Callable[..., Any], in_axes: Mapping[str, Any], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> tuple[list[Any], dict[str, Any]]:
-    try:
-        names = list(inspect.signature(fn).bind(*args).arguments) if args else []
-    except (TypeError, ValueError):
-        names = _positional_names(fn)[: len(args)]
+    parameters = _parameters(fn)
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)][: len(args)]
     if len(names) < len(args):
         raise ArgumentError("vmap: in_axes by name needs a function whose positional parameters have names")
-    known = set(names) | set(kwargs)
+    every = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     for name in in_axes:
-        if name not in known:
+        if name not in every and name not in kwargs:
+            known = [*every, *(key for key in kwargs if key not in every)]
             raise ArgumentError(
-                f"vmap: in_axes names {name!r}, which is not among the arguments of the call: {', '.join(sorted(known)) or 'none'}"
+                f"vmap: in_axes names {name!r}, which is not among the parameters of the function: {', '.join(known) or 'none'}"
             )
     return [in_axes.get(name) for name in names], {name: in_axes.get(name) for name in kwargs}
 
 
-def _positional_names(fn: Callable[..., Any]) -> list[str]:
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+def _parameters(fn: Callable[..., Any]) -> list[inspect.Parameter]:
     try:
-        return [p.name for p in inspect.signature(fn).parameters.values() if p.kind in kinds]
-    except (TypeError, ValueError):
+        return list(inspect.signature(fn).parameters.values())
+    except (TypeError, ValueError):  # a builtin without a signature
         return []
 
 
@@ -292,11 +302,11 @@ def _matching_children(axes: Any, x: Any, entries: Sequence[Any], path: str, wha
 
 def _flatten_axes(axes: Any, x: Any, path: str) -> list[Any]:
     """out_axes, a pytree prefix of the output, with one entry per leaf."""
-    if axes is None or (isinstance(axes, (int, np.integer)) and not isinstance(axes, bool)):
+    if axes is None or is_axis(axes):
         return [axes] * len(tree.leaves(x))
     level = tree.children(x)
-    if level is None or not isinstance(axes, (tuple, list, dict)) and tree.children(axes) is None:
-        raise TreeError(f"vmap: out_axes has {axes!r} where {path} is a {type(x).__name__}")
+    if level is None or tree.is_leaf(axes):
+        raise _no_axis("out_axes", axes, path, f"a {type(x).__name__}")
     parts, _, entries = level
     per_child = _matching_children(axes, x, entries, path, "out_axes")
     paths = tree.child_paths(x, path)
