@@ -61,7 +61,7 @@ def resized(row):
 
 
 def in_further_sizes():
-    """The rows that are exhaustive, and the first fit row of each elementwise primitive and dtype in all further sizes."""
+    """The rows that are exhaustive, and for each elementwise primitive and dtype the first row that resizes, resized."""
     seen = set()
     for row in ROWS:
         for dtype in row.all_dtypes():
