@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nabla import dtypes
+from nabla import dtypes, views
 from nabla.errors import ArgumentTypeError, ShapeError, TracedValueError
 from nabla.graph.node import Node, runtime
 from nabla.ops import contraction, elementwise, reductions
@@ -26,7 +26,8 @@ class Tensor:
     Make one with `nb.array`, `nb.asarray`, `nb.zeros` and the like. Nothing is computed until a value is asked for.
     """
 
-    __slots__ = ("__weakref__", "_birth", "_node")
+    # Set only where they are asked for: _birth, the number of the first node (views.py); _lock, why it cannot be written in place.
+    __slots__ = ("__weakref__", "_birth", "_lock", "_node")
     __hash__ = None  # type: ignore[assignment]
     __array_priority__ = 100.0
 
@@ -219,8 +220,32 @@ class Tensor:
     __sub__ = elementwise.subtract
     __matmul__ = contraction.matmul
     __rmatmul__ = contraction.matmul_from_the_right
+    __getitem__ = views.getitem
+    __setitem__ = views.setitem
+    __iter__ = views.iterate
+    __iadd__ = views.iadd
+    __isub__ = views.isub
+    __imul__ = views.imul
+    __itruediv__ = views.itruediv
+    __ifloordiv__ = views.ifloordiv
+    __imod__ = views.imod
+    __ipow__ = views.ipow
+    __imatmul__ = views.imatmul
+    __iand__ = views.iand
+    __ior__ = views.ior
+    __ixor__ = views.ixor
+    __ilshift__ = views.ilshift
+    __irshift__ = views.irshift
+    copy = views.copy
+    fill = views.fill
     sum = reductions.sum
     dot = contraction.dot
+
+
+class View(views.Viewing, Tensor):
+    """A tensor that shows a part of another: what is written to the one is seen in the other."""
+
+    __slots__ = ("_base", "_layout", "_seen", "_spec")
 
 
 def _restored(array: np.ndarray, requires_grad: bool) -> Tensor:
@@ -229,3 +254,4 @@ def _restored(array: np.ndarray, requires_grad: bool) -> Tensor:
 
 
 runtime.handle = Tensor
+runtime.view = View

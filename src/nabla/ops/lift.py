@@ -15,6 +15,7 @@ import numpy as np
 from nabla import dtypes
 from nabla.errors import ArgumentTypeError, DTypeError, ShapeError
 from nabla.graph.node import Node, is_scalar, runtime
+from nabla.graph.tokens import next_id
 from nabla.primitives.base import constant, scalar
 from nabla.primitives.elementwise import operand
 from nabla.primitives.joining import concat
@@ -123,11 +124,18 @@ def together(items: Any) -> list[Node]:
     return [scalar(item, dtype) if is_scalar(item) else as_node(item, dtype) for item in items]  # type: ignore[arg-type]
 
 
+def born(node: Node) -> Any:
+    """A new handle on a node that may be older: a constant that is kept, or an argument handed on. A vmap asks when it was made."""
+    handle = runtime.handle(node)
+    handle._birth = next_id()
+    return handle
+
+
 def wrap(result: Any) -> Any:
     """Nodes as handles, in tuples and lists too."""
     kind = type(result)
     if kind is Node:
-        return runtime.handle(result)
+        return born(result)
     if isinstance(result, tuple) and hasattr(result, "_fields"):
         return kind(*[wrap(item) for item in result])
     if kind is tuple or kind is list:

@@ -1,0 +1,299 @@
+"""Indexing: parts of tensors read and written (as nodes), and functions that pick elements by position.
+
+x[key] and x[key] = v of handles are views.py's business; what they mean for nodes is here.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nabla import dtypes
+from nabla.errors import ArgumentError, BoundsError, DTypeError, ShapeError
+from nabla.graph.node import Node, is_scalar
+from nabla.graph.tokens import EMPTY
+from nabla.ops.axes import one_axis
+from nabla.ops.keys import Layout, Part, axes_taken, check_mask, checked, classified, mask_value, part_of, show, takes_all, unshow
+from nabla.ops.lift import ArrayLike, as_node, broadcast_to, op
+from nabla.primitives.base import Shape, constant, scalar
+from nabla.primitives.formulas import maximum, minimum, remainder, select
+from nabla.primitives.indexing import Spec, along_axis, arrays_along, index, index_set, together
+from nabla.primitives.shape import cast, reshape
+
+if TYPE_CHECKING:
+    from nabla.tensor import Tensor
+
+
+# Parts of nodes
+
+
+def read_basic(x: Node, spec: Spec, layout: Layout) -> Node:
+    """The part of x that a basic key names."""
+    return show(x if takes_all(spec, x.shape) else index(x, spec=spec), layout)
+
+
+def read(x: Node, key: Any) -> Node:
+    """x[key]"""
+    part = part_of(key, x.shape)
+    if not part.arrays:
+        return read_basic(x, part.spec, part.layout)
+    if part.widened is not None:
+        x = reshape(x, shape=part.widened)
+    return show(index(x, *part.arrays, **part.params()), part.layout)
+
+
+def write_basic(x: Node, v: Node, spec: Spec, layout: Layout, shape: Shape) -> Node:
+    """x with v written to the part that a basic key names; `shape` is that part's, as shown."""
+    v = unshow(v, layout, shape)
+    if takes_all(spec, x.shape):
+        return broadcast_to(v, x.shape)
+    return index_set(x, v, spec=spec)
+
+
+def write(x: Node, key: Any, value: ArrayLike) -> Node:
+    """x after x[key] = value, in the dtype of x."""
+    v = as_written(value, x.dtype)
+    masked = _write_masked(x, key, v)
+    if masked is not None:
+        return masked
+    return write_part(x, v, part_of(key, x.shape, distinct=v.tokens is not EMPTY))
+
+
+def write_part(x: Node, v: Node, part: Part) -> Node:
+    shape = part.shape()
+    if not part.arrays:
+        return write_basic(x, v, part.spec, part.layout, shape)
+    v = unshow(v, part.layout, shape)
+    if part.widened is None:
+        return index_set(x, v, *part.arrays, **part.params())
+    return reshape(index_set(reshape(x, shape=part.widened), v, *part.arrays, **part.params()), shape=x.shape)
+
+
+def _write_masked(x: Node, key: Any, v: Node) -> Node | None:
+    """x[mask] = v as a `where`, which needs no value of the mask, if v is the same for all elements that the mask picks.
+
+    The key may have slices of whole axes beside the mask. v has no axis that counts those elements, or one of length 1.
+    """
+    if type(key) in (int, slice) or key is None or key is Ellipsis:
+        return None
+    if type(key) is tuple and all(type(item) in (int, slice) or item is None or item is Ellipsis for item in key):
+        return None
+    items = classified(key)
+    masks = [item for item in items if type(item) is Node and item.dtype.kind == "b"]
+    if len(masks) != 1 or not all(item is masks[0] or item is Ellipsis or item == slice(None) for item in items):
+        return None
+    (mask,) = masks
+    left = x.ndim - sum(axes_taken(item) for item in items)
+    axis = sum(left if item is Ellipsis else 1 for item in items[: items.index(mask)])
+    if left < 0:
+        return None
+    check_mask(mask, axis, x.shape)
+    behind = x.ndim - axis - mask.ndim
+    counting = v.ndim - behind - 1  # where v has the axis that counts the elements picked
+    if counting >= 0:
+        if v.shape[counting] != 1:
+            return None
+        v = reshape(v, shape=(*v.shape[:counting], *(1,) * mask.ndim, *v.shape[counting + 1 :]))
+    condition = reshape(mask, shape=(*mask.shape, *(1,) * behind)) if behind else mask
+    identity = tuple(range(x.ndim))
+    return select(condition, broadcast_to(unshow(v, identity, x.shape), x.shape), x)
+
+
+def as_written(value: ArrayLike, dtype: np.dtype) -> Node:
+    """What is written into a tensor of `dtype`, cast to it as NumPy's casting="same_kind" allows: no kind is lost in silence."""
+    if is_scalar(value):
+        return _number_written(value, dtype)
+    v = as_node(value)
+    own = v.dtype
+    if own is dtype:
+        return v
+    if not np.can_cast(own, dtype, "same_kind") and not _fits(value, v, dtype):
+        raise DTypeError(
+            f"a value of dtype {dtypes.strong(own)} cannot be written into a tensor of dtype {dtypes.strong(dtype)} without loss; "
+            f"write value.astype(nb.{dtypes.strong(dtype)}) if that is meant, or make the tensor {dtypes.strong(own)}"
+        )
+    return cast(v, dtype)
+
+
+def _number_written(value: Any, dtype: np.dtype) -> Node:
+    kind = dtype.kind
+    fits = (
+        isinstance(value, bool)
+        or kind == "c"
+        or (kind == "f" and not isinstance(value, complex))
+        or (kind in "iu" and isinstance(value, int))
+        or (kind == "b" and isinstance(value, int) and value in (0, 1))
+    )
+    if fits:
+        try:
+            return scalar(value, dtype)
+        except OverflowError:
+            raise ArgumentError(f"{value} is out of the range of {dtype}, the dtype of the tensor written to") from None
+    raise DTypeError(
+        f"the Python number {value!r} cannot be written into a tensor of dtype {dtype} without loss; convert it, or make the tensor "
+        f"of a dtype that holds it, for example with .astype(nb.float64)"
+    )
+
+
+def _fits(value: Any, v: Node, dtype: np.dtype) -> bool:
+    """Whether nested lists of Python integers fit a narrower dtype, as single numbers would."""
+    if not isinstance(value, (list, tuple)) or v.value is None or v.dtype.kind not in "iu" or dtype.kind not in "biu":
+        return False
+    return bool(np.all(v.value.astype(dtype) == v.value))
+
+
+# Functions that pick elements
+
+
+@op
+def take(x: ArrayLike, indices: ArrayLike, /, *, axis: int | None = None, mode: str = "raise") -> Tensor:
+    """The elements (or slices) of x at `indices` along `axis`; None: of the flattened tensor.
+
+    The result has the shape of `indices` in place of the axis. mode: "raise" is an error for an index out of bounds, "wrap" counts
+    on from the other end, "clip" takes the nearest. Raises BoundsError for such an index, AxisError for an axis that x has not.
+
+    >>> import nabla as nb
+    >>> nb.take([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], [2, 0], axis=1).tolist()
+    [[3.0, 1.0], [6.0, 4.0]]
+    """
+    x = as_node(x)
+    if axis is None:
+        x, axis = reshape(x, shape=(x.size,)), 0
+    else:
+        axis = one_axis("take", axis, x.ndim)
+    n = x.shape[axis]
+    positions = _positions("take", indices)
+    if mode == "clip":
+        positions = minimum(maximum(positions, scalar(0, positions.dtype)), scalar(max(n - 1, 0), positions.dtype))
+    elif mode == "wrap" and n:
+        positions = remainder(positions, scalar(n, positions.dtype))
+    elif mode not in ("raise", "wrap"):
+        raise ArgumentError(f"take: mode is 'raise', 'wrap' or 'clip'; got {mode!r}")
+    return read(x, (*[slice(None)] * axis, positions))  # type: ignore[return-value]
+
+
+def _positions(name: str, indices: ArrayLike) -> Node:
+    if isinstance(indices, (list, tuple)) and not len(indices):
+        return constant(np.zeros(0, np.intp))
+    node = as_node(indices)
+    if node.dtype.kind not in "iu":
+        raise BoundsError(f"{name}: the indices are integers; got {node.dtype}")
+    return cast(node, dtypes.int64)
+
+
+@op
+def take_along_axis(x: ArrayLike, indices: ArrayLike, /, axis: int | None = -1) -> Tensor:
+    """For each place of `indices`, the element of x at the same place but along `axis`, where `indices` says which.
+
+    x and `indices` have equally many axes and broadcast over all but `axis`; None: both are flattened. With the result of
+    `argsort` or `argmax` it gives the sorted or largest elements. Raises BoundsError for an index out of bounds.
+
+    >>> import nabla as nb
+    >>> nb.take_along_axis([[1.0, 2.0], [3.0, 4.0]], [[1], [0]], axis=1).tolist()
+    [[2.0], [3.0]]
+    """
+    x, positions, axis = _along(x, indices, axis, "take_along_axis")
+    return along_axis(x, checked(positions, axis, x.shape[axis]), axis)  # type: ignore[return-value]
+
+
+def _along(x: ArrayLike, indices: ArrayLike, axis: int | None, name: str) -> tuple[Node, Node, int]:
+    node, positions = as_node(x), _positions(name, indices)
+    if axis is None:
+        return reshape(node, shape=(node.size,)), reshape(positions, shape=(positions.size,)), 0
+    if positions.ndim != node.ndim:
+        raise ShapeError(
+            f"{name}: x and indices have equally many axes; got shapes {node.shape} and {positions.shape}. "
+            f"nb.expand_dims(indices, axis) adds one"
+        )
+    axis = one_axis(name, axis, node.ndim)
+    for i, (n, m) in enumerate(zip(node.shape, positions.shape)):
+        if i != axis and n != m and 1 not in (n, m):
+            raise ShapeError(f"{name}: x of shape {node.shape} and indices of shape {positions.shape} do not broadcast on axis {i}")
+    return node, positions, axis
+
+
+def written_along_axis(x: Node, indices: ArrayLike, values: ArrayLike, axis: int | None) -> Node:
+    """x after put_along_axis."""
+    flat, positions, along = _along(x, indices, axis, "put_along_axis")
+    arrays = arrays_along(flat.shape, checked(positions, along, flat.shape[along]), along)
+    v = as_written(values, x.dtype)
+    shape = together(arrays)
+    v = unshow(v, tuple(range(len(shape))), shape)
+    out = index_set(flat, v, *arrays, spec=(None,) * flat.ndim, unique=prod(shape) <= 1)
+    return out if out.shape == x.shape else reshape(out, shape=x.shape)
+
+
+@op
+def compress(condition: ArrayLike, x: ArrayLike, /, axis: int | None = None) -> Tensor:
+    """The slices of x along `axis` (None: the elements of the flattened tensor) where the 1-d `condition` holds.
+
+    A condition shorter than the axis counts as False for the rest. Its value decides the shape, so under vmap and jit it must be a constant.
+
+    >>> import nabla as nb
+    >>> nb.compress([True, False, True], [1.0, 2.0, 3.0]).tolist()
+    [1.0, 3.0]
+    """
+    node = as_node(x)
+    mask = as_node(condition)
+    if mask.ndim != 1:
+        raise ShapeError(f"compress: the condition has one axis; got shape {mask.shape}")
+    if axis is None:
+        node, axis = reshape(node, shape=(node.size,)), 0
+    axis = one_axis("compress", axis, node.ndim)
+    positions = constant(np.flatnonzero(mask_value(mask)))
+    return read(node, (*[slice(None)] * axis, positions))  # type: ignore[return-value]
+
+
+@op
+def extract(condition: ArrayLike, x: ArrayLike, /) -> Tensor:
+    """The elements of x, in order, where `condition`, of as many elements, holds: x[condition] for flattened x and condition.
+
+    >>> import nabla as nb
+    >>> nb.extract([[True, False], [False, True]], [[1.0, 2.0], [3.0, 4.0]]).tolist()
+    [1.0, 4.0]
+    """
+    node = as_node(x)
+    mask = as_node(condition)
+    if mask.size != node.size:
+        raise ShapeError(f"extract: condition and x have as many elements; got shapes {mask.shape} and {node.shape}")
+    return read(reshape(node, shape=(node.size,)), constant(np.flatnonzero(mask_value(mask))))  # type: ignore[return-value]
+
+
+@op
+def nonzero(x: ArrayLike, /) -> tuple[Tensor, ...]:
+    """The positions of the elements that are not zero (or not False), in row-major order: one int64 tensor per axis.
+
+    Their number is a value, so under vmap and jit x must be a constant. Raises ShapeError for an x of shape ().
+
+    >>> import nabla as nb
+    >>> [i.tolist() for i in nb.nonzero([[0.0, 5.0], [7.0, 0.0]])]
+    [[0, 1], [1, 0]]
+    """
+    node = as_node(x)
+    if not node.shape:
+        raise ShapeError("nonzero: a tensor of shape () has no positions; reshape it to (1,) first")
+    return tuple([constant(positions) for positions in np.nonzero(mask_value(node))])  # type: ignore[misc]
+
+
+@op
+def flatnonzero(x: ArrayLike, /) -> Tensor:
+    """The positions, in the flattened tensor, of the elements that are not zero.
+
+    >>> import nabla as nb
+    >>> nb.flatnonzero([[0.0, 5.0], [7.0, 0.0]]).tolist()
+    [1, 2]
+    """
+    return constant(np.flatnonzero(mask_value(as_node(x))))  # type: ignore[return-value]
+
+
+@op
+def argwhere(x: ArrayLike, /) -> Tensor:
+    """The positions of the elements that are not zero, one row for each, of shape (count, x.ndim).
+
+    >>> import nabla as nb
+    >>> nb.argwhere([[0.0, 5.0], [7.0, 0.0]]).tolist()
+    [[0, 1], [1, 0]]
+    """
+    return constant(np.argwhere(mask_value(as_node(x))))  # type: ignore[return-value]

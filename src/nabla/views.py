@@ -1,0 +1,276 @@
+"""x[key], x[key] = v, and in-place operators: what reads parts of handles, and moves handles.
+
+A write makes a new node and moves the handle to it. A basic key, and a transposition, give a *view*: a handle that keeps its base
+handle and the part of the base that it shows. A write through a view moves the base; when the base has moved, the view shows
+what is there now. A view of a view is a view of the same base, so that x[1:][i] = v costs what x[i + 1] = v costs.
+
+Tensors of shape () stand for Python and NumPy scalars: an in-place operator gives a new one (`t = s; t += 1` leaves s alone).
+
+What a write has to keep in order: an exception in a transform puts back the handles that were moved in its scope
+(graph/tokens.py), a lane of a vmap cannot be written into what was made outside of it, and a leaf of `backward` is written only
+inside no_grad.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Any, Callable, Iterator
+
+import numpy as np
+
+from nabla import dtypes
+from nabla.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, TracedValueError, user_line
+from nabla.graph.node import Node, runtime
+from nabla.graph.tokens import EMPTY, Tokens
+from nabla.ops import indexing
+from nabla.ops.keys import Layout, basic_part, compose, shown_shape
+from nabla.ops.lift import ArrayLike, born
+from nabla.primitives.base import Shape
+from nabla.primitives.indexing import Spec, index
+from nabla.primitives.leaves import LEAF, LeafToken, written
+from nabla.primitives.shape import cast
+
+if TYPE_CHECKING:
+    from nabla.tensor import Tensor
+
+
+class Viewing:
+    """What makes a tensor a view: the class View of tensor.py is this and a Tensor."""
+
+    __slots__ = ()
+    _base: Tensor
+    _spec: Spec
+    _layout: Layout
+    _seen: tuple[int, Node]  # the id of the base's node when it was last looked at, and what the view showed of it
+
+    def __init__(self, base: Tensor, spec: Spec, layout: Layout, node: Node | None = None) -> None:
+        whole = base._node
+        self._base = base
+        self._spec = spec
+        self._layout = layout
+        self._seen = (whole.id, indexing.read_basic(whole, spec, layout) if node is None else node)
+
+    @property
+    def _node(self) -> Node:
+        whole = self._base._node
+        seen, node = self._seen
+        if seen != whole.id:
+            node = indexing.read_basic(whole, self._spec, self._layout)
+            self._seen = (whole.id, node)
+        return node
+
+    @_node.setter
+    def _node(self, node: Node) -> None:
+        """Write all of what is shown."""
+        whole = indexing.write_basic(self._base._node, node, self._spec, self._layout, node.shape)
+        move(self._base, whole)
+        if self._base._node is whole:  # a leaf moves to a node of its own
+            self._seen = (whole.id, node)
+
+    @property
+    def shape(self) -> Shape:
+        """The number of elements along each axis."""
+        return shown_shape(self._spec, self._layout)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of the elements, a NumPy dtype."""
+        return self._base.dtype
+
+
+# Reading
+
+
+def getitem(x: Tensor, key: Any) -> Tensor:
+    """x[key] as NumPy has it: integers, slices, `...` and None give a view, integers for all axes a tensor of shape (), index
+    arrays and masks a copy."""
+    handle = runtime.handle
+    if type(x) is handle:
+        node = x._node
+        basic = basic_part(key, node.shape)
+        if basic is None:
+            return handle(indexing.read(node, key))
+        spec, layout = basic
+        base = x
+    else:
+        basic = basic_part(key, x.shape)
+        if basic is None:
+            return handle(indexing.read(x._node, key))
+        composed = compose(x._spec, x._layout, *basic)  # type: ignore[attr-defined]
+        if composed is None:
+            return handle(indexing.read_basic(x._node, *basic))
+        spec, layout = composed
+        base = x._base  # type: ignore[attr-defined]
+    if not layout and key is not Ellipsis and not (type(key) is tuple and Ellipsis in key):
+        return handle(index(base._node, spec=spec))
+    return runtime.view(base, spec, layout)
+
+
+def iterate(x: Tensor) -> Iterator[Tensor]:
+    """x[0], x[1], ... A tensor of shape () raises at once."""
+    shape = x.shape
+    if not shape:
+        raise ArgumentTypeError("a tensor of shape () has no elements to iterate over; it is one number")
+    return (getitem(x, i) for i in range(shape[0]))
+
+
+# Writing
+
+
+def setitem(x: Tensor, key: Any, value: ArrayLike) -> None:
+    """x[key] = value: x moves to a new node. value broadcasts to the part written to, and is cast to the dtype of x as long as
+    that keeps its kind."""
+    plain = type(x) is runtime.handle
+    basic = basic_part(key, x.shape)
+    if basic is None:
+        node = indexing.write(x._node, key, value)
+        if plain:
+            move(x, node)
+        else:
+            x._node = node
+        return
+    spec, layout = basic
+    base = x
+    if not plain:
+        composed = compose(x._spec, x._layout, spec, layout)  # type: ignore[attr-defined]
+        if composed is None:
+            return  # no element is written
+        spec, layout = composed
+        base = x._base  # type: ignore[attr-defined]
+    if type(value) is runtime.view and value._base is base and value._spec == spec and value._layout == layout:
+        return  # x[key] += v has written through the view x[key] already
+    node = base._node
+    v = indexing.as_written(value, node.dtype)
+    move(base, indexing.write_basic(node, v, spec, layout, shown_shape(spec, layout)))
+
+
+def move(x: Tensor, node: Node) -> None:
+    """The handle x, not a view, moves to a node that was made by writing into it."""
+    old = x._node
+    lock = getattr(x, "_lock", None)
+    if lock is not None:
+        raise ArgumentError(
+            f"an in-place write at {user_line()} to the result of {lock}: NumPy leaves open whether that shares memory with what it was "
+            f"made from. Write x = x.copy() first for an array of its own, or write to the original."
+        )
+    if old.prim is LEAF:
+        node = written(old, node)
+    tokens = node.tokens
+    birth = getattr(x, "_birth", None)
+    if birth is None:
+        x._birth = birth = old.id
+    if tokens is not EMPTY and tokens is not old.tokens:
+        _keep_books(x, old, tokens, birth)
+    x._node = node
+
+
+def _keep_books(x: Tensor, old: Node, tokens: Tokens, birth: int) -> None:
+    """Tell the live transforms that the handle begins to depend on them, so that an exception puts it back."""
+    before = old.tokens.members
+    for token in tuple(tokens.members):
+        if token in before or isinstance(token, LeafToken):
+            continue
+        if token.placeholder and birth < token.id:
+            raise TracedValueError(
+                f"a value that differs between the lanes of {token.what} (at {token.line}) was written at {user_line()} into a tensor of shape "
+                f"{old.shape} that was made outside the mapped function, where it has one value for all lanes. Make it inside "
+                f"(x = x.copy() will do), and return it."
+            )
+        token.moved.append((x, old))
+
+
+# In-place operators
+
+
+def _in_place(symbol: str, apply: Callable[[Any, Any], Any]) -> Callable[[Tensor, ArrayLike], Tensor]:
+    def method(x: Tensor, y: ArrayLike) -> Tensor:
+        plain = type(x) is runtime.handle
+        out = apply(x, y)
+        old = x._node
+        if plain and not old.shape:
+            return out
+        node = out._node
+        if node.shape != old.shape:
+            raise ShapeError(f"x {symbol} y cannot change the shape of x, from {old.shape} to {node.shape}; write x = x {symbol[:-1]} y")
+        if node.dtype is not old.dtype:
+            node = _cast_back(node, old.dtype, symbol)
+        if plain:
+            move(x, node)
+        else:
+            x._node = node
+        return x
+
+    return method
+
+
+def _cast_back(node: Node, dtype: np.dtype, symbol: str) -> Node:
+    if not np.can_cast(node.dtype, dtype, "same_kind"):
+        raise DTypeError(
+            f"x {symbol} y cannot change the dtype of x, from {dtypes.strong(dtype)} to {dtypes.strong(node.dtype)}; write x = x {symbol[:-1]} y "
+            f"for a new tensor, or convert y"
+        )
+    return cast(node, dtype)
+
+
+iadd = _in_place("+=", operator.add)
+isub = _in_place("-=", operator.sub)
+imul = _in_place("*=", operator.mul)
+itruediv = _in_place("/=", operator.truediv)
+ifloordiv = _in_place("//=", operator.floordiv)
+imod = _in_place("%=", operator.mod)
+ipow = _in_place("**=", operator.pow)
+imatmul = _in_place("@=", operator.matmul)
+iand = _in_place("&=", operator.and_)
+ior = _in_place("|=", operator.or_)
+ixor = _in_place("^=", operator.xor)
+ilshift = _in_place("<<=", operator.lshift)
+irshift = _in_place(">>=", operator.rshift)
+
+
+# Functions that write
+
+
+def fill(x: Tensor, value: ArrayLike) -> None:
+    """Write one value to all elements of x.
+
+    >>> import nabla as nb
+    >>> x = nb.array([1.0, 2.0])
+    >>> x.fill(3.0)
+    >>> x.tolist()
+    [3.0, 3.0]
+    """
+    setitem(x, Ellipsis, value)
+
+
+def put_along_axis(x: Tensor, indices: ArrayLike, values: ArrayLike, axis: int | None = -1) -> None:
+    """Write `values` to the elements of x that `take_along_axis(x, indices, axis)` reads.
+
+    `values` broadcasts to the shape of `indices`. x must be a tensor, and is written in place. Raises BoundsError for an index out
+    of bounds.
+
+    >>> import nabla as nb
+    >>> x = nb.array([[1.0, 5.0], [7.0, 3.0]])
+    >>> nb.put_along_axis(x, nb.argmax(x, axis=1, keepdims=True), 0.0, axis=1)
+    >>> x.tolist()
+    [[1.0, 0.0], [0.0, 3.0]]
+    """
+    if not isinstance(x, runtime.handle):
+        raise ArgumentTypeError(f"put_along_axis writes in place, so x must be a tensor; got {type(x).__name__}")
+    node = indexing.written_along_axis(x._node, indices, values, axis)
+    if type(x) is runtime.handle:
+        move(x, node)
+    else:
+        x._node = node
+
+
+def copy(x: Tensor) -> Tensor:
+    """A tensor of its own with the values of x: writes to the one are not seen in the other.
+
+    >>> import nabla as nb
+    >>> x = nb.array([1.0, 2.0])
+    >>> y = x.copy()
+    >>> y[0] = 5.0
+    >>> x.tolist()
+    [1.0, 2.0]
+    """
+    return born(x._node)  # type: ignore[no-any-return]
