@@ -13,7 +13,8 @@ import numpy as np
 from nabla import dtypes, views
 from nabla.errors import ArgumentTypeError, ShapeError, TracedValueError
 from nabla.graph.node import Node, runtime
-from nabla.ops import contraction, elementwise, reductions
+from nabla.ops import contraction, elementwise, logic, reductions
+from nabla.ops.lift import or_not_implemented, reflected
 from nabla.primitives.base import constant
 from nabla.primitives.leaves import LeafToken, is_leaf, leaf_token, make_leaf
 from nabla.primitives.structure import detach
@@ -216,8 +217,41 @@ class Tensor:
     # Operators
 
     __add__ = elementwise.add
-    __mul__ = elementwise.multiply
     __sub__ = elementwise.subtract
+    __mul__ = elementwise.multiply
+    __truediv__ = elementwise.divide
+    __floordiv__ = elementwise.floor_divide
+    __mod__ = elementwise.remainder
+    __divmod__ = elementwise.divmod
+    __pow__ = elementwise.pow
+    __radd__ = reflected(elementwise.add)
+    __rsub__ = reflected(elementwise.subtract)
+    __rmul__ = reflected(elementwise.multiply)
+    __rtruediv__ = reflected(elementwise.divide)
+    __rfloordiv__ = reflected(elementwise.floor_divide)
+    __rmod__ = reflected(elementwise.remainder)
+    __rdivmod__ = reflected(elementwise.divmod)
+    __rpow__ = reflected(elementwise.pow)
+    __neg__ = elementwise.negative
+    __pos__ = elementwise.positive
+    __abs__ = elementwise.abs
+    __eq__ = or_not_implemented(logic.equal)  # type: ignore[assignment]
+    __ne__ = or_not_implemented(logic.not_equal)  # type: ignore[assignment]
+    __lt__ = logic.less
+    __le__ = logic.less_equal
+    __gt__ = logic.greater
+    __ge__ = logic.greater_equal
+    __and__ = logic.bitwise_and
+    __or__ = logic.bitwise_or
+    __xor__ = logic.bitwise_xor
+    __lshift__ = logic.bitwise_left_shift
+    __rshift__ = logic.bitwise_right_shift
+    __rand__ = reflected(logic.bitwise_and)
+    __ror__ = reflected(logic.bitwise_or)
+    __rxor__ = reflected(logic.bitwise_xor)
+    __rlshift__ = reflected(logic.bitwise_left_shift)
+    __rrshift__ = reflected(logic.bitwise_right_shift)
+    __invert__ = logic.bitwise_invert
     __matmul__ = contraction.matmul
     __rmatmul__ = contraction.matmul_from_the_right
     __getitem__ = views.getitem
@@ -238,8 +272,23 @@ class Tensor:
     __irshift__ = views.irshift
     copy = views.copy
     fill = views.fill
-    sum = reductions.sum
     dot = contraction.dot
+    sum = reductions.sum
+    prod = reductions.prod
+    mean = reductions.mean
+    var = reductions.var
+    std = reductions.std
+    max = reductions.max
+    min = reductions.min
+    any = reductions.any
+    all = reductions.all
+    argmax = reductions.argmax
+    argmin = reductions.argmin
+    round = elementwise.round
+    clip = elementwise.clip
+    conj = elementwise.conj
+    real = property(elementwise.real)
+    imag = property(elementwise.imag)
 
 
 class View(views.Viewing, Tensor):

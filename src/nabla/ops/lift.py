@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Callable, ParamSpec, TypeVar
 import numpy as np
 
 from nabla import dtypes
+from nabla.dtypes import float64
 from nabla.errors import ArgumentTypeError, DTypeError, ShapeError
 from nabla.graph.node import Node, is_scalar, runtime
 from nabla.graph.tokens import next_id
@@ -198,8 +199,12 @@ def binary(prim: Callable[[Node, Node], Node]) -> Callable[[Callable[..., Any]],
         @wraps(f)
         def lifted(x: ArrayLike, y: ArrayLike, /) -> Tensor:
             handle = runtime.handle
-            if type(x) is handle and type(y) is handle:
-                return handle(prim(x._node, y._node))
+            if type(x) is handle:
+                node = x._node
+                if type(y) is handle:
+                    return handle(prim(node, y._node))
+                if type(y) is float and node.dtype is float64:
+                    return handle(prim(node, scalar(y, float64)))
             a, b = pair(x, y)
             out = prim(a, b)
             return out if type(x) is Node or type(y) is Node else handle(out)  # type: ignore[return-value]
@@ -207,6 +212,26 @@ def binary(prim: Callable[[Node, Node], Node]) -> Callable[[Callable[..., Any]],
         return lifted
 
     return decorate
+
+
+def reflected(f: Callable[[ArrayLike, ArrayLike], Tensor]) -> Callable[[ArrayLike, ArrayLike], Tensor]:
+    """The operator for the right operand: `2 - x` calls `x.__rsub__(2)`."""
+
+    def operator(y: ArrayLike, x: ArrayLike) -> Tensor:
+        return f(x, y)
+
+    return operator
+
+
+def or_not_implemented(f: Callable[[ArrayLike, ArrayLike], Tensor]) -> Callable[[ArrayLike, Any], Any]:
+    """The operator that lets Python go on where the other operand is no array: `x == None` is False."""
+
+    def operator(x: ArrayLike, y: Any) -> Any:
+        if y is None or isinstance(y, (str, bytes)):
+            return NotImplemented
+        return f(x, y)
+
+    return operator
 
 
 def inexact(x: Node) -> Node:
