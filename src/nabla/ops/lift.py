@@ -146,9 +146,8 @@ def wrap(result: Any) -> Any:
 
 def _has_node(args: Any) -> bool:
     for a in args:
-        if type(a) is Node:
-            return True
-        if isinstance(a, (list, tuple)) and _has_node(a):
+        kind = type(a)
+        if kind is Node or ((kind is list or kind is tuple) and _has_node(a)):
             return True
     return False
 
@@ -161,7 +160,7 @@ def op(f: Callable[P, R]) -> Callable[P, R]:
         result = f(*args, **kwargs)
         if _has_node(args):
             return result
-        return wrap(result)  # type: ignore[no-any-return]
+        return born(result) if type(result) is Node else wrap(result)  # type: ignore[no-any-return]
 
     return lifted
 

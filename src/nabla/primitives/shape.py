@@ -103,7 +103,10 @@ broadcast = Linear("broadcast", _reshape_shape, lambda g, x, shape: sum_to(g, x.
 
 def reduced_shape(x: Node, axes: tuple[int, ...]) -> tuple[Shape, np.dtype]:
     """Shape and dtype rule of a reduction."""
-    return tuple(n for axis, n in enumerate(x.shape) if axis not in axes), x.dtype
+    shape = x.shape
+    if len(axes) == len(shape):
+        return (), x.dtype
+    return tuple([n for axis, n in enumerate(shape) if axis not in axes]), x.dtype
 
 
 def restore_axes(x: Node, shape: Shape, axes: tuple[int, ...]) -> Node:
