@@ -1,4 +1,4 @@
-"""The Python blocks of README.md and CONTRIBUTING.md run, top to bottom, and print what they say they print.
+"""The Python blocks of README.md, CONTRIBUTING.md and docs/ run, top to bottom, and print what they say they print.
 
 Two ways of saying it are understood: doctest prompts, and a comment `# -> text` behind an expression or an assignment,
 whose text is what `print` shows of the value. The blocks of one file share their names, as in one session.
@@ -18,6 +18,11 @@ from nabla.engines.numpy.table import KERNELS
 from nabla.primitives.base import REGISTRY
 
 ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = [
+    str(path.relative_to(ROOT))
+    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+    if "```python" in path.read_text(encoding="utf-8")
+]
 FENCE = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SHOWN = re.compile(r"#\s*->\s*(.*?)\s*$")
 
@@ -105,7 +110,7 @@ def own_primitives():
 
 
 @pytest.mark.usefixtures("own_primitives")
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("name", DOCUMENTS)
 def test_what_the_document_says_is_so(name):
     assert check_document((ROOT / name).read_text(encoding="utf-8"), name) > 0, f"{name} claims nothing"
 
