@@ -186,16 +186,16 @@ def backwards(l: Node, b: Node) -> Node:
     return triangular_solve(l, b, lower=True, transposed=True, unit=False)
 
 
-# Cholesky: a = l l^H. Only the lower triangle of a is read, and of its diagonal only the real part; it stands for the
-# Hermitian matrix h = lower_half(a) + lower_half(a)^H. The derivative is that of this function of all elements of a: the
-# cotangent of a is lower triangular, and the element below the diagonal stands for its mirror image too.
+# Cholesky: a = l l^H. Only the lower triangle of a is read, and of its diagonal only the real part; it stands for
+# the Hermitian matrix h = lower_half(a) + lower_half(a)^H. The derivative is that of this function of all elements
+# of a: the cotangent of a is lower triangular, and the element below the diagonal stands for its mirror image too.
 #
-# From dh = dl l^H + l dl^H follows l^-1 dh l^-H = m = (l^-1 dl) + (l^-1 dl)^H. As l^-1 dl is lower triangular with a real
-# diagonal it is lower_half(m), so dl = l lower_half(m).
+# From dh = dl l^H + l dl^H follows l^-1 dh l^-H = m = (l^-1 dl) + (l^-1 dl)^H. As l^-1 dl is lower triangular with
+# a real diagonal it is lower_half(m), so dl = l lower_half(m).
 #
-# Reverse: Re sum(g * dl) = Re sum(w * lower_half(m)) with w = l^T g, so the cotangent of m is p = lower_half(w), and with
-# Re sum(p * (l^-1 dh l^-H)) = Re sum(k * dh) that of h is k = l^-T p conj(l)^-1. Last, dh = lower_half(da) + its adjoint
-# gives the cotangent lower_half(k + k^H) of a.
+# Reverse: Re sum(g * dl) = Re sum(w * lower_half(m)) with w = l^T g, so the cotangent of m is p = lower_half(w),
+# and with Re sum(p * (l^-1 dh l^-H)) = Re sum(k * dh) that of h is k = l^-T p conj(l)^-1. Last, dh = lower_half(da)
+# + its adjoint gives the cotangent lower_half(k + k^H) of a.
 
 
 def _cholesky_jvp(node: Node, tangents: Sequence[Node | None]) -> Node:
@@ -261,8 +261,9 @@ slogdet = General("slogdet", _slogdet_shape, jvp=_slogdet_jvp, vjp=_slogdet_vjp,
 
 
 # det: d det(a) = sum(c * da), where c are the cofactors of a. They exist for singular matrices too, where the usual
-# det(a) a^-T does not, and so do the derivatives of c. They follow from an exact formula for det in the neighbourhood of
-# a. With the singular value decomposition a0 = u diag(s) v^H of the value of a, taken as constant, and for small a - a0
+# det(a) a^-T does not, and so do the derivatives of c. They follow from an exact formula for det in the
+# neighbourhood of a. With the singular value decomposition a0 = u diag(s) v^H of the value of a, taken as constant,
+# and for small a - a0
 #
 #     det(a) = det(u) det(v^H) det(b),   b = diag(s) + u^H (a - a0) v,   b = [[e, f], [h, k]]
 #
@@ -273,12 +274,12 @@ slogdet = General("slogdet", _slogdet_shape, jvp=_slogdet_jvp, vjp=_slogdet_vjp,
 #     by k: det(e) c2,   by h: -det(e) c2 p^T,   by f: -det(e) q^T c2,   p = e^-1 f,   q = h e^-1
 #     by e: det(e) (det(z) e^-T + q^T c2 p^T)
 #
-# Written on nodes these are functions of a near a0, right to every order that is asked for, as long as the rank is n - 2
-# or more. For a smaller rank e is singular, and det(e) is set to zero with all its derivatives: the first two derivatives
-# of det(a) are indeed zero there.
+# Written on nodes these are functions of a near a0, right to every order that is asked for, as long as the rank is
+# n - 2 or more. For a smaller rank e is singular, and det(e) is set to zero with all its derivatives: the first two
+# derivatives of det(a) are indeed zero there. The same is done where the square of e^-1 would overflow.
 
 
-def _cofactors(a: Node) -> Node:
+def cofactors(a: Node) -> Node:
     """The derivative of det(a) with respect to each element of a."""
     n = a.shape[-1]
     if n < 2:
@@ -306,7 +307,7 @@ def _derivative_of_blocks(b: Node, s: Node) -> Node:
     n = b.shape[-1]
     head, tail = (0, n - 2), (n - 2, n)
     smallest = cut(s, s.ndim - 1, n - 3, n - 2)
-    regular = greater_equal(smallest, scalar(8 * float(np.finfo(s.dtype).tiny), s.dtype))
+    regular = greater_equal(smallest, scalar(2 * float(np.finfo(s.dtype).tiny) ** 0.5, s.dtype))
     e = _block(b, head, head)
     e = select(reshape(regular, shape=(*regular.shape, 1)), e, identity(e))
     f, h, k = _block(b, head, tail), _block(b, tail, head), _block(b, tail, tail)
@@ -340,11 +341,11 @@ def _det_shape(a: Node) -> tuple[Shape, np.dtype]:
 def _det_jvp(node: Node, tangents: Sequence[Node | None]) -> Node:
     (da,) = tangents
     assert da is not None
-    return inner_product(_cofactors(node.inputs[0]), da)
+    return inner_product(cofactors(node.inputs[0]), da)
 
 
 def _det_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | None]:
-    return (per_matrix(g) * _cofactors(node.inputs[0]),)
+    return (per_matrix(g) * cofactors(node.inputs[0]),)
 
 
 det = General("det", _det_shape, jvp=_det_jvp, vjp=_det_vjp, batch=_stacked)
