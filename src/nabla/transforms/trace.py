@@ -16,9 +16,9 @@ from nabla import dtypes, tree
 from nabla.dtypes import float0
 from nabla.errors import ArgumentError, ArgumentTypeError, DTypeError, TracedValueError
 from nabla.graph.node import Node, runtime
-from nabla.graph.tokens import EMPTY, Token, next_id, raise_ended
+from nabla.graph.tokens import EMPTY, Token, raise_ended
 from nabla.graph.walk import between
-from nabla.ops.lift import as_node
+from nabla.ops.lift import as_node, born
 from nabla.primitives.base import constant, scalar
 from nabla.primitives.structure import detach, variable
 from nabla.tensor import Tensor
@@ -108,7 +108,7 @@ class Trace:
             self.leaves.append(Leaf(node, v, numpy_kind(x), path))
             return Tensor(v)
         self.leaves.append(Leaf(node, None, numpy_kind(x), path))
-        return x if isinstance(x, (bool, int)) else new_handle(node)
+        return x if isinstance(x, (bool, int)) else born(node)
 
     def __enter__(self) -> Trace:
         return self
@@ -156,25 +156,18 @@ def zero_cotangent(x: Node) -> Node:
     return constant(np.zeros(x.shape, dtype), dtype)
 
 
-def new_handle(node: Node) -> Tensor:
-    """A handle made here and now, though its node is older: inside a vmap, lanes may be written into it."""
-    handle = Tensor(node)
-    handle._birth = next_id()  # type: ignore[attr-defined]
-    return handle
-
-
 def fresh(x: Any) -> Any:
     """An argument that is not differentiated, with new handles: what the function writes to it is not seen outside."""
     kind = type(x)
     if kind is Tensor:
-        return new_handle(x._node)
+        return born(x._node)
     if kind in _PLAIN or not any(isinstance(leaf, Tensor) for leaf in tree.leaves(x)):
         return x
     return tree.map(_fresh_leaf, x)
 
 
 def _fresh_leaf(x: Any) -> Any:
-    return new_handle(x._node) if isinstance(x, Tensor) else x
+    return born(x._node) if isinstance(x, Tensor) else x
 
 
 _PLAIN = frozenset([int, float, bool, complex, str, bytes, np.ndarray, type(None)])
