@@ -11,7 +11,7 @@ import numpy as np
 
 from nabla.errors import ArgumentTypeError, TracedValueError, user_line
 from nabla.ops import elementwise as e
-from nabla.ops import logic, reductions, shape
+from nabla.ops import creation, cumulative, logic, reductions, shape
 from nabla.ops.contraction import matmul, vecdot
 from nabla.tensor import Tensor
 
@@ -38,7 +38,6 @@ CALLS: dict[np.ufunc, Function] = {
     np.minimum: e.minimum,
     np.fmax: e.fmax,
     np.fmin: e.fmin,
-    np.clip if isinstance(np.clip, np.ufunc) else np._core.umath.clip: e.clip,
     np.power: e.pow,
     np.float_power: e.float_power,
     np.square: e.square,
@@ -110,10 +109,10 @@ REDUCTIONS: dict[np.ufunc, Function] = {
 }
 
 ACCUMULATIONS: dict[np.ufunc, Function] = {
-    np.add: reductions.cumsum,
-    np.multiply: reductions.cumprod,
-    np.maximum: reductions.cummax,
-    np.minimum: reductions.cummin,
+    np.add: cumulative.cumsum,
+    np.multiply: cumulative.cumprod,
+    np.maximum: cumulative.cummax,
+    np.minimum: cumulative.cummin,
 }
 
 
@@ -139,18 +138,18 @@ def _compute(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict
     dtype = kwargs.pop("dtype", None)
     if method == "__call__" and ufunc in CALLS and not kwargs:
         if dtype is not None:
-            inputs = tuple(shape.astype(x, dtype) for x in inputs)
+            inputs = tuple(creation.astype(x, dtype) for x in inputs)
         return CALLS[ufunc](*inputs)
     if method == "reduce" and ufunc in REDUCTIONS and len(inputs) == 1:
         axis = kwargs.pop("axis", 0)
         keepdims = kwargs.pop("keepdims", False)
         if not kwargs:
-            x = inputs[0] if dtype is None else shape.astype(inputs[0], dtype)
+            x = inputs[0] if dtype is None else creation.astype(inputs[0], dtype)
             return REDUCTIONS[ufunc](x, axis=axis, keepdims=keepdims)
     if method == "accumulate" and ufunc in ACCUMULATIONS and len(inputs) == 1:
         axis = kwargs.pop("axis", 0)
         if not kwargs:
-            return ACCUMULATIONS[ufunc](inputs[0] if dtype is None else shape.astype(inputs[0], dtype), axis=axis)
+            return ACCUMULATIONS[ufunc](inputs[0] if dtype is None else creation.astype(inputs[0], dtype), axis=axis)
     if method == "outer" and ufunc in CALLS and not kwargs:
         x, y = (z if isinstance(z, Tensor) else np.asarray(z) for z in inputs)
         return CALLS[ufunc](shape.reshape(x, (*x.shape, *(1,) * y.ndim)), y)

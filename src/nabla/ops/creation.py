@@ -88,6 +88,17 @@ def copy(x: ArrayLike) -> Tensor:
     return array(x)
 
 
+@op
+def astype(x: ArrayLike, dtype: DTypeLike, /) -> Tensor:
+    """`x` in another dtype. From floating to integer it is cut towards zero, and its derivative is zero.
+
+    >>> import nabla as nb
+    >>> nb.astype([1.7, -1.7], "int64").tolist()
+    [1, -1]
+    """
+    return cast(as_node(x), dtypes.canonical(dtype))  # type: ignore[return-value]
+
+
 def zeros(shape: int | tuple[int, ...], dtype: DTypeLike | None = None, *, requires_grad: bool = False) -> Tensor:
     """A tensor of zeros.
 
