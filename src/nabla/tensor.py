@@ -6,6 +6,7 @@ the functions of ops, installed here and nowhere else.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -138,13 +139,13 @@ class Tensor:
         return bool(value_of(self._node))
 
     def __float__(self) -> float:
-        return float(read_number(self._node, "float()"))
+        return float(read_number(self._node, "float()", sys._getframe(1)))
 
     def __int__(self) -> int:
-        return int(read_number(self._node, "int()"))
+        return int(read_number(self._node, "int()", sys._getframe(1)))
 
     def __complex__(self) -> complex:
-        return complex(read_number(self._node, "complex()"))
+        return complex(read_number(self._node, "complex()", sys._getframe(1)))
 
     def __index__(self) -> int:
         if self._node.shape or self._node.dtype.kind not in "iu":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dis
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -32,8 +34,22 @@ def read(node: Node) -> Any:
     return value
 
 
-def read_number(node: Node, what: str) -> Any:
-    """The one number of a tensor."""
+_STORES = frozenset(dis.opmap[name] for name in ("STORE_SUBSCR", "STORE_SLICE") if name in dis.opmap)
+
+
+def _refuse_store(node: Node, frame: FrameType) -> None:
+    """Raise where Python asks for the number in order to store it in somebody's array: `ndarray[i] = t` calls `float(t)`."""
+    if node.tokens.members and frame.f_code.co_code[frame.f_lasti] in _STORES:
+        raise TracedValueError(
+            f"the assignment at {user_line()} would write a tensor that is being differentiated into an ndarray, and its "
+            f"derivative would be lost. Make the ndarray a tensor first (x = nb.asarray(x)), or collect the values and nb.stack them."
+        )
+
+
+def read_number(node: Node, what: str, frame: FrameType | None = None) -> Any:
+    """The one number of a tensor. frame: of the code that asked for it by float() and the like."""
+    if frame is not None:
+        _refuse_store(node, frame)
     if node.size != 1:
         raise ShapeError(f"{what} needs a tensor of one element; this one has shape {node.shape}")
     return read(node).item()
