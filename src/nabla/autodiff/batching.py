@@ -10,7 +10,7 @@ from typing import AbstractSet, Mapping, Sequence
 
 from nabla.graph.node import Node
 from nabla.graph.tokens import Token
-from nabla.graph.walk import between
+from nabla.graph.walk import between, last_uses
 
 
 def batch(
@@ -22,7 +22,9 @@ def batch(
     """
     done: dict[Node, tuple[Node, bool]] = {old: (new, True) for old, new in mapped.items()}
     done.update((old, (new, False)) for old, new in unmapped.items())
-    for node in between(outputs, targets):
+    order = between(outputs, targets)
+    finished = last_uses(order, outputs)
+    for node in order:
         if node in done:
             continue
         inputs: list[Node] = []
@@ -35,4 +37,6 @@ def batch(
             done[node] = node.prim.batch(node, inputs, flags, size)
         else:
             done[node] = (node.prim.rebuild(node, inputs), False)
+        for x in finished.get(node, ()):
+            done.pop(x, None)
     return [done.get(node, (node, False)) for node in outputs]

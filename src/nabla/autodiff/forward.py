@@ -6,7 +6,7 @@ from typing import AbstractSet, Any, Mapping, Sequence
 
 from nabla.graph.node import Node
 from nabla.graph.tokens import Token
-from nabla.graph.walk import between
+from nabla.graph.walk import between, last_uses
 
 
 def forward(outputs: Sequence[Node], seeds: Mapping[Node, Node], targets: AbstractSet[Token]) -> list[Node | None]:
@@ -15,7 +15,9 @@ def forward(outputs: Sequence[Node], seeds: Mapping[Node, Node], targets: Abstra
     targets: the tokens of the variables in `seeds`.
     """
     tangents: dict[Node, Any] = dict(seeds)
-    for node in between(outputs, targets):
+    order = between(outputs, targets)
+    finished = last_uses(order, outputs)
+    for node in order:
         if node in tangents:
             continue
         if type(node.dtype) is not tuple and node.dtype.kind not in "fc":
@@ -27,4 +29,8 @@ def forward(outputs: Sequence[Node], seeds: Mapping[Node, Node], targets: Abstra
                 if dout is not None:
                     tangents[node] = dout
                 break
+        if finished:
+            dx = dxs = dout = None
+            for x in finished.get(node, ()):
+                tangents.pop(x, None)
     return [tangents.get(node) for node in outputs]
