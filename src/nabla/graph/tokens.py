@@ -133,6 +133,10 @@ def union(a: Tokens, b: Tokens) -> Tokens:
         return a
     if a is EMPTY:
         return b
+    if not a.members and a.ended is None:  # all its tokens are dead; remembered, such sets would form an endless chain
+        return b if b.members or b.ended is not None else EMPTY
+    if not b.members and b.ended is None:
+        return a
     young, old = (a, b) if a.newest >= b.newest else (b, a)
     unions = young.unions
     if old in unions:
