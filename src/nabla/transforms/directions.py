@@ -19,17 +19,20 @@ from nabla.graph.tokens import Token, Tokens
 from nabla.primitives.base import constant, zeros
 from nabla.primitives.joining import concat, cut
 from nabla.primitives.shape import broadcast, cast, move_axis, reshape
-from nabla.primitives.structure import placeholder
+from nabla.primitives.structure import leave, placeholder
 from nabla.transforms.trace import Trace, realize_free
 
 Sweep = Callable[[list[Node]], Sequence[Node | None]]
 
 
-def along_basis(sweep: Sweep, over: Sequence[Node], chunk_size: int | None, factor: float | complex = 1.0) -> list[Node | None]:
+def along_basis(
+    trace: Trace, sweep: Sweep, over: Sequence[Node], chunk_size: int | None, factor: float | complex = 1.0
+) -> list[Node | None]:
     """Apply a linear sweep to every basis direction of the concatenated `over`.
 
-    sweep: takes one direction per node of `over`, gives nodes (or None for zero). Returns each with the axis of directions
-    first. factor: multiplies the basis; 1j gives the imaginary directions of complex nodes.
+    sweep: takes one direction per node of `over`, gives nodes (or None for zero). Returns each with the axis of
+    directions first. factor: multiplies the basis; 1j gives the imaginary directions of complex nodes. trace: the call
+    whose variables the sweep is about; a chunk is realised as if it had ended, so that the next one finds room.
     """
     token = Token("sweep over directions", placeholder=True)
     lane = Tokens((token,))
@@ -44,11 +47,13 @@ def along_basis(sweep: Sweep, over: Sequence[Node], chunk_size: int | None, fact
             stop = min(start + step, total)
             basis = {s: _basis(x, offset, start, stop, factor) for s, x, offset in zip(stand_ins, over, _offsets(over))}
             batched = batch(live, basis, {}, {token}, stop - start)
-            parts.append([
+            part = [
                 node if is_mapped else broadcast(node, shape=(stop - start, *node.shape)) for node, is_mapped in batched
-            ])
+            ]
             if chunk_size is not None:
-                realize_free(parts[-1])
+                part = [leave(node, trace.token) for node in part]
+                realize_free(part)
+            parts.append(part)
     finally:
         token.kill()
     joined = iter([column[0] if len(column) == 1 else concat(*column, axis=0) for column in zip(*parts)])
@@ -83,7 +88,7 @@ def forward_columns(
     def sweep(directions: list[Node]) -> list[Node | None]:
         return forward(outputs, dict(zip(variables, directions)), targets)
 
-    columns = along_basis(sweep, variables, chunk_size, factor)
+    columns = along_basis(trace, sweep, variables, chunk_size, factor)
     return [_split(out, column, variables) for out, column in zip(outputs, columns)]
 
 
@@ -109,7 +114,7 @@ def reverse_rows(trace: Trace, outputs: Sequence[Node], chunk_size: int | None, 
         found, _ = reverse([out for out, _ in live], [g for _, g in live], targets)
         return [found.get(v) for v in variables]
 
-    rows = along_basis(sweep, outputs, chunk_size, factor)
+    rows = along_basis(trace, sweep, outputs, chunk_size, factor)
     result = []
     for out, offset in zip(outputs, _offsets(outputs)):
         per_variable = []
