@@ -14,7 +14,8 @@ import numpy as np
 from nabla import dtypes, views
 from nabla.errors import ArgumentTypeError, ShapeError, TracedValueError
 from nabla.graph.node import Node, runtime
-from nabla.ops import contraction, elementwise, logic, reductions
+from nabla.ops import contraction, creation, cumulative, diagonals, elementwise, joining, logic, reductions, sorting
+from nabla.ops import shape as shapes
 from nabla.ops.lift import or_not_implemented, reflected
 from nabla.primitives.base import constant
 from nabla.primitives.leaves import LeafToken, is_leaf, leaf_token, make_leaf
@@ -285,6 +286,30 @@ class Tensor:
     all = reductions.all
     argmax = reductions.argmax
     argmin = reductions.argmin
+    argsort = sorting.argsort
+    cumsum = cumulative.cumsum
+    cumprod = cumulative.cumprod
+    diagonal = diagonals.diagonal
+    trace = diagonals.trace
+    repeat = joining.repeat
+    ravel = shapes.ravel
+    flatten = shapes.flatten
+    squeeze = shapes.squeeze
+    swapaxes = shapes.swapaxes
+    astype = creation.astype
+    T = property(shapes.transpose)
+    mT = property(shapes.matrix_transpose)
+
+    def reshape(self, *shape: Any, order: str = "C") -> Tensor:
+        """The elements in another shape, given as one tuple or as several lengths; see `nb.reshape`."""
+        return shapes.reshape(self, shape[0] if len(shape) == 1 else shape, order)
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """The axes in another order, given as one tuple or as several axes; none given: in reverse. See `nb.permute_dims`."""
+        if not axes or axes == (None,):
+            return shapes.permute_dims(self)
+        return shapes.permute_dims(self, axes[0] if len(axes) == 1 and isinstance(axes[0], (tuple, list)) else axes)
+
     round = elementwise.round
     clip = elementwise.clip
     conj = elementwise.conj

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nabla import dtypes
-from nabla.errors import ArgumentError, ArgumentTypeError, ShapeError
+from nabla.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from nabla.graph.node import Node, is_scalar, runtime
 from nabla.graph.tokens import next_id
 from nabla.ops.axes import as_shape, integer
 from nabla.ops.lift import ArrayLike, DTypeLike, as_node, op
 from nabla.primitives.base import constant
+from nabla.primitives.formulas import power
 from nabla.primitives.leaves import make_leaf
 from nabla.primitives.shape import broadcast, cast
 from nabla.primitives.structure import detach
@@ -37,7 +38,6 @@ def array(x: ArrayLike, dtype: DTypeLike | None = None, *, requires_grad: bool =
     dtype: of the result; else ndarrays keep theirs and Python floats get the default dtype. requires_grad: make it a leaf
     of `backward`; then the history of `x` is left behind.
 
-    >>> import nabla as nb
     >>> nb.array([[1.0, 2.0], [3.0, 4.0]]).shape
     (2, 2)
     """
@@ -62,7 +62,6 @@ def asarray(x: ArrayLike, dtype: DTypeLike | None = None, *, copy: bool | None =
     An ndarray is copied, because later writes to it must not be seen. copy: True gives a new tensor always; False raises where a
     copy would be needed.
 
-    >>> import nabla as nb
     >>> t = nb.asarray(2.0)
     >>> nb.asarray(t) is t
     True
@@ -78,7 +77,6 @@ def asarray(x: ArrayLike, dtype: DTypeLike | None = None, *, copy: bool | None =
 def copy(x: ArrayLike) -> Tensor:
     """A new tensor with the values of `x`: writes to one are not seen in the other. The derivative goes on.
 
-    >>> import nabla as nb
     >>> x = nb.array([1.0, 2.0])
     >>> y = nb.copy(x)
     >>> y[0] = 5.0
@@ -90,19 +88,23 @@ def copy(x: ArrayLike) -> Tensor:
 
 @op
 def astype(x: ArrayLike, dtype: DTypeLike, /) -> Tensor:
-    """`x` in another dtype. From floating to integer it is cut towards zero, and its derivative is zero.
+    """`x` in another dtype, a tensor of its own. Floats become integers by being cut towards zero, and the derivative is zero then.
 
-    >>> import nabla as nb
+    Raises DTypeError for complex numbers made real: say nb.real(x), or nb.abs(x).
+
     >>> nb.astype([1.7, -1.7], "int64").tolist()
     [1, -1]
     """
-    return cast(as_node(x), dtypes.canonical(dtype))  # type: ignore[return-value]
+    node = as_node(x)
+    wanted = dtypes.canonical(dtype)
+    if node.dtype.kind == "c" and wanted.kind not in "cb":
+        raise DTypeError(f"astype: {node.dtype} to {wanted} would drop the imaginary parts; write nb.real(x), or nb.abs(x)")
+    return cast(node, wanted)  # type: ignore[return-value]
 
 
 def zeros(shape: int | tuple[int, ...], dtype: DTypeLike | None = None, *, requires_grad: bool = False) -> Tensor:
     """A tensor of zeros.
 
-    >>> import nabla as nb
     >>> nb.zeros((2, 2)).tolist()
     [[0.0, 0.0], [0.0, 0.0]]
     """
@@ -113,7 +115,6 @@ def zeros(shape: int | tuple[int, ...], dtype: DTypeLike | None = None, *, requi
 def ones(shape: int | tuple[int, ...], dtype: DTypeLike | None = None, *, requires_grad: bool = False) -> Tensor:
     """A tensor of ones.
 
-    >>> import nabla as nb
     >>> nb.ones(3).tolist()
     [1.0, 1.0, 1.0]
     """
@@ -124,7 +125,6 @@ def ones(shape: int | tuple[int, ...], dtype: DTypeLike | None = None, *, requir
 def empty(shape: int | tuple[int, ...], dtype: DTypeLike | None = None) -> Tensor:
     """A tensor to be filled; it holds zeros, so that the same program gives the same bits.
 
-    >>> import nabla as nb
     >>> nb.empty((2, 3)).shape
     (2, 3)
     """
@@ -134,7 +134,6 @@ def empty(shape: int | tuple[int, ...], dtype: DTypeLike | None = None) -> Tenso
 def full(shape: int | tuple[int, ...], fill_value: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
     """A tensor with one value everywhere (or a tensor broadcast to `shape`); its derivative goes on.
 
-    >>> import nabla as nb
     >>> nb.full((2,), 7.0).tolist()
     [7.0, 7.0]
     """
@@ -154,7 +153,6 @@ def _filled(node: Node, shape: tuple[int, ...]) -> Tensor:
 def zeros_like(x: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
     """Zeros in the shape and dtype of `x`.
 
-    >>> import nabla as nb
     >>> nb.zeros_like(nb.array([1.0, 2.0])).tolist()
     [0.0, 0.0]
     """
@@ -164,7 +162,6 @@ def zeros_like(x: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
 def ones_like(x: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
     """Ones in the shape and dtype of `x`.
 
-    >>> import nabla as nb
     >>> nb.ones_like(nb.array([1.0, 2.0])).tolist()
     [1.0, 1.0]
     """
@@ -174,7 +171,6 @@ def ones_like(x: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
 def empty_like(x: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
     """A tensor to be filled, in the shape and dtype of `x`; it holds zeros.
 
-    >>> import nabla as nb
     >>> nb.empty_like(nb.array([1.0, 2.0])).shape
     (2,)
     """
@@ -190,7 +186,6 @@ def _like(x: ArrayLike, dtype: DTypeLike | None, make: Any) -> Tensor:
 def full_like(x: ArrayLike, fill_value: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
     """One value everywhere, in the shape and dtype of `x`.
 
-    >>> import nabla as nb
     >>> nb.full_like(nb.array([1.0, 2.0]), 3).tolist()
     [3.0, 3.0]
     """
@@ -203,7 +198,6 @@ def arange(start: float, /, stop: float | None = None, step: float = 1, *, dtype
 
     Integers give int64; with a float among them the default dtype.
 
-    >>> import nabla as nb
     >>> nb.arange(2, 8, 3).tolist()
     [2, 5]
     """
@@ -239,7 +233,6 @@ def linspace(
 
     endpoint: whether `stop` is the last of them.
 
-    >>> import nabla as nb
     >>> nb.linspace(0.0, 1.0, 5).tolist()
     [0.0, 0.25, 0.5, 0.75, 1.0]
     """
@@ -259,7 +252,6 @@ def linspace(
 def eye(n: int, m: int | None = None, /, *, k: int = 0, dtype: DTypeLike | None = None) -> Tensor:
     """The n by m matrix (n by n without m) with ones on its k-th diagonal and zeros elsewhere.
 
-    >>> import nabla as nb
     >>> nb.eye(2).tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
@@ -272,7 +264,6 @@ def eye(n: int, m: int | None = None, /, *, k: int = 0, dtype: DTypeLike | None 
 def identity(n: int, dtype: DTypeLike | None = None) -> Tensor:
     """The n by n identity matrix.
 
-    >>> import nabla as nb
     >>> nb.identity(2).tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
@@ -282,7 +273,6 @@ def identity(n: int, dtype: DTypeLike | None = None) -> Tensor:
 def tri(n: int, m: int | None = None, k: int = 0, dtype: DTypeLike | None = None) -> Tensor:
     """Ones at and below the k-th diagonal of an n by m matrix, zeros above.
 
-    >>> import nabla as nb
     >>> nb.tri(2).tolist()
     [[1.0, 0.0], [1.0, 1.0]]
     """
@@ -295,7 +285,6 @@ def tri(n: int, m: int | None = None, k: int = 0, dtype: DTypeLike | None = None
 def from_dlpack(x: Any, /) -> Tensor:
     """A tensor with the values of any array that exports DLPack; they are copied.
 
-    >>> import nabla as nb
     >>> import numpy as np
     >>> nb.from_dlpack(np.ones(2)).tolist()
     [1.0, 1.0]
@@ -303,3 +292,25 @@ def from_dlpack(x: Any, /) -> Tensor:
     if not hasattr(x, "__dlpack__"):
         raise ArgumentTypeError(f"from_dlpack takes an array that exports DLPack; got {type(x).__name__}")
     return array(np.from_dlpack(x))
+
+
+@op
+def logspace(
+    start: ArrayLike,
+    stop: ArrayLike,
+    num: int = 50,
+    *,
+    endpoint: bool = True,
+    base: ArrayLike = 10.0,
+    dtype: DTypeLike | None = None,
+) -> Tensor:
+    """`num` numbers from base**start to base**stop, evenly spaced on a logarithmic scale; differentiable in all three.
+
+    endpoint: whether base**stop is the last of them.
+
+    >>> nb.logspace(0.0, 2.0, 3).tolist()
+    [1.0, 10.0, 100.0]
+    """
+    exponents = as_node(linspace(start, stop, num, endpoint=endpoint))
+    out = power(as_node(base), exponents)
+    return out if dtype is None else cast(out, dtypes.canonical(dtype))  # type: ignore[return-value]

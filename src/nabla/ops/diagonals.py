@@ -111,6 +111,3 @@ def trace(x: ArrayLike, /, offset: int = 0, axis1: int = 0, axis2: int = 1, dtyp
     """
     line = widened(_diagonal("trace", as_node(x), offset, axis1, axis2), dtype)
     return reduce_sum(line, axes=(line.ndim - 1,))  # type: ignore[return-value]
-
-
-__all__ = ["diag", "diagonal", "trace", "tril", "triu"]

@@ -338,18 +338,3 @@ def _bordered(x: Node, widths: Sequence[tuple[int, int]], values: Sequence[tuple
 
 def _with_length(shape: Shape, axis: int, n: int) -> Shape:
     return (*shape[:axis], n, *shape[axis + 1 :])
-
-
-__all__ = [
-    "column_stack",
-    "concat",
-    "concatenate",
-    "dstack",
-    "hstack",
-    "pad",
-    "repeat",
-    "roll",
-    "stack",
-    "tile",
-    "vstack",
-]

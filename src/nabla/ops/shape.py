@@ -81,6 +81,16 @@ def ravel(x: ArrayLike, /, order: str = "C") -> Tensor:
     return reshaped(node, (node.size,))  # type: ignore[return-value]
 
 
+@op
+def flatten(x: ArrayLike, /, order: str = "C") -> Tensor:
+    """The elements of `x` along one axis, in a tensor of its own. Raises ArgumentError for an order other than "C".
+
+    >>> nb.array([[1.0, 2.0], [3.0, 4.0]]).flatten().tolist()
+    [1.0, 2.0, 3.0, 4.0]
+    """
+    return ravel(as_node(x), order)
+
+
 @shares
 def squeeze(x: ArrayLike, /, axis: Any = None) -> Tensor:
     """Without the axes of length 1 that `axis` names (None: without any of length 1).
