@@ -15,10 +15,10 @@ import numpy as np
 
 from nabla.errors import ArgumentError, ArgumentTypeError, ShapeError
 from nabla.graph.node import Node
+from nabla.ops.diagonals import diagonal
 from nabla.ops.lift import ArrayLike, op, together
 from nabla.primitives.contraction import dot_general
-from nabla.primitives.indexing import index
-from nabla.primitives.shape import move_axis, reduce_sum, reshape, transpose
+from nabla.primitives.shape import reduce_sum, reshape, transpose
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Label = Any
 Labels = tuple[Label, ...]
 Shapes = tuple[tuple[int, ...], ...]
-Step = tuple[Callable[..., Node], tuple[int, ...]]
+Step = tuple[Callable[..., Any], tuple[int, ...]]
 """A function, and which of the values so far it takes; its result is the next value."""
 
 
@@ -36,14 +36,6 @@ def contracted(inputs: Sequence[Node], labels: tuple[Labels, ...], out: Labels) 
     for function, positions in _plan(labels, out, tuple([x.shape for x in inputs])):
         values.append(function(*[values[i] for i in positions]))
     return values[-1]
-
-
-def diagonal(x: Node, first: int, second: int) -> Node:
-    """The diagonal over two axes of equal length, as the last axis."""
-    x = move_axis(move_axis(x, first, x.ndim - 1), second - (second > first), x.ndim - 1)
-    *stack, n, _ = x.shape
-    flat = reshape(x, shape=(*stack, n * n))
-    return index(flat, spec=(*[(0, m, 1) for m in stack], (0, n, n + 1)))
 
 
 class _Planner:
@@ -63,7 +55,7 @@ class _Planner:
         self.shapes = list(shapes)
 
     def add(
-        self, function: Callable[..., Node], positions: tuple[int, ...], labels: Labels, shape: tuple[int, ...]
+        self, function: Callable[..., Any], positions: tuple[int, ...], labels: Labels, shape: tuple[int, ...]
     ) -> int:
         self.steps.append((function, positions))
         self.labels.append(labels)
@@ -84,7 +76,7 @@ class _Planner:
                     )
                 kept = [k for k in range(len(labels)) if k not in (first, second)]
                 labels, shape = (*[labels[k] for k in kept], label), (*[shape[k] for k in kept], shape[first])
-                i = self.add(partial(diagonal, first=first, second=second), (i,), labels, shape)
+                i = self.add(partial(diagonal, axis1=first, axis2=second), (i,), labels, shape)
         kept = [k for k, label in enumerate(labels) if shape[k] == self.sizes[label]]
         if len(kept) < len(labels):
             shape = tuple([shape[k] for k in kept])
