@@ -234,7 +234,7 @@ def test_argnames_of_the_wrong_type(names):
 AUX = object()
 
 
-@pytest.mark.parametrize("aux", [None, "text", AUX, {"a": [1, 2]}, (), lambda: 1], ids=repr)
+@pytest.mark.parametrize("aux", [None, "text", AUX, {"a": [1, 2]}, (), lambda: 1], ids=["None", "text", "object", "dict", "tuple", "function"])
 def test_aux_of_any_kind_comes_through(aux):
     gradient, found = nb.grad(lambda x: (x * x, aux), has_aux=True)(3.0)
     assert gradient.item() == 6.0

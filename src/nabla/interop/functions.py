@@ -11,7 +11,7 @@ import numpy as np
 
 from nabla.errors import ArgumentTypeError, TracedValueError, user_line
 from nabla.ops import contraction as c
-from nabla.ops import creation, cumulative, diagonals, einsum, indexing, joining, logic, reductions, sorting
+from nabla.ops import creation, cumulative, diagonals, einsum, indexing, joining, linalg, logic, reductions, sorting
 from nabla.ops import elementwise as e
 from nabla.ops import shape as s
 from nabla.tensor import Tensor
@@ -123,6 +123,14 @@ FUNCTIONS: dict[Function, Function] = {
     np.size: lambda x: x.size,
     np.iscomplexobj: lambda x: x.dtype.kind == "c",
     np.isrealobj: lambda x: x.dtype.kind != "c",
+    # linear algebra
+    np.linalg.cholesky: linalg.cholesky,
+    np.linalg.solve: linalg.solve,
+    np.linalg.inv: linalg.inv,
+    np.linalg.det: linalg.det,
+    np.linalg.slogdet: linalg.slogdet,
+    np.linalg.norm: linalg.norm,
+    np.linalg.matrix_power: linalg.matrix_power,
 }
 
 

@@ -32,7 +32,7 @@ def realize(nodes: Sequence[Node]) -> None:
             if node.tokens.placeholder:
                 raise TracedValueError(without_value(node))
     with np.errstate(all="ignore"):
-        if any(node.prim in UPDATES for node in order):
+        if not UPDATES.isdisjoint([node.prim for node in order]):
             del order  # which would look like somebody who can see old versions
             with _updating:
                 _run(pending(nodes))
@@ -55,11 +55,18 @@ def _run(order: list[Node]) -> None:
             if prim in UPDATES:
                 _update(node, inputs)
                 continue
+            kernel = KERNELS[prim]
+            count = len(inputs)
             try:
                 if node.params:
-                    set_value(node, KERNELS[prim](*[x.value for x in inputs], **node.params))
+                    value = kernel(*[x.value for x in inputs], **node.params)
+                elif count == 2:
+                    value = kernel(inputs[0].value, inputs[1].value)
+                elif count == 1:
+                    value = kernel(inputs[0].value)
                 else:
-                    set_value(node, KERNELS[prim](*[x.value for x in inputs]))
+                    value = kernel(*[x.value for x in inputs])
+                set_value(node, value)
             except TypeError:
                 if node.value is None:  # else an update in another thread served this reader, and took its input over
                     raise
