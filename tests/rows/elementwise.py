@@ -68,7 +68,9 @@ ARITHMETIC = [
     Row("fmod", [exactly([[7.3, -7.3], [6.4, -5.2]]), exactly([3.0, -2.0])], value=np.fmod),
     Row("floor_divide", [nonzero(2, 3), between(0.97, 1.03, 3)], value=np.floor_divide, constant="piecewise constant"),
     Row("square", [normal(2, 3)], value=np.square),
-    Row("sqrt", [positive(2, 3)], value=np.sqrt, edges=[Edge([0.0], [inf], masked=[0]), Edge([-1.0], [nan], masked=[0])]),
+    Row(
+        "sqrt", [positive(2, 3)], value=np.sqrt, edges=[Edge([0.0], [inf], masked=[0]), Edge([-1.0], [nan], masked=[0])]
+    ),
     Row(
         "cbrt",
         [nonzero(2, 3)],
@@ -102,8 +104,17 @@ ARITHMETIC = [
         value=lambda x: np.sign(x) * x,
         edges=[Edge([0.0], [0], [0]), Edge([complex(nan, 0)], [complex(nan, nan)], masked=[0], dtype="complex128")],
     ),
-    Row("sign", [nonzero(3)], label="alone", dtypes=("float32", "float64"), value=np.sign, constant="piecewise constant"),
-    Row("sign", [nonzero(3)], label="turning", dtypes=("complex128",), value=np.sign, edges=[Edge([0j], [0], [0], dtype="complex128")]),
+    Row(
+        "sign", [nonzero(3)], label="alone", dtypes=("float32", "float64"), value=np.sign, constant="piecewise constant"
+    ),
+    Row(
+        "sign",
+        [nonzero(3)],
+        label="turning",
+        dtypes=("complex128",),
+        value=np.sign,
+        edges=[Edge([0j], [0], [0], dtype="complex128")],
+    ),
     Row(
         "hypot",
         [nonzero(2, 3), nonzero(3)],
@@ -162,7 +173,9 @@ POWERS = [
 EXPONENTIALS = [
     Row("exp", [normal(2, 3)], value=np.exp, edges=[Edge([1000.0], [inf], masked=[0])]),
     Row("exp2", [normal(2, 3)], value=np.exp2),
-    Row("expm1", [normal(2, 3)], value=np.expm1, edges=[Edge([1e-20], [1], [1]), Edge([-50.0], [exp(-50)], [exp(-50)])]),
+    Row(
+        "expm1", [normal(2, 3)], value=np.expm1, edges=[Edge([1e-20], [1], [1]), Edge([-50.0], [exp(-50)], [exp(-50)])]
+    ),
     Row("log", [positive(2, 3)], value=np.log, edges=[Edge([0.0], [inf], masked=[0]), Edge([-1.0], [-1])]),
     Row("log2", [positive(2, 3)], value=np.log2),
     Row("log10", [positive(2, 3)], value=np.log10),
@@ -254,7 +267,11 @@ CIRCULAR = [
         "sinc",
         [normal(3)],
         {"n": 1},
-        edges=[Edge([0.0], [-1 / 3], [0]), Edge([1e-9], [-1 / 3], [1e-9 / 5]), Edge([1e-3], [1e-7 - 1 / 3 - 1e-12 / 168])],
+        edges=[
+            Edge([0.0], [-1 / 3], [0]),
+            Edge([1e-9], [-1 / 3], [1e-9 / 5]),
+            Edge([1e-3], [1e-7 - 1 / 3 - 1e-12 / 168]),
+        ],
     ),
     Row("sinc", [between(-30, 30, 4)], {"n": 2}),
 ]
@@ -283,7 +300,11 @@ HYPERBOLIC = [
         "arccosh",
         [BEYOND_1],
         value=np.arccosh,
-        edges=[Edge([1.0], [inf], masked=[0]), Edge([1e200], [1e-200]), Edge([1 + 2.0**-52], [sqrt(2.0**52 / (2 + 2.0**-52))])],
+        edges=[
+            Edge([1.0], [inf], masked=[0]),
+            Edge([1e200], [1e-200]),
+            Edge([1 + 2.0**-52], [sqrt(2.0**52 / (2 + 2.0**-52))]),
+        ],
     ),
     Row(
         "arctanh",
@@ -304,7 +325,11 @@ SPECIAL = [
         "erfc",
         [normal(2, 3)],
         value=special.erfc,
-        edges=[Edge([6.0], [-2 / sqrt(pi) * exp(-36)]), Edge([-6.0], [-2 / sqrt(pi) * exp(-36)]), Edge([30.0], [0], [0])],
+        edges=[
+            Edge([6.0], [-2 / sqrt(pi) * exp(-36)]),
+            Edge([-6.0], [-2 / sqrt(pi) * exp(-36)]),
+            Edge([30.0], [0], [0]),
+        ],
     ),
     Row(
         "gammaln",

@@ -1,8 +1,9 @@
 """Arithmetic, powers, exponentials, logarithms, circular and hyperbolic functions, rounding, parts of complex numbers.
 
-One value from one value of each argument; shapes broadcast and dtypes promote as in NumPy, and a Python number takes the dtype
-of the array beside it. Names are those of the Array API standard; NumPy's own, where they differ, stand as aliases at the end.
-Functions that give a float take integers and booleans too, in the default dtype. Several names shadow builtins here.
+One value from one value of each argument; shapes broadcast and dtypes promote as in NumPy, and a Python number
+takes the dtype of the array beside it. Names are those of the Array API standard; NumPy's own, where they differ,
+stand as aliases at the end. Functions that give a float take integers and booleans too, in the default dtype.
+Several names shadow builtins here.
 
 What the derivative is at ties and kinks stands in docs/kinks.md.
 """
@@ -189,7 +190,8 @@ def nextafter(x: ArrayLike, y: ArrayLike, /) -> Tensor:
 
 @binary(f.maximum)
 def maximum(x: ArrayLike, y: ArrayLike, /) -> Tensor:
-    """The larger of x and y, NaN if one is. Equals share the derivative in halves. Raises DTypeError for complex numbers.
+    """The larger of x and y, NaN if one is. Equals share the derivative in halves. Raises DTypeError for complex
+    numbers.
 
     >>> nb.maximum([1.0, 5.0], 3).tolist()
     [3.0, 5.0]
@@ -198,7 +200,8 @@ def maximum(x: ArrayLike, y: ArrayLike, /) -> Tensor:
 
 @binary(f.minimum)
 def minimum(x: ArrayLike, y: ArrayLike, /) -> Tensor:
-    """The smaller of x and y, NaN if one is. Equals share the derivative in halves. Raises DTypeError for complex numbers.
+    """The smaller of x and y, NaN if one is. Equals share the derivative in halves. Raises DTypeError for complex
+    numbers.
 
     >>> nb.minimum([1.0, 5.0], 3).tolist()
     [1.0, 3.0]
@@ -236,8 +239,8 @@ def fmin(x: ArrayLike, y: ArrayLike, /) -> Tensor:
 def clip(x: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Tensor:
     """x held between `min` and `max`, either of which may be None; `max` counts where the two cross.
 
-    The derivative by x is 1 between the bounds and at them, 0 beyond; that by a bound is 1 where x is beyond it. NaN stays NaN.
-    Raises DTypeError for complex numbers.
+    The derivative by x is 1 between the bounds and at them, 0 beyond; that by a bound is 1 where x is beyond it.
+    NaN stays NaN. Raises DTypeError for complex numbers.
 
     >>> nb.clip([-2.0, 0.5, 7.0], 0, 1).tolist()
     [0.0, 0.5, 1.0]
@@ -261,10 +264,10 @@ def clip(x: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None = 
 def pow(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """x to the power y. NumPy's rules: 0**0 is 1, and a negative float has no power that is not whole (NaN).
 
-    With a Python number as exponent the derivative is one of x alone, in closed form: x**2, x**3, x**0.5 are cheap and right at 0.
-    With a tensor as exponent, the derivative by the exponent is taken as 0 where x is 0 and y is not negative. Raises ArgumentError
-    for integers with a negative integer exponent; under vmap, where its value is not known, that error comes when the power is
-    computed.
+    With a Python number as exponent the derivative is one of x alone, in closed form: x**2, x**3, x**0.5 are cheap
+    and right at 0. With a tensor as exponent, the derivative by the exponent is taken as 0 where x is 0 and y is
+    not negative. Raises ArgumentError for integers with a negative integer exponent; under vmap, where its value is
+    not known, that error comes when the power is computed.
 
     >>> nb.pow([1.0, 2.0, 3.0], 2).tolist()
     [1.0, 4.0, 9.0]
@@ -285,8 +288,8 @@ def _power(x: Node, y: Node) -> Node:
         runtime.realize((y,))
         if (y.value < 0).any():
             raise ArgumentError(
-                f"pow: integers to negative integer powers are not allowed, got a base of {x.dtype} and an exponent that is "
-                f"{y.value.min()} somewhere. Make the base floating."
+                f"pow: integers to negative integer powers are not allowed, got a base of {x.dtype} and an exponent "
+                f"that is {y.value.min()} somewhere. Make the base floating."
             )
     return f.power(x, y)
 
@@ -457,7 +460,8 @@ def tan(x: ArrayLike, /) -> Tensor:
 
 @unary(f.arcsin)
 def asin(x: ArrayLike, /) -> Tensor:
-    """The angle from -pi/2 to pi/2 whose sine is x; NaN for real numbers beyond 1 and -1, where its derivative is infinite.
+    """The angle from -pi/2 to pi/2 whose sine is x; NaN for real numbers beyond 1 and -1, where its derivative is
+    infinite.
 
     >>> float(nb.asin(0.0))
     0.0
@@ -623,7 +627,8 @@ def rint(x: ArrayLike, /) -> Tensor:
 
 @op
 def round(x: ArrayLike, /, decimals: int = 0) -> Tensor:
-    """x to the given number of decimals (negative: tens, hundreds, ...), halves to the even neighbour. Its derivative is 0.
+    """x to the given number of decimals (negative: tens, hundreds, ...), halves to the even neighbour. Its
+    derivative is 0.
 
     >>> nb.round([1.234, 2.5], 1).tolist()
     [1.2, 2.5]

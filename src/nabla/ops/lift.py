@@ -115,14 +115,16 @@ def _stacked(x: Any, dtype: np.dtype | None) -> Node:
 def together(items: Any) -> list[Node]:
     """Several array-likes as nodes of their common dtype; Python numbers are weak."""
     dtype: np.dtype | None = None
-    for item in items:
-        if not is_scalar(item):
-            own = as_node(item).dtype if type(item) is not Node else item.dtype
-            dtype = own if dtype is None else dtypes.promote(dtype, own)
-    for item in items:
-        if is_scalar(item):
+    found = [None if is_scalar(item) else as_node(item) for item in items]
+    for node in found:
+        if node is not None:
+            dtype = node.dtype if dtype is None else dtypes.promote(dtype, node.dtype)
+    for item, node in zip(items, found):
+        if node is None:
             dtype = dtypes.of_scalar(item) if dtype is None else dtypes.with_scalar(dtype, item)
-    return [scalar(item, dtype) if is_scalar(item) else as_node(item, dtype) for item in items]  # type: ignore[arg-type]
+    if dtype is None:
+        return []
+    return [scalar(item, dtype) if node is None else cast(node, dtype) for item, node in zip(items, found)]
 
 
 def born(node: Node) -> Any:
@@ -202,7 +204,7 @@ def binary(prim: Callable[[Node, Node], Node]) -> Callable[[Callable[..., Any]],
                 node = x._node
                 if type(y) is handle:
                     return handle(prim(node, y._node))
-                if type(y) is float and node.dtype is float64:
+                if node.dtype is float64 and (type(y) is float or type(y) is int):
                     return handle(prim(node, scalar(y, float64)))
             a, b = pair(x, y)
             out = prim(a, b)

@@ -1,4 +1,5 @@
-"""Comparison, logic, bits, and the choice between two: `where`. None but `where`, `heaviside` and `nan_to_num` has a derivative.
+"""Comparison, logic, bits, and the choice between two: `where`. None but `where`, `heaviside` and `nan_to_num` has
+a derivative.
 
 Shapes broadcast and dtypes promote as in NumPy; a Python number takes the dtype of the array beside it.
 """
@@ -10,11 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nabla import dtypes
-from nabla.graph.node import Node
 from nabla.ops.lift import ArrayLike, as_node, binary, inexact, op, pair, unary
 from nabla.ops.reductions import all
 from nabla.primitives import formulas as f
-from nabla.primitives.base import scalar
 from nabla.primitives.shape import cast, imag, real
 
 if TYPE_CHECKING:
@@ -26,7 +25,8 @@ if TYPE_CHECKING:
 
 @op
 def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike, /) -> Tensor:
-    """x where the condition holds, else y. What is not chosen has derivative 0, even where its own derivative is infinite or NaN.
+    """x where the condition holds, else y. What is not chosen has derivative 0, even where its own derivative is
+    infinite or NaN.
 
     A condition that is not boolean holds where it is not 0. To find the places where something holds, use `nonzero`.
 
@@ -170,7 +170,8 @@ def allclose(
 
 
 def array_equal(x: ArrayLike, y: ArrayLike, /, equal_nan: bool = False) -> bool:
-    """Whether x and y have the same shape and equal elements. It reads values, so under vmap it raises TracedValueError.
+    """Whether x and y have the same shape and equal elements. It reads values, so under vmap it raises
+    TracedValueError.
 
     >>> nb.array_equal([1, 2], [1.0, 2.0])
     True
@@ -252,7 +253,8 @@ def isnan(x: ArrayLike, /) -> Tensor:
 
 @unary(f.signbit)
 def signbit(x: ArrayLike, /) -> Tensor:
-    """Whether the sign of x is set: for negative numbers, -0.0 and negative NaNs. Raises DTypeError for complex numbers.
+    """Whether the sign of x is set: for negative numbers, -0.0 and negative NaNs. Raises DTypeError for complex
+    numbers.
 
     >>> nb.signbit([1.0, -0.0]).tolist()
     [False, True]

@@ -1,7 +1,8 @@
-"""Special functions, activations of neural networks, and softmax with its relatives. Names are SciPy's where it has one.
+"""Special functions, activations of neural networks, and softmax with its relatives. Names are SciPy's where it has
+one.
 
-All take real numbers; integers and booleans become floats of the default dtype. What the derivative is at ties and kinks stands
-in docs/kinks.md.
+All take real numbers; integers and booleans become floats of the default dtype. What the derivative is at ties and
+kinks stands in docs/kinks.md.
 """
 
 from __future__ import annotations
@@ -250,7 +251,8 @@ def gelu(x: ArrayLike, /) -> Tensor:
 def softmax(x: ArrayLike, /, axis: Axis = None) -> Tensor:
     """exp(x) divided by its sum over `axis` (None: all axes), without overflow.
 
-    Elements that share a row's maximum though it is infinite share the result equally. Raises AxisError for an axis that x has not.
+    Elements that share a row's maximum though it is infinite share the result equally. Raises AxisError for an axis
+    that x has not.
 
     >>> nb.softmax([[0.0, 0.0], [1000.0, -1000.0]], axis=1).tolist()
     [[0.5, 0.5], [1.0, 0.0]]
@@ -272,11 +274,12 @@ def log_softmax(x: ArrayLike, /, axis: Axis = None) -> Tensor:
 
 @op
 def logsumexp(x: ArrayLike, /, axis: Axis = None, b: ArrayLike | None = None, keepdims: bool = False) -> Tensor:
-    """log(sum(b exp(x))) over `axis` (None: all axes), without overflow; `b` is 1 if None. Of nothing, or of -inf alone, it is -inf.
+    """log(sum(b exp(x))) over `axis` (None: all axes), without overflow; `b` is 1 if None. Of nothing, or of -inf
+    alone, it is -inf.
 
-    `b` broadcasts against x; terms with b = 0 count as 0, whatever x is, and a negative sum gives NaN. The derivative by x is
-    softmax(x) where b is None, also in a row with infinities. Raises AxisError for an axis that x has not, ShapeError where b does
-    not fit.
+    `b` broadcasts against x; terms with b = 0 count as 0, whatever x is, and a negative sum gives NaN. The
+    derivative by x is softmax(x) where b is None, also in a row with infinities. Raises AxisError for an axis that
+    x has not, ShapeError where b does not fit.
 
     >>> nb.logsumexp([[1000.0, -1000.0], [-1000.0, 0.0]], axis=1).tolist()
     [1000.0, 0.0]
@@ -290,7 +293,9 @@ def logsumexp(x: ArrayLike, /, axis: Axis = None, b: ArrayLike | None = None, ke
 
 
 def _weighted(x: Node, b: ArrayLike, axis: Axis, keepdims: bool) -> Node:
-    """m + log(sum(b exp(x - m))) with m the largest x that counts: a constant for the derivatives, which do not depend on it."""
+    """m + log(sum(b exp(x - m))) with m the largest x that counts: a constant for the derivatives, which do not
+    depend on it.
+    """
     x, weight = (_real("logsumexp", z) for z in pair(x, b))
     shape = broadcast_shapes("logsumexp", (x.shape, weight.shape))
     if len(shape) > x.ndim:

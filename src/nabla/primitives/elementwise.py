@@ -1,7 +1,7 @@
 """The elementwise kind: partial derivatives, from which the forward, reverse and batching rules follow.
 
-Elementwise primitives promote dtypes and broadcast by themselves. The reverse rule sums back over broadcast axes, here and
-nowhere else. Under a masked cotangent its products are `safe_mul` (see autodiff/reverse.py).
+Elementwise primitives promote dtypes and broadcast by themselves. The reverse rule sums back over broadcast axes,
+here and nowhere else. Under a masked cotangent its products are `safe_mul` (see autodiff/reverse.py).
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ class Elementwise(Primitive):
     """One value from one value of each input.
 
     kinds: the dtype kinds it takes ("b" bool, "?" bool computed as int8, "iu" integers, "f", "c"); integers are made
-    floating where "i" is not among them. result: from the common dtype of the inputs to that of the result; None means the same.
+    floating where "i" is not among them. result: from the common dtype of the inputs to that of the result; None
+    means the same.
     """
 
     __slots__ = ("kinds", "partials", "result")
@@ -190,9 +191,13 @@ def with_float0(prim: Elementwise, *inputs: Node) -> Node:
         if prim.name == "subtract" and x is inputs[1]:
             x = neg(x)
         return x if x.shape == shape else broadcast(x, shape=shape)
-    if prim.name in ("add", "subtract", "multiply", "negative") or (prim.name == "divide" and inputs[1:] == tuple(numbers)):
+    if prim.name in ("add", "subtract", "multiply", "negative") or (
+        prim.name == "divide" and inputs[1:] == tuple(numbers)
+    ):
         return zeros(shape, dtypes.float0)
-    raise DTypeError(f"{prim.name}: a float0 tensor (the derivative of an integer) can only be added, subtracted and scaled")
+    raise DTypeError(
+        f"{prim.name}: a float0 tensor (the derivative of an integer) can only be added, subtracted and scaled"
+    )
 
 
 def _spoken(kinds: str) -> str:
@@ -219,7 +224,9 @@ mul = Binary("multiply", lambda out, x, y: y, lambda out, x, y: x, kinds="biufc"
 
 
 class _SafeMultiply(Binary):
-    """x * y, and exactly zero where either is zero, infinities and NaNs notwithstanding; its derivatives are made of itself."""
+    """x * y, and exactly zero where either is zero, infinities and NaNs notwithstanding; its derivatives are made
+    of itself.
+    """
 
     __slots__ = ()
 
@@ -234,6 +241,4 @@ class _SafeMultiply(Binary):
         return super().pull(node, g, True, wanted)
 
 
-safe_mul = _SafeMultiply(
-    "safe_multiply", lambda out, x, y: y, lambda out, x, y: x, kinds="fc", masks=True
-)
+safe_mul = _SafeMultiply("safe_multiply", lambda out, x, y: y, lambda out, x, y: x, kinds="fc", masks=True)

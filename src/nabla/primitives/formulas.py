@@ -1,7 +1,7 @@
 """The table of elementwise primitives: a name and its partial derivatives, one per argument.
 
-Each form is chosen to keep digits: tanh has the derivative sech(x)**2, not 1 - tanh(x)**2, which is exactly 0 from x = 20 on.
-What does not fit on a line stands below the table it belongs to. Ties and kinks follow docs/kinks.md.
+Each form is chosen to keep digits: tanh has the derivative sech(x)**2, not 1 - tanh(x)**2, which is exactly 0 from
+x = 20 on. What does not fit on a line stands below the table it belongs to. Ties and kinks follow docs/kinks.md.
 
 Notation: x, y inputs, out result, dx tangent, g cotangent, z a complex input.
 """
@@ -13,7 +13,7 @@ from typing import AbstractSet, Any, Callable, Sequence
 
 from nabla import dtypes
 from nabla.errors import ArgumentError
-from nabla.graph.node import Node, make
+from nabla.graph.node import NO_PARAMS, Node, make
 from nabla.graph.tokens import Token
 from nabla.primitives.base import broadcast_shapes, scalar, zeros
 from nabla.primitives.elementwise import (
@@ -89,7 +89,8 @@ log1p      = Unary("log1p", lambda out, x: 1.0 / (1.0 + x))
 logistic   = Unary("sigmoid", lambda out, x: out * logistic(-x))
 logit      = Unary("logit", lambda out, x: 1.0 / (x * (1.0 - x)), kinds="f")
 softplus   = Unary("softplus", lambda out, x: logistic(x), kinds="f")
-logaddexp  = Binary("logaddexp", lambda out, x, y: logistic(_gap(x, y)), lambda out, x, y: logistic(_gap(y, x)), kinds="f")
+logaddexp  = Binary("logaddexp", lambda out, x, y: logistic(_gap(x, y)),
+                    lambda out, x, y: logistic(_gap(y, x)), kinds="f")
 
 # Circular functions
 sin        = Unary("sin", lambda out, x: cos(x))
@@ -177,14 +178,13 @@ class _Select(Elementwise):
 
     __slots__ = ()
 
-    def __call__(self, *inputs: Node, **params: Any) -> Node:
-        condition, x, y = inputs
+    def __call__(self, condition: Node, x: Node, y: Node) -> Node:  # type: ignore[override]
         if x.dtype is not y.dtype:
             (x, y), _ = self.together((x, y))
         shape = condition.shape
         if shape != x.shape or shape != y.shape:
             shape = broadcast_shapes("where", (shape, x.shape, y.shape))
-        return make(self, (condition, x, y), params, shape, x.dtype)
+        return make(self, (condition, x, y), NO_PARAMS, shape, x.dtype)
 
     def push(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
         _, dx, dy = tangents
@@ -214,19 +214,20 @@ select = _Select("where", ZERO, ONE, ONE, kinds="biufc", masks=True)
 
 def raised(x: Node, exponent: int | float) -> Node:
     """x to a fixed real power."""
-    dtype = dtypes.with_scalar(x.dtype, exponent)
-    x = cast(x, dtype)
+    if x.dtype.kind not in "fc":
+        dtype = dtypes.with_scalar(x.dtype, exponent)
+        x = cast(x, dtype)
+        if dtype.kind in "iu" and exponent < 0:
+            raise ArgumentError(
+                f"pow: integers to negative integer powers are not allowed, got the exponent {exponent} for a base "
+                f"of {dtype}. Write {float(exponent)} or make the base floating."
+            )
+        if dtype.kind in "iu" and exponent not in (1, 2):
+            return power(x, scalar(exponent, dtype))
     if exponent == 2:
         return square(x)
     if exponent == 1:
         return x
-    if dtype.kind in "iu":
-        if exponent < 0:
-            raise ArgumentError(
-                f"pow: integers to negative integer powers are not allowed, got the exponent {exponent} for a base of {dtype}. "
-                f"Write {float(exponent)} or make the base floating."
-            )
-        return power(x, scalar(exponent, dtype))
     if exponent == 0.5:
         return sqrt(x)
     if exponent == -1:

@@ -1,7 +1,8 @@
 """softmax, its logarithm, and the logarithm of a sum of exponentials, over axes.
 
-As functions of exp, sum and log they would take ten primitives each, turn rows with infinities into NaN, and lose the digits
-of a sum that one term rules. An infinity that several elements of a row share is shared by them equally, as a maximum is.
+As functions of exp, sum and log they would take ten primitives each, turn rows with infinities into NaN, and lose
+the digits of a sum that one term rules. An infinity that several elements of a row share is shared by them equally,
+as a maximum is.
 
 Notation: out the result, dx a tangent, g a cotangent, p = softmax(x).
 """

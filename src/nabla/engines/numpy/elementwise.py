@@ -9,21 +9,29 @@ import numpy as np
 
 from nabla import lazy
 from nabla.engines.numpy.kernel import Kernel
-from nabla.primitives import elementwise as e
-from nabla.primitives import formulas as f
+from nabla.primitives import elementwise as e, formulas as f
 from nabla.primitives.base import Primitive
 
 special = lazy.optional("scipy.special")
 
 
+def holds_nan(x: Any) -> bool:
+    """Whether any element is NaN."""
+    if not x.shape:
+        return x != x
+    if x.size > 10_000:  # BLAS would start threads for a dot
+        return np.isnan(x).any()
+    flat = x.ravel("K")
+    total = flat.dot(flat)  # NaN only where an element is, or where infinities of complex numbers cancel
+    return total != total
+
+
 def _safe_multiply(x: Any, y: Any) -> Any:
     """x * y, and zero where either is zero. Only 0 * inf and 0 * nan need care, and both give a NaN."""
     out = np.multiply(x, y)
-    flat = out.ravel("K")
-    total = flat.dot(flat)
-    if total == total:  # a sum of squares is NaN only where an element is
-        return out
-    return np.where(np.equal(x, 0) | np.equal(y, 0), out.dtype.type(0), out)
+    if holds_nan(out):
+        return np.where(np.equal(x, 0) | np.equal(y, 0), out.dtype.type(0), out)
+    return out
 
 
 def _power_by(x: Any, exponent: float) -> Any:
@@ -56,7 +64,8 @@ def _softplus(x: Any) -> Any:
 
 
 def _sinc(x: Any, n: int) -> Any:
-    """The n-th derivative s of sin(x)/x. From x s(n) + n s(n-1) = sin(x + n pi/2), upwards where |x| > n, else by its series.
+    """The n-th derivative s of sin(x)/x. From x s(n) + n s(n-1) = sin(x + n pi/2), upwards where |x| > n, else by
+    its series.
 
     sin(x)/x = sum over even m of (-1)**(m/2) x**m / (m+1)!, differentiated term by term.
     """

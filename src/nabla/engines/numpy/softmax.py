@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from nabla.engines.numpy.elementwise import holds_nan
 from nabla.engines.numpy.kernel import Kernel
 from nabla.primitives import softmax as s
 from nabla.primitives.base import Primitive
@@ -15,9 +16,7 @@ def _below_maximum(x: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
     """The maximum m, and x - m, which is 0 where both are the same infinity."""
     m = np.maximum.reduce(x, axis=axes, keepdims=True) if x.size else np.full(_kept(x.shape, axes), -np.inf, x.dtype)
     below = np.subtract(x, m)
-    flat = below.ravel("K")
-    total = flat.dot(flat)
-    if total != total:  # a NaN: an infinity less itself, or there from the start
+    if holds_nan(below):  # an infinity less itself, or a NaN from the start
         below = np.where(np.equal(x, m), x.dtype.type(0), below)
     return m, below
 
