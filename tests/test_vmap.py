@@ -350,6 +350,28 @@ def test_per_example_gradients_of_a_model():
     close(each.sum(axis=0), nb.grad(lambda w: nb.vmap(loss, in_axes=(None, 0, 0))(w, x, y).sum())(w), rtol=1e-12)
 
 
+@pytest.mark.parametrize("mode", ["reverse", "forward"])
+def test_what_is_cut_inside_stays_cut_for_an_outer_derivative(mode):
+    x = np.array([1.0, 2.0])
+
+    def gradient(f):
+        return nb.grad(lambda x: nb.vmap(f)(x).sum(), mode=mode)(x).tolist()
+
+    def with_no_grad(v):
+        with nb.no_grad():
+            y = v * v
+        return y * v
+
+    assert gradient(with_no_grad) == [1.0, 4.0]
+    assert gradient(lambda v: nb.detach(v * v) * v) == [1.0, 4.0]
+    assert gradient(nb.grad(lambda v: v**3, create_graph=False)) == [0.0, 0.0]
+    assert gradient(lambda v: nb.value_and_grad(lambda w: w**3, create_graph=False)(v)[0]) == [3.0, 12.0]
+    assert gradient(lambda v: nb.jvp(lambda w: w**3 * v, (v,), (1.0,), create_graph=False)[1]) == [0.0, 0.0]
+    assert gradient(lambda v: nb.vjp(lambda w: w**3 * v, v, create_graph=False)[1](1.0)[0]) == [0.0, 0.0]
+    deeper = lambda v: nb.vmap(lambda u: nb.grad(lambda w: w**3 * v, create_graph=False)(u) * v)(nb.stack([v, v])).sum()
+    assert gradient(deeper) == [6.0, 48.0]  # 6 v^3 times v
+
+
 # ---- writing --------------------------------------------------------------------------------------------------
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import AbstractSet, Mapping, Sequence
 
 from nabla.graph.node import Node
-from nabla.graph.tokens import Token
+from nabla.graph.tokens import EMPTY, Token
 from nabla.graph.walk import between, last_uses
+from nabla.primitives.structure import within
 
 
 def batch(
@@ -34,9 +35,10 @@ def batch(
             inputs.append(new)
             flags.append(flag)
         if True in flags:
-            done[node] = node.prim.batch(node, inputs, flags, size)
+            new, flag = node.prim.batch(node, inputs, flags, size)
         else:
-            done[node] = (node.prim.rebuild(node, inputs), False)
+            new, flag = node.prim.rebuild(node, inputs), False
+        done[node] = (new if new.tokens is EMPTY else within(new, node.tokens), flag)
         for x in finished.get(node, ()):
             done.pop(x, None)
     return [done.get(node, (node, False)) for node in outputs]

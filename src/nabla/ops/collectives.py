@@ -8,7 +8,7 @@ from typing import Any, Callable, Mapping, Sequence
 from nabla import tree
 from nabla.errors import ArgumentTypeError, AxisError
 from nabla.graph.node import Node, runtime
-from nabla.graph.tokens import EMPTY
+from nabla.graph.tokens import EMPTY, Token
 from nabla.graph.walk import between
 from nabla.ops.lift import as_node, inexact
 from nabla.primitives import collectives as c
@@ -18,6 +18,8 @@ axes: ContextVar[Mapping[str, Node]] = ContextVar("nabla_axes", default={})
 
 
 def axis_node(name: Any, what: str) -> Node:
+    if not isinstance(name, str):
+        raise ArgumentTypeError(f"{what}: the name of an axis is a string; got {name!r}")
     open_axes = axes.get()
     if name not in open_axes:
         shown = ", ".join(map(repr, open_axes)) if open_axes else "none"
@@ -49,10 +51,17 @@ def is_mapped(x: Node, axis: Node) -> bool:
         if node.prim in _REDUCING and node.inputs[1] is axis:
             continue
         if not node.inputs:
-            varying.add(node)
+            whole = node.params.get("whole")
+            if whole is None or is_lane_of(node, whole, token) or is_mapped(whole, axis):
+                varying.add(node)
         elif any(y in varying for y in node.inputs):
             varying.add(node)
     return x in varying
+
+
+def is_lane_of(lane: Node, whole: Node, token: Token) -> bool:
+    """Whether it is the vmap of `token` that the lane is one of; else its whole may depend on that vmap."""
+    return token not in whole.tokens.members
 
 
 _REDUCING = frozenset([c.psum, c.pmax])

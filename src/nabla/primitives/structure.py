@@ -38,16 +38,32 @@ def leave(x: Node, token: Token) -> Node:
     """The value of `x` for those outside the call that owns `token`: it no longer depends on that token."""
     if token not in x.tokens.members:
         return x
-    kept = [t for t in x.tokens.members if t is not token]
+    return _depending(x, [t for t in x.tokens.members if t is not token])
+
+
+def within(x: Node, tokens: Tokens) -> Node:
+    """`x`, constant for the variables that are not among `tokens`: rewriting a node must not undo a cut."""
+    members = x.tokens.members
+    if members <= tokens.members or type(x.dtype) is tuple:  # of several outputs, each is cut by itself
+        return x
+    return _depending(x, [t for t in members if t.placeholder or t in tokens.members])
+
+
+def _depending(x: Node, kept: list[Token]) -> Node:
+    """The identity of `x` that depends on the `kept` tokens alone."""
+    if len(kept) == len(x.tokens.members):
+        return x
     node = Node(VARIABLE, (x,), NO_PARAMS, x.shape, x.dtype, Tokens(kept) if kept else EMPTY, x.depth)
     if x.value is not None:
         set_value(node, x.value)
     return node
 
 
-def placeholder(shape: Shape, dtype: np.dtype, tokens: Tokens, name: str) -> Node:
-    """A stand-in called `name` in messages."""
-    return Node(PLACEHOLDER, (), {"name": name}, shape, dtype, tokens, 1)
+def placeholder(shape: Shape, dtype: np.dtype, tokens: Tokens, name: str, whole: Node | None = None) -> Node:
+    """A stand-in called `name` in messages; `whole` is the node of which it is one lane, on whose tokens it depends, too."""
+    if whole is not None and whole.tokens is not EMPTY:
+        tokens = union(tokens, whole.tokens.inside())
+    return Node(PLACEHOLDER, (), {"name": name, "whole": whole}, shape, dtype, tokens, 1)
 
 
 class _Detach(Constant):

@@ -127,7 +127,7 @@ class _Lanes:
                 f"vmap: the mapped axes differ in size: {self.first} has {self.size}, {path} has {size} (axis {axis} of "
                 f"shape {as_node(x).shape})"
             )
-        lane = placeholder(node.shape[1:], node.dtype, self.tokens, path)
+        lane = placeholder(node.shape[1:], node.dtype, self.tokens, path, node)
         self.wholes[lane] = node
         return Tensor(lane)
 
