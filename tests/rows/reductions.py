@@ -1,6 +1,7 @@
 """Reductions and cumulative operations: sums, products with zeros among the factors, extrema with ties."""
 
 import numpy as np
+
 from rows.row import Edge, Row, booleans, distinct, exactly, normal, positive
 
 ORDERED = "complex numbers have no order"

@@ -1,10 +1,10 @@
 """Casting and moving: every element of the result is an element of an input."""
 
 import numpy as np
-from rows.row import Row, integers, normal
 
 from nabla import dtypes
 from nabla.primitives.shape import transpose
+from rows.row import Row, integers, normal
 
 F64, C128 = ("float64",), ("complex128",)
 

@@ -1,6 +1,7 @@
 """Sorting and the sorting permutation; where elements are equal, the first of them takes the first place."""
 
 import numpy as np
+
 from rows.row import Edge, Row, distinct, exactly
 
 UP = {"axis": 0, "descending": False}

@@ -19,7 +19,8 @@ def one_axis(name: str, axis: Any, ndim: int) -> int:
     if ndim == 0:
         raise AxisError(f"{name}: axis {found} given, but a 0-dimensional tensor has no axes; reshape it to (1,) first")
     raise AxisError(
-        f"{name}: axis {found} is out of range: the tensor has {ndim} dimension{'s' * (ndim > 1)}, so axes go from {-ndim} to {ndim - 1}"
+        f"{name}: axis {found} is out of range: the tensor has {ndim} dimension{'s' * (ndim > 1)}, "
+        f"so axes go from {-ndim} to {ndim - 1}"
     )
 
 

@@ -35,8 +35,8 @@ def _made(node: Node, requires_grad: bool = False) -> Tensor:
 def array(x: ArrayLike, dtype: DTypeLike | None = None, *, requires_grad: bool = False) -> Tensor:
     """A new tensor with the values of `x`: a number, an ndarray, nested lists, or a tensor, whose derivative goes on.
 
-    dtype: of the result; else ndarrays keep theirs and Python floats get the default dtype. requires_grad: make it a leaf
-    of `backward`; then the history of `x` is left behind.
+    dtype: of the result; else ndarrays keep theirs and Python floats get the default dtype. requires_grad: make it a
+    leaf of `backward`; then the history of `x` is left behind.
 
     >>> nb.array([[1.0, 2.0], [3.0, 4.0]]).shape
     (2, 2)
@@ -59,15 +59,16 @@ def _own(node: Node) -> Tensor:
 def asarray(x: ArrayLike, dtype: DTypeLike | None = None, *, copy: bool | None = None) -> Tensor:
     """`x` as a tensor: itself if it is one of that dtype, else made from a number, an ndarray or nested lists.
 
-    An ndarray is copied, because later writes to it must not be seen. copy: True gives a new tensor always; False raises where a
-    copy would be needed.
+    An ndarray is copied, because later writes to it must not be seen. copy: True gives a new tensor always; False
+    raises where a copy would be needed.
 
     >>> t = nb.asarray(2.0)
     >>> nb.asarray(t) is t
     True
     """
     wanted = _dtype(dtype)
-    if isinstance(x, runtime.handle) and not copy and (wanted is None or x.dtype is wanted):  # type: ignore[attr-defined]
+    is_one = isinstance(x, runtime.handle) and (wanted is None or dtypes.strong(as_node(x).dtype) is wanted)
+    if is_one and not copy:
         return x  # type: ignore[return-value]
     if copy is False and not is_scalar(x):
         raise ArgumentError("asarray: copy=False, but a tensor of this input needs a copy; leave copy out")
@@ -88,9 +89,10 @@ def copy(x: ArrayLike) -> Tensor:
 
 @op
 def astype(x: ArrayLike, dtype: DTypeLike, /) -> Tensor:
-    """`x` in another dtype, a tensor of its own. Floats become integers by being cut towards zero, and the derivative is zero then.
+    """`x` in another dtype, a tensor of its own.
 
-    Raises DTypeError for complex numbers made real: say nb.real(x), or nb.abs(x).
+    Floats become integers by being cut towards zero, and the derivative is zero then. Raises DTypeError for complex
+    numbers made real: say nb.real(x), or nb.abs(x).
 
     >>> nb.astype([1.7, -1.7], "int64").tolist()
     [1, -1]
@@ -98,7 +100,9 @@ def astype(x: ArrayLike, dtype: DTypeLike, /) -> Tensor:
     node = as_node(x)
     wanted = dtypes.canonical(dtype)
     if node.dtype.kind == "c" and wanted.kind not in "cb":
-        raise DTypeError(f"astype: {node.dtype} to {wanted} would drop the imaginary parts; write nb.real(x), or nb.abs(x)")
+        raise DTypeError(
+            f"astype: {node.dtype} to {wanted} would drop the imaginary parts; write nb.real(x), or nb.abs(x)"
+        )
     return cast(node, wanted)  # type: ignore[return-value]
 
 

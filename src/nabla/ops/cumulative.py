@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nabla.errors import ArgumentError, DTypeError, ShapeError
+from nabla.errors import ArgumentError, ShapeError
 from nabla.graph.node import Node
 from nabla.ops.axes import integer, one_axis
 from nabla.ops.lift import ArrayLike, DTypeLike, as_node, op, together, want_real
@@ -44,8 +44,8 @@ def cumsum(x: ArrayLike, /, axis: int | None = None, dtype: DTypeLike = None) ->
 def cumprod(x: ArrayLike, /, axis: int | None = None, dtype: DTypeLike = None) -> Tensor:
     """The products of the first elements along `axis`: of one, of two, and so on; None: of the flattened tensor.
 
-    Its derivatives are right where factors are zero. Integers and booleans are multiplied in 64 bits unless `dtype` is given.
-    Raises AxisError for an axis that x has not.
+    Its derivatives are right where factors are zero. Integers and booleans are multiplied in 64 bits unless `dtype` is
+    given. Raises AxisError for an axis that x has not.
 
     >>> nb.cumprod([2.0, 3.0, 4.0]).tolist()
     [2.0, 6.0, 24.0]
@@ -58,8 +58,9 @@ def cumprod(x: ArrayLike, /, axis: int | None = None, dtype: DTypeLike = None) -
 def cumulative_sum(
     x: ArrayLike, /, *, axis: int | None = None, dtype: DTypeLike = None, include_initial: bool = False
 ) -> Tensor:
-    """`cumsum` as the Array API standard has it: `axis` may be left out for one axis only; include_initial puts a 0 first.
+    """`cumsum` as the Array API standard has it.
 
+    `axis` may be left out where x has one axis only; include_initial puts a 0 first.
     Raises AxisError for an axis that x has not, or where it must be given.
 
     >>> nb.cumulative_sum([1.0, 2.0, 3.0], include_initial=True).tolist()
@@ -74,8 +75,9 @@ def cumulative_sum(
 def cumulative_prod(
     x: ArrayLike, /, *, axis: int | None = None, dtype: DTypeLike = None, include_initial: bool = False
 ) -> Tensor:
-    """`cumprod` as the Array API standard has it: `axis` may be left out for one axis only; include_initial puts a 1 first.
+    """`cumprod` as the Array API standard has it.
 
+    `axis` may be left out where x has one axis only; include_initial puts a 1 first.
     Raises AxisError for an axis that x has not, or where it must be given.
 
     >>> nb.cumulative_prod([2.0, 3.0, 4.0], include_initial=True).tolist()
@@ -141,8 +143,9 @@ def diff(
 ) -> Tensor:
     """Differences of neighbours along `axis`, taken `n` times; the axis gets shorter by `n`.
 
-    prepend, append: put before and behind x first, a number or a tensor with the shape of x except along `axis`. Booleans
-    are compared: True where neighbours differ. Raises ArgumentError for a negative n, AxisError for an axis that x has not.
+    prepend, append: put before and behind x first, a number or a tensor with the shape of x except along `axis`.
+    Booleans are compared: True where neighbours differ. Raises ArgumentError for a negative n, AxisError for an axis
+    that x has not.
 
     >>> nb.diff([1.0, 4.0, 9.0]).tolist(), nb.diff([1.0, 4.0, 9.0], n=2).tolist()
     ([3.0, 5.0], [2.0])
@@ -170,5 +173,8 @@ def _widened_by(x: Node, axis: int, prepend: ArrayLike | None, append: ArrayLike
         if part.ndim == 0:
             parts[i] = broadcast(part, shape=edge)
         elif part.ndim != x.ndim or part.shape[:axis] + part.shape[axis + 1 :] != x.shape[:axis] + x.shape[axis + 1 :]:
-            raise ShapeError(f"diff: what is put beside x of shape {x.shape} differs along other axes than {axis}: it has {part.shape}")
+            raise ShapeError(
+                f"diff: what is put beside x of shape {x.shape} may differ from it only along axis {axis}; "
+                f"it has shape {part.shape}"
+            )
     return concat(*parts, axis=axis)

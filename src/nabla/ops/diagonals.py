@@ -32,7 +32,9 @@ def _triangle(name: str, x: Node, k: int, lower: bool) -> Node:
 
 @op
 def tril(x: ArrayLike, /, k: int = 0) -> Tensor:
-    """The last two axes with zeros above the k-th diagonal (0: the main one, negative: below it). Raises ShapeError for fewer axes.
+    """The last two axes with zeros above the k-th diagonal (0: the main one, negative: below it).
+
+    Raises ShapeError for fewer axes.
 
     >>> nb.tril([[1.0, 2.0], [3.0, 4.0]]).tolist()
     [[1.0, 0.0], [3.0, 4.0]]
@@ -42,7 +44,9 @@ def tril(x: ArrayLike, /, k: int = 0) -> Tensor:
 
 @op
 def triu(x: ArrayLike, /, k: int = 0) -> Tensor:
-    """The last two axes with zeros below the k-th diagonal (0: the main one, positive: above it). Raises ShapeError for fewer axes.
+    """The last two axes with zeros below the k-th diagonal (0: the main one, positive: above it).
+
+    Raises ShapeError for fewer axes.
 
     >>> nb.triu([[1.0, 2.0], [3.0, 4.0]]).tolist()
     [[1.0, 2.0], [0.0, 4.0]]
@@ -102,9 +106,10 @@ def diag(x: ArrayLike, /, k: int = 0) -> Tensor:
 
 @op
 def trace(x: ArrayLike, /, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: DTypeLike = None) -> Tensor:
-    """The sum over a diagonal, with the arguments of `diagonal`; integers are summed in 64 bits unless `dtype` is given.
+    """The sum over a diagonal, with the arguments of `diagonal`.
 
-    Raises ShapeError for fewer than two axes, AxisError for axes that x has not or that are equal.
+    Integers are summed in 64 bits unless `dtype` is given. Raises ShapeError for fewer than two axes, AxisError for
+    axes that x has not or that are equal.
 
     >>> nb.trace([[1.0, 2.0], [3.0, 4.0]]).item()
     5.0

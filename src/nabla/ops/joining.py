@@ -9,14 +9,13 @@ import numpy as np
 from nabla import dtypes
 from nabla.errors import ArgumentError, ArgumentTypeError, ShapeError, TracedValueError, user_line
 from nabla.graph.node import Node, is_scalar, runtime
-from nabla.ops.axes import integer, one_axis, ordered_axes
+from nabla.ops.axes import integer, one_axis
 from nabla.ops.lift import ArrayLike, DTypeLike, as_node, op, together
 from nabla.ops.shape import reshaped
 from nabla.primitives.base import Shape, constant, scalar
 from nabla.primitives.indexing import index
-from nabla.primitives.joining import cut, pad_zeros, pick
-from nabla.primitives.joining import concat as joined
-from nabla.primitives.shape import broadcast, cast, move_axis
+from nabla.primitives.joining import concat as joined, cut, pad_zeros, pick
+from nabla.primitives.shape import broadcast, move_axis
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
@@ -51,7 +50,8 @@ def _concat(name: str, nodes: Sequence[Node], axis: int) -> Node:
         shape = node.shape
         if len(shape) != len(first) or shape[:axis] != first[:axis] or shape[axis + 1 :] != first[axis + 1 :]:
             raise ShapeError(
-                f"{name}: the shapes may differ only along axis {axis}, but array 0 has {first} and array {i} has {shape}"
+                f"{name}: the shapes may differ only along axis {axis}, "
+                f"but array 0 has {first} and array {i} has {shape}"
             )
     return nodes[0] if len(nodes) == 1 else joined(*nodes, axis=axis)
 
@@ -92,14 +92,18 @@ def _stacked(name: str, nodes: list[Node], axis: int) -> Node:
     shape = nodes[0].shape
     for i, node in enumerate(nodes):
         if node.shape != shape:
-            raise ShapeError(f"{name}: the arrays have one shape, but array 0 has {shape} and array {i} has {node.shape}")
+            raise ShapeError(
+                f"{name}: the arrays have one shape, but array 0 has {shape} and array {i} has {node.shape}"
+            )
     axis = one_axis(name, axis, len(shape) + 1)
     return _concat(name, [reshaped(node, (*shape[:axis], 1, *shape[axis:])) for node in nodes], axis)
 
 
 @op
 def vstack(arrays: Arrays, /, dtype: DTypeLike = None) -> Tensor:
-    """The arrays one below the other: along the first axis, a vector counting as a row. Raises ShapeError where they do not fit.
+    """The arrays one below the other: along the first axis, a vector counting as a row.
+
+    Raises ShapeError where they do not fit.
 
     >>> nb.vstack([[1.0, 2.0], [3.0, 4.0]]).tolist()
     [[1.0, 2.0], [3.0, 4.0]]
@@ -111,7 +115,9 @@ def vstack(arrays: Arrays, /, dtype: DTypeLike = None) -> Tensor:
 
 @op
 def hstack(arrays: Arrays, /, dtype: DTypeLike = None) -> Tensor:
-    """The arrays side by side: along the second axis, vectors along their only one. Raises ShapeError where they do not fit.
+    """The arrays side by side: along the second axis, vectors along their only one.
+
+    Raises ShapeError where they do not fit.
 
     >>> nb.hstack([[1.0, 2.0], [3.0]]).tolist()
     [1.0, 2.0, 3.0]
@@ -122,7 +128,9 @@ def hstack(arrays: Arrays, /, dtype: DTypeLike = None) -> Tensor:
 
 @op
 def dstack(arrays: Arrays, /, dtype: DTypeLike = None) -> Tensor:
-    """The arrays one behind the other: along the third axis, a vector counting as (1, n, 1). Raises ShapeError where they do not fit.
+    """The arrays one behind the other: along the third axis, a vector counting as (1, n, 1).
+
+    Raises ShapeError where they do not fit.
 
     >>> nb.dstack([[1.0, 2.0], [3.0, 4.0]]).tolist()
     [[[1.0, 3.0], [2.0, 4.0]]]
@@ -136,7 +144,9 @@ def dstack(arrays: Arrays, /, dtype: DTypeLike = None) -> Tensor:
 
 @op
 def column_stack(arrays: Arrays, /) -> Tensor:
-    """The arrays as the columns of a matrix, or side by side where they have columns. Raises ShapeError where they do not fit.
+    """The arrays as the columns of a matrix, or side by side where they have columns.
+
+    Raises ShapeError where they do not fit.
 
     >>> nb.column_stack([[1.0, 2.0], [3.0, 4.0]]).tolist()
     [[1.0, 3.0], [2.0, 4.0]]
@@ -175,8 +185,8 @@ def tile(x: ArrayLike, repetitions: int | Sequence[int], /) -> Tensor:
 def repeat(x: ArrayLike, repeats: ArrayLike, /, axis: int | None = None) -> Tensor:
     """Each element along `axis` so many times in a row; None: of the flattened tensor.
 
-    repeats: one number for all, or one for each element; under vmap and jit it must be a constant, because it decides the shape. Raises
-    ShapeError for a negative number or the wrong count of them, AxisError for an axis that x has not.
+    repeats: one number for all, or one for each element; under vmap and jit it must be a constant, because it decides
+    the shape. Raises ShapeError for a negative number or the wrong count of them, AxisError for an axis that x has not.
 
     >>> nb.repeat([1.0, 2.0], 2).tolist(), nb.repeat([1.0, 2.0], [1, 3]).tolist()
     ([1.0, 1.0, 2.0, 2.0], [1.0, 2.0, 2.0, 2.0])
@@ -197,7 +207,9 @@ def repeat(x: ArrayLike, repeats: ArrayLike, /, axis: int | None = None) -> Tens
         spread_out = broadcast(reshaped(node, (*head, n, 1, *tail)), shape=(*head, n, times, *tail))
         return reshaped(spread_out, (*head, n * times, *tail))  # type: ignore[return-value]
     if counts.shape != (shape[axis],):
-        raise ShapeError(f"repeat: {shape[axis]} elements along axis {axis} need as many repetitions; got shape {counts.shape}")
+        raise ShapeError(
+            f"repeat: {shape[axis]} elements along axis {axis} need as many repetitions; got shape {counts.shape}"
+        )
     return gathered(node, np.repeat(np.arange(shape[axis]), counts), axis)  # type: ignore[return-value]
 
 
@@ -207,8 +219,8 @@ def _counts(repeats: ArrayLike) -> np.ndarray:
         raise ArgumentTypeError(f"repeat: numbers of repetitions are integers; got {node.dtype}")
     if node.tokens.placeholder:
         raise TracedValueError(
-            f"repeat at {user_line()}: repeats decides the shape of the result, so it needs a value, which it has not under vmap "
-            f"or jit. Pass repeats as a constant, or as a number"
+            f"repeat at {user_line()}: repeats decides the shape of the result, so it needs a value, which it has not "
+            f"under vmap or jit. Pass repeats as a constant, or as a number"
         )
     runtime.realize((node,))
     return np.asarray(node.value)
@@ -226,9 +238,10 @@ def gathered(x: Node, positions: np.ndarray, axis: int) -> Node:
 
 @op
 def roll(x: ArrayLike, /, shift: int | Sequence[int], axis: Any = None) -> Tensor:
-    """The elements shifted along `axis`, or several; what falls off one end comes in at the other. None: of the flattened tensor.
+    """The elements shifted along `axis`, or several; what falls off one end comes in at the other.
 
-    Raises ShapeError where shifts and axes differ in number, AxisError for an axis that x has not.
+    axis=None shifts the flattened tensor. Raises ShapeError where shifts and axes differ in number, AxisError for an
+    axis that x has not.
 
     >>> nb.roll([1.0, 2.0, 3.0], 1).tolist()
     [3.0, 1.0, 2.0]
@@ -265,10 +278,10 @@ PAD_MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
 def pad(x: ArrayLike, pad_width: Any, /, mode: str = "constant", *, constant_values: Any = 0) -> Tensor:
     """`x` with a border along every axis.
 
-    pad_width: a number for all sides, a pair (before, behind) for all axes, or such a pair for each axis. mode: "constant" fills in
-    `constant_values` (given in the same three ways; tensors are differentiated); "edge" repeats the last element; "reflect" and
-    "symmetric" go back from it, without and with repeating it; "wrap" goes on from the other end. Raises ShapeError for widths that
-    do not fit, ArgumentError for another mode.
+    pad_width: a number for all sides, a pair (before, behind) for all axes, or such a pair for each axis. mode:
+    "constant" fills in `constant_values` (given in the same three ways; tensors are differentiated); "edge" repeats the
+    last element; "reflect" and "symmetric" go back from it, without and with repeating it; "wrap" goes on from the
+    other end. Raises ShapeError for widths that do not fit, ArgumentError for another mode.
 
     >>> nb.pad([1.0, 2.0], 1).tolist(), nb.pad([1.0, 2.0, 3.0], (0, 2), mode="reflect").tolist()
     ([0.0, 1.0, 2.0, 0.0], [1.0, 2.0, 3.0, 2.0, 1.0])
@@ -287,7 +300,9 @@ def pad(x: ArrayLike, pad_width: Any, /, mode: str = "constant", *, constant_val
         n = node.shape[axis]
         if low or high:
             if not n:
-                raise ShapeError(f"pad: axis {axis} of shape {node.shape} is empty, so mode={mode!r} has nothing to take")
+                raise ShapeError(
+                    f"pad: axis {axis} of shape {node.shape} is empty, so mode={mode!r} has nothing to take"
+                )
             node = gathered(node, np.pad(np.arange(n), (low, high), mode=mode), axis)  # type: ignore[call-overload]
     return node  # type: ignore[return-value]
 
@@ -301,7 +316,9 @@ def _widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
     try:
         table = np.broadcast_to(given, (ndim, 2))
     except ValueError:
-        raise ShapeError(f"pad: for {ndim} axes, pad_width is a number, a pair, or {ndim} pairs; got {pad_width!r}") from None
+        raise ShapeError(
+            f"pad: for {ndim} axes, pad_width is a number, a pair, or {ndim} pairs; got {pad_width!r}"
+        ) from None
     return [(int(low), int(high)) for low, high in table]
 
 
@@ -318,7 +335,8 @@ def _border_values(values: Any, x: Node) -> list[tuple[Node, Node]]:
         fits = False
     if not fits:
         raise ShapeError(
-            f"pad: for {x.ndim} axes, constant_values is a number, a pair, or {x.ndim} pairs; got an array of shape {node.shape}"
+            f"pad: for {x.ndim} axes, constant_values is a number, a pair, or {x.ndim} pairs; "
+            f"got an array of shape {node.shape}"
         )
     table = broadcast(node, shape=(x.ndim, 2)) if node.shape != (x.ndim, 2) else node
     return [(index(table, spec=(axis, 0)), index(table, spec=(axis, 1))) for axis in range(x.ndim)]

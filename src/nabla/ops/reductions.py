@@ -1,6 +1,7 @@
-"""Reductions: sums, products, moments, extrema and their positions, counts. They shadow builtins of the same names here.
+"""Reductions: sums, products, moments, extrema and their positions, counts. Some hide builtins of their names here.
 
-Integers and booleans are summed and multiplied in 64 bits, and averaged in the default dtype; float16 is added up in float32.
+Integers and booleans are summed and multiplied in 64 bits, and averaged in the default dtype; float16 is added up in
+float32.
 """
 
 from __future__ import annotations
@@ -90,8 +91,8 @@ def sum(
 ) -> Tensor:
     """The sum over `axis` (None: all axes). Of nothing it is 0.
 
-    Integers and booleans are summed in 64 bits unless `dtype` is given; `initial` is added; elements where `where` is False count
-    as 0. keepdims leaves axes of length 1. Raises AxisError for an axis that x has not.
+    Integers and booleans are summed in 64 bits unless `dtype` is given; `initial` is added; elements where `where` is
+    False count as 0. keepdims leaves axes of length 1. Raises AxisError for an axis that x has not.
 
     >>> nb.sum([[1.0, 2.0], [3.0, 4.0]], axis=0).tolist()
     [4.0, 6.0]
@@ -116,8 +117,9 @@ def prod(
 ) -> Tensor:
     """The product over `axis` (None: all axes). Of nothing it is 1.
 
-    Its derivatives are right where factors are zero. Integers and booleans are multiplied in 64 bits unless `dtype` is given; the
-    result is multiplied by `initial`; elements where `where` is False count as 1. Raises AxisError for an axis that x has not.
+    Its derivatives are right where factors are zero. Integers and booleans are multiplied in 64 bits unless `dtype` is
+    given; the result is multiplied by `initial`; elements where `where` is False count as 1. Raises AxisError for an
+    axis that x has not.
 
     >>> nb.prod([2.0, 3.0, 4.0]).item()
     24.0
@@ -321,9 +323,10 @@ def _want_elements(name: str, x: Node, axes: tuple[int, ...]) -> None:
 
 @op
 def argmax(x: ArrayLike, /, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
-    """The position of the largest element along `axis`, the first of equals; None: in the flattened tensor. Of dtype int64.
+    """The position of the largest element along `axis`, the first of equals; None: in the flattened tensor.
 
-    Raises ShapeError for the maximum of nothing, AxisError for an axis that x has not, DTypeError for complex numbers.
+    Of dtype int64. Raises ShapeError for the maximum of nothing, AxisError for an axis that x has not, DTypeError for
+    complex numbers.
 
     >>> nb.argmax([[1.0, 5.0], [7.0, 3.0]], axis=1).tolist()
     [1, 0]
@@ -333,9 +336,10 @@ def argmax(x: ArrayLike, /, axis: int | None = None, *, keepdims: bool = False) 
 
 @op
 def argmin(x: ArrayLike, /, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
-    """The position of the smallest element along `axis`, the first of equals; None: in the flattened tensor. Of dtype int64.
+    """The position of the smallest element along `axis`, the first of equals; None: in the flattened tensor.
 
-    Raises ShapeError for the minimum of nothing, AxisError for an axis that x has not, DTypeError for complex numbers.
+    Of dtype int64. Raises ShapeError for the minimum of nothing, AxisError for an axis that x has not, DTypeError for
+    complex numbers.
 
     >>> nb.argmin([[1.0, 5.0], [7.0, 3.0]], axis=1).tolist()
     [0, 1]
@@ -407,7 +411,9 @@ def _true(name: str, x: Node, where: ArrayLike | None, otherwise: bool) -> Node:
 
 @op
 def count_nonzero(x: ArrayLike, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
-    """How many elements over `axis` (None: all axes) are not zero. Of dtype int64. Raises AxisError for an axis that x has not.
+    """How many elements over `axis` (None: all axes) are not zero.
+
+    Of dtype int64. Raises AxisError for an axis that x has not.
 
     >>> nb.count_nonzero([[0.0, 1.0], [2.0, 3.0]], axis=0).tolist()
     [1, 2]

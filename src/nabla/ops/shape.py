@@ -1,7 +1,11 @@
-"""The same elements in another shape, order of axes, or direction. The result shares memory with its argument where NumPy's does."""
+"""The same elements in another shape, order of axes, or direction.
+
+The result shares memory with its argument where NumPy's does.
+"""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from operator import index as as_int
 from typing import TYPE_CHECKING, Any, Sequence
 
@@ -50,7 +54,9 @@ def _completed(x: Node, shape: Shape) -> Shape:
         elif n == -1:
             open_axes.append(axis)
         else:
-            raise ShapeError(f"reshape: a length is not negative, but for -1, which means what is left over; got {shape}")
+            raise ShapeError(
+                f"reshape: a length is not negative, but for -1, which means what is left over; got {shape}"
+            )
     if len(open_axes) > 1:
         raise ShapeError(f"reshape: only one length may be -1; got {shape}")
     if open_axes and known and x.size % known == 0:
@@ -66,7 +72,9 @@ def _completed(x: Node, shape: Shape) -> Shape:
 
 def want_c(name: str, order: str) -> None:
     if order != "C":
-        raise ArgumentError(f'{name}: only order="C" is known (the last axis runs fastest); got {order!r}. Transpose first?')
+        raise ArgumentError(
+            f'{name}: only order="C" is known (the last axis runs fastest); got {order!r}. Transpose first?'
+        )
 
 
 @shares
@@ -106,7 +114,9 @@ def squeeze(x: ArrayLike, /, axis: Any = None) -> Tensor:
         axes = tuple([i for i in axes if node.shape[i] == 1])
     for i in axes:
         if node.shape[i] != 1:
-            raise ShapeError(f"squeeze: axis {i} of shape {node.shape} has length {node.shape[i]}; only an axis of length 1 can go")
+            raise ShapeError(
+                f"squeeze: axis {i} of shape {node.shape} has length {node.shape[i]}; only an axis of length 1 can go"
+            )
     return reshaped(node, tuple([n for i, n in enumerate(node.shape) if i not in axes]))  # type: ignore[return-value]
 
 
@@ -217,7 +227,9 @@ def permute_dims(x: ArrayLike, /, axes: Sequence[int] | None = None) -> Tensor:
         return permuted(node, tuple(range(ndim))[::-1])  # type: ignore[return-value]
     perm = ordered_axes("permute_dims", axes, ndim)
     if len(perm) != ndim:
-        raise AxisError(f"permute_dims: {ndim} axes are to be named, for a tensor of shape {node.shape}; got {tuple(axes)}")
+        raise AxisError(
+            f"permute_dims: {ndim} axes are to be named, for a tensor of shape {node.shape}; got {tuple(axes)}"
+        )
     return permuted(node, perm)  # type: ignore[return-value]
 
 
@@ -268,7 +280,9 @@ def moveaxis(x: ArrayLike, source: Any, destination: Any, /) -> Tensor:
     sources = ordered_axes("moveaxis", source, node.ndim)
     targets = ordered_axes("moveaxis", destination, node.ndim)
     if len(sources) != len(targets):
-        raise AxisError(f"moveaxis: as many places as axes are needed; got source={source} and destination={destination}")
+        raise AxisError(
+            f"moveaxis: as many places as axes are needed; got source={source} and destination={destination}"
+        )
     perm = [axis for axis in range(node.ndim) if axis not in sources]
     for target, axis in sorted(zip(targets, sources)):
         perm.insert(target, axis)
@@ -280,7 +294,9 @@ def moveaxis(x: ArrayLike, source: Any, destination: Any, /) -> Tensor:
 
 @shares
 def flip(x: ArrayLike, /, axis: Any = None) -> Tensor:
-    """The elements in reverse order along `axis`, one or several (None: all). Raises AxisError for an axis that x has not.
+    """The elements in reverse order along `axis`, one or several (None: all).
+
+    Raises AxisError for an axis that x has not.
 
     >>> nb.flip([1.0, 2.0, 3.0]).tolist()
     [3.0, 2.0, 1.0]
@@ -348,7 +364,8 @@ def rot90(x: ArrayLike, /, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor
 def split(x: ArrayLike, indices_or_sections: Any, /, axis: int = 0) -> list[Tensor]:
     """`x` cut along `axis` into so many equal pieces, or before each of the indices given; a list.
 
-    Raises ShapeError where the pieces would not be equal (`array_split` allows that), AxisError for an axis that x has not.
+    Raises ShapeError where the pieces would not be equal (`array_split` allows that), AxisError for an axis that x has
+    not.
 
     >>> [piece.tolist() for piece in nb.split([1.0, 2.0, 3.0, 4.0], 2)]
     [[1.0, 2.0], [3.0, 4.0]]
@@ -359,7 +376,8 @@ def split(x: ArrayLike, indices_or_sections: Any, /, axis: int = 0) -> list[Tens
         count = _sections("split", indices_or_sections)
         if node.shape[axis] % count:
             raise ShapeError(
-                f"split: {node.shape[axis]} elements cannot be cut into {count} equal pieces; array_split allows unequal ones"
+                f"split: {node.shape[axis]} elements cannot be cut into {count} equal pieces; "
+                f"array_split allows unequal ones"
             )
     return _pieces("split", node, indices_or_sections, axis)  # type: ignore[return-value]
 
@@ -388,12 +406,12 @@ def _pieces(name: str, x: Node, where: Any, axis: int) -> list[Node]:
     n = x.shape[axis]
     if isinstance(where, (tuple, list)) or getattr(where, "ndim", 0):
         edges = [0, *[as_int(i) for i in where], n]
-        bounds = [slice(a, b).indices(n)[:2] for a, b in zip(edges[:-1], edges[1:])]
+        bounds = [slice(a, b).indices(n)[:2] for a, b in pairwise(edges)]
     else:
         count = _sections(name, where)
         base, longer = divmod(n, count)
         edges = [i * base + min(i, longer) for i in range(count + 1)]
-        bounds = list(zip(edges[:-1], edges[1:]))
+        bounds = list(pairwise(edges))
     return [cut(x, axis, start, max(start, stop)) for start, stop in bounds]
 
 
@@ -437,8 +455,8 @@ def unstack(x: ArrayLike, /, *, axis: int = 0) -> tuple[Tensor, ...]:
 def meshgrid(*arrays: ArrayLike, indexing: str = "xy", sparse: bool = False) -> tuple[Tensor, ...]:
     """Coordinates of a grid: for each vector a tensor that repeats it along the axes of all others; a tuple.
 
-    indexing: "ij" has the axes in the order of the vectors, "xy" the first two exchanged. sparse leaves axes of length 1. Raises
-    ShapeError for an array of more than one axis.
+    indexing: "ij" has the axes in the order of the vectors, "xy" the first two exchanged. sparse leaves axes of length
+    1. Raises ShapeError for an array of more than one axis.
 
     >>> nb.meshgrid([1.0, 2.0], [3.0, 4.0, 5.0])[0].tolist()
     [[1.0, 2.0], [1.0, 2.0], [1.0, 2.0]]

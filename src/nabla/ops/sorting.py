@@ -30,9 +30,9 @@ def _along(name: str, x: Node, axis: int | None) -> tuple[Node, int]:
 def sort(x: ArrayLike, /, axis: int | None = -1, *, descending: bool = False, stable: bool = True) -> Tensor:
     """The elements along `axis` in ascending order; None: of the flattened tensor. NaN counts as the largest.
 
-    Of equal elements, the one that came first has the derivative of the place that comes first. Sorting is always stable, so
-    `stable` only says what is needed. Complex numbers are ordered by their real, then their imaginary part. Raises AxisError for an
-    axis that x has not.
+    Of equal elements, the one that came first has the derivative of the place that comes first. Sorting is always
+    stable, so `stable` only says what is needed. Complex numbers are ordered by their real, then their imaginary part.
+    Raises AxisError for an axis that x has not.
 
     >>> nb.sort([3.0, 1.0, 2.0]).tolist(), nb.sort([3.0, 1.0, 2.0], descending=True).tolist()
     ([1.0, 2.0, 3.0], [3.0, 2.0, 1.0])
@@ -43,10 +43,10 @@ def sort(x: ArrayLike, /, axis: int | None = -1, *, descending: bool = False, st
 
 @op
 def argsort(x: ArrayLike, /, axis: int | None = -1, *, descending: bool = False, stable: bool = True) -> Tensor:
-    """The positions of the elements along `axis` in ascending order of the elements; None: of the flattened tensor. Of dtype int64.
+    """The positions of the elements along `axis` in ascending order of the elements; None: of the flattened tensor.
 
-    Equal elements keep their order, whether `stable` asks for it or not, and when descending, too. NaN counts as the largest. Raises
-    AxisError for an axis that x has not.
+    Of dtype int64. Equal elements keep their order, whether `stable` asks for it or not, and when descending, too. NaN
+    counts as the largest. Raises AxisError for an axis that x has not.
 
     >>> nb.argsort([3.0, 1.0, 2.0]).tolist()
     [1, 2, 0]
@@ -57,10 +57,10 @@ def argsort(x: ArrayLike, /, axis: int | None = -1, *, descending: bool = False,
 
 @op
 def median(x: ArrayLike, /, axis: Any = None, *, keepdims: bool = False) -> Tensor:
-    """The middle of the sorted elements over `axis` (None: all axes), the mean of the two middle ones of an even number.
+    """The middle of the sorted elements over `axis` (None: all axes).
 
-    NaN where there is one among them, and of nothing. Integers become floats of the default dtype. Raises AxisError for an axis
-    that x has not, DTypeError for complex numbers.
+    Of an even number it is the mean of the two middle ones. NaN where there is one among them, and of nothing. Integers
+    become floats of the default dtype. Raises AxisError for an axis that x has not, DTypeError for complex numbers.
 
     >>> nb.median([7.0, 1.0, 3.0]).item(), nb.median([7.0, 1.0, 3.0, 5.0]).item()
     (3.0, 4.0)

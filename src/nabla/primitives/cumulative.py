@@ -1,6 +1,7 @@
 """Cumulative sums, products and extrema along one axis, and the linear recurrence that differentiates the products.
 
-Parameters: axis, non-negative; reverse (of sums and products), whether to start at the end. Notation: out the result, dx a tangent, g the cotangent.
+Parameters: axis, non-negative; reverse (of sums and products), whether to start at the end. Notation: out the result,
+dx a tangent, g the cotangent.
 """
 
 from __future__ import annotations
@@ -52,8 +53,9 @@ cumsum = Linear("cumsum", _same_shape, _cumsum_transpose, batch=_batch)
 
 # recurrence: t[i] = a[i] t[i-1] + b[i], where t is 0 before the start, so that a at the start does not matter.
 #
-# It is linear in b. Moving a and b by da and db moves t by dt with dt[i] = a[i] dt[i-1] + (da[i] t[i-1] + db[i]), a recurrence
-# again. Its transpose runs the other way: the cotangent of b is s[i] = g[i] + a[i+1] s[i+1], that of a is s[i] t[i-1].
+# It is linear in b. Moving a and b by da and db moves t by dt with dt[i] = a[i] dt[i-1] + (da[i] t[i-1] + db[i]), a
+# recurrence again. Its transpose runs the other way: the cotangent of b is s[i] = g[i] + a[i+1] s[i+1], that of a is
+# s[i] t[i-1].
 
 
 def _recurrence_jvp(node: Node, tangents: Sequence[Node | None]) -> Node:
@@ -77,7 +79,8 @@ def _recurrence_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node
 recurrence = General("recurrence", _same_shape, jvp=_recurrence_jvp, vjp=_recurrence_vjp, batch=_batch)
 
 
-# cumprod: out[i] = x[i] out[i-1], so dout[i] = x[i] dout[i-1] + dx[i] out[i-1]. No division: right at zeros, to every order.
+# cumprod: out[i] = x[i] out[i-1], so dout[i] = x[i] dout[i-1] + dx[i] out[i-1]. No division: right at zeros, to every
+# order.
 
 
 def _cumprod_jvp(node: Node, tangents: Sequence[Node | None]) -> Node:

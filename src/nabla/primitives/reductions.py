@@ -39,8 +39,8 @@ def spread_back(x: Node, like: Node, axes: tuple[int, ...]) -> Node:
 def others(x: Node, axes: tuple[int, ...]) -> Node:
     """For each element of `x` the product over `axes` of all elements but itself.
 
-    It is the product of those before it and of those after it, without a division: right where factors are zero, to every
-    order, and where the whole product overflows but this one does not.
+    It is the product of those before it and of those after it, without a division: right where factors are zero, to
+    every order, and where the whole product overflows but this one does not.
     """
     if len(axes) == 1:
         return mul(products_before(x, axes[0], False), products_before(x, axes[0], True))
@@ -75,7 +75,7 @@ def _prod_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | Non
 reduce_prod = General("prod", reduced_shape, jvp=_prod_jvp, vjp=_prod_vjp, batch=batch_axes, eager=shrinks)
 
 
-# max and min: the extremal elements share the derivative equally; where a NaN is the result, the NaNs are the extremal ones
+# max and min: the extremal elements share the derivative equally; where NaN is the result, the NaNs are extremal
 
 
 def _winners(node: Node) -> tuple[Node, Node]:

@@ -1,7 +1,7 @@
 """Sorting along one axis, and the permutation that sorts.
 
-NaN counts as the largest; equals keep their order, also when descending. Sorting only moves elements, so its derivative is that
-of a gather by the sorting permutation.
+NaN counts as the largest; equals keep their order, also when descending. Sorting only moves elements, so its derivative
+is that of a gather by the sorting permutation.
 """
 
 from __future__ import annotations

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from nabla.engines.numpy.kernel import Kernel
-from nabla.primitives import joining, structure
-from nabla.primitives import shape as s
+from nabla.primitives import joining, shape as s, structure
 from nabla.primitives.base import Primitive
 
 

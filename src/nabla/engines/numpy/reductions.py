@@ -11,10 +11,7 @@ from typing import Any
 import numpy as np
 
 from nabla.engines.numpy.kernel import Kernel
-from nabla.primitives import cumulative as c
-from nabla.primitives import reductions as r
-from nabla.primitives import shape as s
-from nabla.primitives import sorting as o
+from nabla.primitives import cumulative as c, reductions as r, shape as s, sorting as o
 from nabla.primitives.base import Primitive
 
 float16 = np.dtype(np.float16)
@@ -51,7 +48,7 @@ FEW_LANES = 16
 
 
 def _recurrence(a: Any, b: Any, axis: int, reverse: bool) -> Any:
-    """t[i] = a[i] t[i-1] + b[i], step by step: doubling would multiply windows of `a`, which may overflow where t does not."""
+    """t[i] = a[i] t[i-1] + b[i], step by step: doubling would multiply windows of `a`, which may overflow before t."""
     out = np.array(b, np.float32 if b.dtype is float16 else b.dtype)
     n = b.shape[axis]
     if out.size == 0:
