@@ -27,7 +27,7 @@ from nabla.ops.keys import Layout, basic_part, compose, shown_shape
 from nabla.ops.lift import ArrayLike, born
 from nabla.primitives.base import Shape
 from nabla.primitives.indexing import Spec, index
-from nabla.primitives.leaves import LEAF, LeafToken, written
+from nabla.primitives.leaves import LEAF, LeafToken, not_a_leaf, written
 from nabla.primitives.shape import cast
 
 if TYPE_CHECKING:
@@ -273,4 +273,4 @@ def copy(x: Tensor) -> Tensor:
     >>> x.tolist()
     [1.0, 2.0]
     """
-    return born(x._node)  # type: ignore[no-any-return]
+    return born(not_a_leaf(x._node))  # type: ignore[no-any-return]

@@ -15,7 +15,7 @@ from nabla.ops.axes import as_shape, integer
 from nabla.ops.lift import ArrayLike, DTypeLike, as_node, op
 from nabla.primitives.base import constant
 from nabla.primitives.formulas import power
-from nabla.primitives.leaves import make_leaf
+from nabla.primitives.leaves import make_leaf, not_a_leaf
 from nabla.primitives.shape import broadcast, cast
 from nabla.primitives.structure import detach
 
@@ -29,7 +29,7 @@ def _dtype(dtype: DTypeLike | None) -> np.dtype | None:
 
 def _made(node: Node, requires_grad: bool = False) -> Tensor:
     """A handle on a node that was made from no tensor."""
-    return runtime.handle(make_leaf(node) if requires_grad else node)  # type: ignore[no-any-return]
+    return runtime.handle(make_leaf(node) if requires_grad else node)
 
 
 def array(x: ArrayLike, dtype: DTypeLike | None = None, *, requires_grad: bool = False) -> Tensor:
@@ -51,9 +51,9 @@ def array(x: ArrayLike, dtype: DTypeLike | None = None, *, requires_grad: bool =
 
 def _own(node: Node) -> Tensor:
     """A handle born now: what is written to it concerns nobody else, though the node may be older."""
-    handle = runtime.handle(node)
+    handle = runtime.handle(not_a_leaf(node))
     handle._birth = next_id()
-    return handle  # type: ignore[no-any-return]
+    return handle
 
 
 def asarray(x: ArrayLike, dtype: DTypeLike | None = None, *, copy: bool | None = None) -> Tensor:
@@ -69,7 +69,7 @@ def asarray(x: ArrayLike, dtype: DTypeLike | None = None, *, copy: bool | None =
     wanted = _dtype(dtype)
     is_one = isinstance(x, runtime.handle) and (wanted is None or dtypes.strong(as_node(x).dtype) is wanted)
     if is_one and not copy:
-        return x  # type: ignore[return-value]
+        return x
     if copy is False and not is_scalar(x):
         raise ArgumentError("asarray: copy=False, but a tensor of this input needs a copy; leave copy out")
     return array(x, wanted)
@@ -151,7 +151,7 @@ def _filled(node: Node, shape: tuple[int, ...]) -> Tensor:
         raise ShapeError(f"full: a value of shape {node.shape} does not broadcast to shape {shape}") from None
     if node.shape != shape:
         node = broadcast(node, shape=shape)
-    return runtime.handle(node)  # type: ignore[no-any-return]
+    return runtime.handle(node)
 
 
 def zeros_like(x: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:

@@ -6,9 +6,10 @@ import weakref
 from typing import Any
 
 from nabla.errors import ArgumentError, DTypeError, TracedValueError, user_line
-from nabla.graph.node import Node, runtime
+from nabla.graph.node import NO_PARAMS, Node, runtime, set_value
 from nabla.graph.tokens import Token, Tokens, cuts
 from nabla.primitives.base import Constant, never, same
+from nabla.primitives.structure import VARIABLE
 
 
 class LeafToken(Token):
@@ -47,6 +48,15 @@ def make_leaf(x: Node, grad: Any = None) -> Node:
     node.value = x.value
     token.live_with(node)
     return node
+
+
+def not_a_leaf(node: Node) -> Node:
+    """`node`, or a step behind it if it is a leaf: what a copy stands on, so that writing to the copy is no write to the leaf."""
+    if node.prim is not LEAF:
+        return node
+    copied = Node(VARIABLE, (node,), NO_PARAMS, node.shape, node.dtype, node.tokens.inside(), 0)
+    set_value(copied, node.value)
+    return copied
 
 
 def is_leaf(node: Node) -> bool:
