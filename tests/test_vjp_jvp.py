@@ -302,11 +302,11 @@ def test_flags_are_booleans(flag):
 def test_a_wrong_cotangent_shows_both_and_the_path():
     _, pullback = nb.vjp(lambda x: {"a": x, "b": [x * 2.0, x.sum()]}, nb.ones(2, nb.float32))
     good = {"a": np.ones(2, np.float32), "b": [np.ones(2, np.float32), 1.0]}
-    with pytest.raises(nb.TreeError, match=r"cotangent\['b'\] is a tuple of 2, where the output has a list of 2"):
+    with pytest.raises(nb.TreeError, match=r"cotangent\['b'\] is a tuple of 2, but in the output it is a list of 2"):
         pullback({**good, "b": tuple(good["b"])})
     with pytest.raises(nb.TreeError, match=r"\n  the output: +PyTreeSpec\(\{'a': \*, 'b': .*\n  cotangent: +PyTreeSpec\(\*"):
         pullback(np.ones(2, np.float32))
-    with pytest.raises(nb.TreeError, match=r"cotangent is a dict with the keys 'a', where the output has a dict with the keys 'a', 'b'"):
+    with pytest.raises(nb.TreeError, match=r"cotangent is a dict with the keys 'a', but in the output it is a dict with the keys 'a', 'b'"):
         pullback({"a": good["a"]})
     with pytest.raises(nb.ShapeError, match=r"pullback: cotangent\['b'\]\[0\] has shape \(3,\), but output\['b'\]\[0\] has shape \(2,\)"):
         pullback({**good, "b": [np.ones(3, np.float32), 1.0]})
@@ -330,9 +330,9 @@ def test_mismatched_tangents_show_both_and_the_path():
     p = {"a": nb.ones(2, nb.float32)}
     with pytest.raises(nb.TreeError, match="jvp: 2 primals but 1 tangents; give one tangent per primal"):
         nb.jvp(f, (p, 1.0), (p,))
-    with pytest.raises(nb.TreeError, match=r"tangents\[0\] is a dict with the keys 'b', where primals\[0\] has a dict with the keys 'a'"):
+    with pytest.raises(nb.TreeError, match=r"tangents\[0\] is a dict with the keys 'b', but in primals\[0\] it is a dict with the keys 'a'"):
         nb.jvp(f, (p, 1.0), ({"b": np.ones(2)}, 1.0))
-    with pytest.raises(nb.TreeError, match=r"tangents\[0\]\['a'\] is a list of 2, where primals\[0\] has a leaf"):
+    with pytest.raises(nb.TreeError, match=r"tangents\[0\]\['a'\] is a list of 2, but in primals\[0\] it is a leaf"):
         nb.jvp(f, (p, 1.0), ({"a": [1.0, 1.0]}, 1.0))
     with pytest.raises(nb.ShapeError, match=r"jvp: tangents\[0\]\['a'\] has shape \(3,\), but primals\[0\]\['a'\] has shape \(2,\)"):
         nb.jvp(f, (p, 1.0), ({"a": np.ones(3, np.float32)}, 1.0))

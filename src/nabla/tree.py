@@ -183,7 +183,7 @@ def want_structure(given: Any, wanted: TreeDef, what: str, root: str, like: str)
         return
     where, a, b = _difference(given, unflatten(wanted, range(wanted.num_leaves)), root)
     raise TreeError(
-        f"{what} does not have the structure of {like}: {where} is {a}, where {like} has {b}\n"
+        f"{what} does not have the structure of {like}: {where} is {a}, but in {like} it is {b}\n"
         f"  {like + ':':<12} {wanted}\n  {root + ':':<12} {found}"
     )
 

@@ -1,0 +1,582 @@
+"""The imperative interface: requires_grad, backward with every parameter, .grad, detach, no_grad, writes to leaves."""
+
+import contextlib
+import copy
+import gc
+import io
+import pickle
+import threading
+import weakref
+
+import numpy as np
+import pytest
+
+import nabla as nb
+
+close = np.testing.assert_allclose
+
+
+def leaf(*values, dtype=None):
+    return nb.array(values if len(values) > 1 else values[0], dtype, requires_grad=True)
+
+
+# ---- leaves ---------------------------------------------------------------------------------------------------
+
+
+def test_a_leaf_and_what_is_computed_from_it():
+    w = leaf(1.0, 2.0)
+    assert w.requires_grad and w.is_leaf and w.grad is None
+    y = w * 2.0
+    assert y.requires_grad and not y.is_leaf and y.grad is None
+    assert not nb.array(1.0).requires_grad
+    assert not (w > 0).is_leaf
+    assert "requires_grad=True" in repr(w)
+    assert "requires_grad" not in repr(w.detach())
+
+
+def test_requires_grad_turns_an_ordinary_tensor_into_a_leaf_and_back():
+    x = nb.array([1.0, 2.0])
+    assert x.requires_grad_() is x
+    assert x.requires_grad and x.is_leaf
+    x.requires_grad = False
+    assert not x.requires_grad
+    x.requires_grad = True
+    (x * x).sum().backward()
+    assert x.grad.tolist() == [2.0, 4.0]
+    x.requires_grad_(False)
+    assert x.grad is None
+    assert nb.zeros(2, requires_grad=True).is_leaf
+
+
+def test_who_cannot_be_a_leaf():
+    with pytest.raises(nb.DTypeError, match="requires_grad needs a real or complex floating tensor; this one has dtype int64"):
+        nb.array([1, 2], requires_grad=True)
+    with pytest.raises(nb.ArgumentTypeError, match="computed from a requires_grad leaf; write x = x.detach"):
+        (leaf(1.0) * 2.0).requires_grad_()
+    with pytest.raises(nb.TracedValueError, match="being differentiated by a transform; write x.detach"):
+        nb.grad(lambda x: x.requires_grad_())(1.0)
+    with pytest.raises(nb.TracedValueError, match="under vmap a tensor has none; use nb.grad inside vmap"):
+        nb.vmap(lambda x: x.requires_grad_())(np.ones(2))
+
+
+def test_a_leaf_of_a_pending_value_has_none_of_its_history():
+    w = leaf(2.0)
+    v = (w * 3.0).detach().requires_grad_()
+    (v * v).backward()
+    assert v.grad.item() == 12.0
+    assert w.grad is None
+
+
+# ---- backward -------------------------------------------------------------------------------------------------
+
+
+def test_backward_adds_into_grad_of_every_leaf():
+    w, b = leaf(1.0, 2.0), leaf(0.5)
+    x = nb.array([3.0, 4.0])
+    nb.backward(((w * x).sum() + b) ** 2)
+    total = 1.0 * 3.0 + 2.0 * 4.0 + 0.5
+    assert w.grad.tolist() == [2 * total * 3.0, 2 * total * 4.0]
+    assert b.grad.item() == 2 * total
+    assert type(w.grad) is nb.Tensor
+    assert not w.grad.requires_grad
+
+
+def test_gradients_accumulate_until_they_are_taken_away():
+    w = leaf(1.0, 2.0)
+    for turn in (1, 2, 3):
+        (w * w).sum().backward()
+        assert w.grad.tolist() == [2.0 * turn, 4.0 * turn]
+    w.grad = None
+    (w * 3.0).sum().backward()
+    assert w.grad.tolist() == [3.0, 3.0]
+    w.grad = nb.array([100.0, 100.0])
+    (w * 3.0).sum().backward()
+    assert w.grad.tolist() == [103.0, 103.0]
+
+
+def test_a_gradient_that_was_read_is_not_changed_by_the_next_backward():
+    w = leaf(1.0, 2.0)
+    (w * w).sum().backward()
+    first, as_array = w.grad, w.grad.numpy()
+    (w * w).sum().backward()
+    assert first.tolist() == [2.0, 4.0]
+    assert as_array.tolist() == [2.0, 4.0]
+    assert w.grad.tolist() == [4.0, 8.0]
+
+
+def test_what_grad_may_be_set_to():
+    w = leaf(1.0, 2.0)
+    for wrong in (np.zeros(2), nb.zeros(3), nb.zeros(2, nb.float32), 0.0):
+        with pytest.raises(nb.ArgumentTypeError, match=r"\.grad takes None or a tensor of shape \(2,\) and dtype float64"):
+            w.grad = wrong
+    with pytest.raises(nb.ArgumentTypeError, match=r"\.grad belongs to requires_grad leaves; this tensor is not one"):
+        nb.array(1.0).grad = None
+
+
+def test_a_leaf_behind_a_step_gets_zeros_and_one_that_is_not_used_gets_nothing():
+    w, v, u = leaf(1.5, 2.5), leaf(1.0), leaf(1.0)
+    (nb.floor(w).sum() + v).backward()
+    assert w.grad.tolist() == [0.0, 0.0]
+    assert v.grad.item() == 1.0
+    assert u.grad is None
+
+
+def test_dtypes_and_shapes_of_gradients():
+    w, v = leaf(1.0, 2.0, dtype=nb.float32), leaf(3.0)
+    (w * v).sum().backward()
+    assert (w.grad.dtype, w.grad.shape) == (nb.float32, (2,))
+    assert (v.grad.dtype, v.grad.shape) == (nb.float64, ())
+    z = leaf(1 + 2j)
+    (nb.abs(z) ** 2).backward()
+    assert z.grad.item() == 2 - 4j  # df/dx - i df/dy
+
+
+def test_backward_agrees_with_grad_on_a_program_with_control_flow():
+    def f(x):
+        while (x * x).sum() < 50.0:
+            x = x * 1.5 + nb.sin(x)
+        return (x**3).sum()
+
+    x = leaf(0.3, 0.7)
+    f(x).backward()
+    close(x.grad, nb.grad(f)(np.array([0.3, 0.7])), rtol=1e-15)
+
+
+# ---- cotangents -----------------------------------------------------------------------------------------------
+
+
+def test_outputs_and_cotangents_are_trees():
+    w = leaf(1.0, 2.0)
+    nb.backward({"a": w * 3.0, "b": (w.sum(), None)}, {"a": np.array([1.0, 10.0]), "b": (100, None)})
+    assert w.grad.tolist() == [103.0, 130.0]
+    w.grad = None
+    nb.backward([w.sum(), (w * w).sum()])
+    assert w.grad.tolist() == [3.0, 5.0]
+    w.grad = None
+    nb.backward([w.sum()] * 3)
+    assert w.grad.tolist() == [3.0, 3.0]
+    w.grad = None
+    (w * 2.0).backward(nb.array([1.0, 5.0]))
+    assert w.grad.tolist() == [2.0, 10.0]
+    w.grad = None
+    w.backward(np.array([1.0, 5.0]))  # of the leaf itself
+    assert w.grad.tolist() == [1.0, 5.0]
+
+
+def test_complex_outputs_take_a_cotangent():
+    z = leaf(1 + 2j)
+    (z * z).backward(1.0)
+    assert z.grad.item() == 2 * (1 + 2j)
+
+
+def test_an_output_that_depends_on_no_leaf_beside_one_that_does():
+    w = leaf(1.0)
+    nb.backward([w * 2.0, nb.array(5.0)])
+    assert w.grad.item() == 2.0
+
+
+def test_what_backward_refuses():
+    w = leaf(1.0, 2.0)
+    with pytest.raises(nb.ShapeError, match=r"backward: outputs has shape \(2,\). Only a scalar can do without a cotangent: reduce it, .*\.sum"):
+        (w * 2.0).backward()
+    with pytest.raises(nb.ShapeError, match=r"backward: outputs\['y'\]\[0\] has shape \(2,\)"):
+        nb.backward({"y": [w * 2.0]})
+    with pytest.raises(nb.TreeError, match=r"cotangents\['y'\] is a tuple of 1, but in the outputs it is a leaf"):
+        nb.backward({"y": w * 2.0}, {"y": (np.ones(2),)})
+    with pytest.raises(nb.ShapeError, match=r"backward: cotangents\['y'\] has shape \(3,\), but outputs\['y'\] has shape \(2,\)"):
+        nb.backward({"y": w * 2.0}, {"y": np.ones(3)})
+    with pytest.raises(nb.DTypeError, match=r"backward: cotangents has dtype float32, but outputs has dtype float64"):
+        nb.backward(w * 2.0, np.ones(2, np.float32))
+    with pytest.raises(nb.DTypeError, match="backward: outputs is complex; take its real part or abs"):
+        (w * 1j).sum().backward()
+    with pytest.raises(nb.DTypeError, match="backward: outputs has dtype int64, which has no derivative"):
+        nb.argmax(w).backward()
+    with pytest.raises(nb.ArgumentError, match="backward: the outputs do not depend on any requires_grad leaf. Make one with nb.array"):
+        nb.array(1.0).backward()
+    with pytest.raises(nb.ArgumentError, match="do not depend on any requires_grad leaf"):
+        (w.detach() * 2.0).sum().backward()
+    with pytest.raises(nb.ArgumentTypeError, match=r"backward: outputs\[1\] is a float; backward starts from tensors"):
+        nb.backward([w.sum(), 1.0])
+    with pytest.raises(nb.ArgumentTypeError, match="backward: there is no tensor in the outputs None"):
+        nb.backward(None)
+    for flag in ("retain_graph", "show_graph", "create_graph"):
+        with pytest.raises(nb.ArgumentTypeError, match=f"backward: {flag} must be True or False; got 'yes'"):
+            w.sum().backward(**{flag: "yes"})
+    assert w.grad is None
+    w.sum().backward()
+    assert w.grad.tolist() == [1.0, 1.0]
+
+
+def test_backward_inside_a_vmap_says_what_to_write():
+    w = leaf(1.0)
+
+    def f(x):
+        (w * x).backward()
+        return x
+
+    with pytest.raises(nb.TracedValueError, match=r"backward: at .*test_backward.py:\d+, outputs differs between the examples .* Use nb.grad inside"):
+        nb.vmap(f)(np.ones(3))
+    assert w.grad is None
+    nb.vmap(lambda x: w * x)(np.ones(3)).sum().backward()
+    assert w.grad.item() == 3.0
+
+
+# ---- retain_graph ---------------------------------------------------------------------------------------------
+
+
+def test_by_default_the_graph_of_a_value_that_was_not_read_is_kept():
+    w = leaf(2.0)
+    y = w**3
+    y.backward()
+    y.backward()
+    assert w.grad.item() == 24.0
+    assert y.item() == 8.0
+
+
+def test_by_default_the_graph_of_a_value_that_was_read_is_freed():
+    w = leaf(2.0)
+    y = w**3
+    assert y.item() == 8.0
+    y.backward()
+    with pytest.raises(nb.FreedGraphError, match="the graph of this value was freed by an earlier backward; call that backward with retain_graph=True"):
+        y.backward()
+    assert w.grad.item() == 12.0
+    assert y.item() == 8.0
+
+
+def test_true_keeps_it():
+    w = leaf(2.0)
+    y = w**3
+    assert y.item() == 8.0
+    y.backward(retain_graph=True)
+    y.backward(retain_graph=True)
+    y.backward()
+    assert w.grad.item() == 36.0
+    with pytest.raises(nb.FreedGraphError):
+        y.backward()
+
+
+def test_false_frees_it_and_values_stay_readable():
+    w = leaf(1.0, 2.0)
+    middle = w * 3.0
+    y = nb.exp(middle).sum()
+    y.backward(retain_graph=False)
+    assert y.item() == np.exp([3.0, 6.0]).sum()
+    assert middle.tolist() == [3.0, 6.0]
+    with pytest.raises(nb.FreedGraphError):
+        y.backward()
+    with pytest.raises(nb.FreedGraphError):  # what is built on a freed value says so, too
+        (y * 2.0).backward()
+    first = w.grad.tolist()
+    (w * 1.0).sum().backward()
+    close(w.grad, np.array(first) + 1.0)
+
+
+def test_a_graph_that_two_outputs_share():
+    w = leaf(2.0)
+    shared = w * w
+    a, b = shared * 3.0, shared * 5.0
+    a.backward(retain_graph=True)
+    b.backward()
+    assert w.grad.item() == 4.0 * 8.0
+
+
+def test_freeing_lets_memory_go():
+    w = leaf(1.0, 2.0)
+    gc.disable()
+    try:
+        middle = nb.exp(w * 3.0)
+        alive = weakref.ref(middle._node)
+        y = (middle * middle).sum()
+        del middle
+        y.backward(retain_graph=True)
+        assert alive() is not None
+        y.backward(retain_graph=False)
+        assert alive() is None
+    finally:
+        gc.enable()
+
+
+def test_freeing_inside_a_transform_leaves_what_the_transform_needs():
+    w = leaf(3.0)
+
+    def f(x):
+        y = w * x * x
+        assert float(y.detach()) > 0
+        y.backward(retain_graph=False)
+        return y
+
+    assert nb.grad(f)(2.0).item() == 12.0
+    assert w.grad.item() == 4.0
+
+
+# ---- create_graph, show_graph ---------------------------------------------------------------------------------
+
+
+def test_create_graph_makes_gradients_that_can_be_differentiated():
+    w = leaf(2.0)
+    (w**3).backward(create_graph=True)
+    g = w.grad
+    assert g.item() == 12.0
+    assert g.requires_grad
+    w.grad = None
+    (g * g).backward()
+    assert w.grad.item() == 2 * 12.0 * 12.0
+
+
+def test_without_it_gradients_are_constants():
+    w = leaf(2.0)
+    (w**3).backward()
+    assert not w.grad.requires_grad
+    with pytest.raises(nb.ArgumentError, match="do not depend on any requires_grad leaf"):
+        w.grad.backward()
+
+
+def test_a_penalty_on_the_gradient():
+    w, x = leaf(0.5, -0.3), nb.array([1.0, 2.0])
+    loss = lambda w: (nb.tanh(w * x) ** 2).sum()
+    loss(w).backward(create_graph=True)
+    g, w.grad = w.grad, None
+    (loss(w) + (g * g).sum()).backward()
+    expected = nb.grad(lambda w: loss(w) + (nb.grad(loss)(w) ** 2).sum())(np.array([0.5, -0.3]))
+    close(w.grad, expected, rtol=1e-13)
+
+
+def test_show_graph_prints_what_is_swept():
+    w = leaf(2.0)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        nb.exp(w * 3.0).backward(show_graph=True)
+    assert "exp" in printed.getvalue()
+    assert "mul" in printed.getvalue()
+    assert w.grad.item() == pytest.approx(3 * np.exp(6.0))
+
+
+# ---- handles and leaves ---------------------------------------------------------------------------------------
+
+
+def test_handles_on_one_leaf_share_its_grad():
+    w = leaf(1.0, 2.0)
+    same = copy.copy(w)
+    (same * 3.0).sum().backward()
+    assert w.grad is same.grad
+    assert w.grad.tolist() == [3.0, 3.0]
+    del w
+    assert same.grad.tolist() == [3.0, 3.0]
+
+
+def test_a_deep_copy_and_a_pickle_are_leaves_of_their_own():
+    w = leaf(1.0, 2.0)
+    for other in (copy.deepcopy(w), pickle.loads(pickle.dumps(w))):
+        assert other.is_leaf and other.grad is None
+        (other * 3.0).sum().backward()
+        assert other.grad.tolist() == [3.0, 3.0]
+    assert w.grad is None
+
+
+def test_a_leaf_and_its_grad_die_together():
+    gc.disable()
+    try:
+        w = leaf(1.0, 2.0)
+        node = weakref.ref(w._node)
+        (w * w).sum().backward()
+        grad = weakref.ref(w.grad._node)
+        del w
+        assert node() is None
+        assert grad() is None
+    finally:
+        gc.enable()
+
+
+# ---- writes to leaves -----------------------------------------------------------------------------------------
+
+
+def test_an_in_place_write_to_a_leaf_raises_outside_no_grad():
+    w = leaf(1.0, 2.0)
+
+    def add():
+        nonlocal w
+        w += 1.0
+
+    def put():
+        w[0] = 5.0
+
+    for write in (add, put):
+        with pytest.raises(nb.ArgumentError, match=r"an in-place write to a requires_grad leaf \(at .*test_backward.py:\d+\) would lose its gradient"):
+            write()
+    assert w.tolist() == [1.0, 2.0]
+    assert w.is_leaf
+
+
+def test_inside_no_grad_the_handle_moves_to_a_new_leaf():
+    w = leaf(1.0, 2.0)
+    same = copy.copy(w)
+    (w * w).sum().backward()
+    with nb.no_grad():
+        w -= 0.5 * w.grad
+        w[1] = 7.0
+    assert w.tolist() == [0.0, 7.0]
+    assert w.is_leaf and w.grad.tolist() == [2.0, 4.0]
+    assert same.tolist() == [1.0, 2.0]
+    w.grad = None
+    (w * w).sum().backward()
+    assert w.grad.tolist() == [0.0, 14.0]
+    assert same.grad.tolist() == [2.0, 4.0]
+
+
+def test_a_training_loop():
+    rng = np.random.default_rng(0)
+    x, truth = rng.standard_normal((50, 3)), np.array([1.0, -2.0, 0.5])
+    y = x @ truth
+    w = nb.zeros(3, requires_grad=True)
+    for _ in range(200):
+        loss = ((nb.matmul(x, w) - y) ** 2).mean()
+        w.grad = None
+        loss.backward()
+        with nb.no_grad():
+            w -= 0.1 * w.grad
+    close(w.detach(), truth, atol=1e-6)
+
+
+# ---- detach and no_grad ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["reverse", "forward"])
+def test_detach_is_constant_in_both_modes_and_to_any_order(mode):
+    f = lambda x: x * x.detach() ** 2
+    assert nb.grad(f, mode=mode)(3.0).item() == 9.0
+    assert nb.grad(nb.grad(f, mode=mode), mode=mode)(3.0).item() == 0.0
+    assert nb.grad(lambda x: nb.detach(x) ** 2, mode=mode)(3.0).item() == 0.0
+    assert nb.jvp(lambda x: (x * nb.detach(x), x.detach()), (3.0,), (1.0,))[1][1].item() == 0.0
+    inner_only = lambda x: nb.grad(lambda y: y * x * nb.detach(y))(x)  # x * detach(x'), where y stands on x
+    assert nb.grad(inner_only, mode=mode)(3.0).item() == 3.0
+
+
+def test_detach_of_a_leaf_and_of_numbers():
+    w = leaf(1.0, 2.0)
+    d = w.detach()
+    assert not d.requires_grad
+    (w * d).sum().backward()
+    assert w.grad.tolist() == [1.0, 2.0]
+    assert nb.detach(2.0).item() == 2.0
+    assert nb.detach([1.0, 2.0]).tolist() == [1.0, 2.0]
+    d[0] = 100.0
+    assert w.tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("mode", ["reverse", "forward"])
+def test_what_is_made_inside_no_grad_is_constant_for_older_variables(mode):
+    def f(x):
+        with nb.no_grad():
+            y = x * x
+        return x * y
+
+    assert nb.grad(f, mode=mode)(3.0).item() == 9.0
+    assert nb.grad(nb.grad(f, mode=mode))(3.0).item() == 0.0
+    w = leaf(3.0)
+    f(w).backward()
+    assert w.grad.item() == 9.0
+
+
+@pytest.mark.parametrize("mode", ["reverse", "forward"])
+def test_variables_made_inside_are_live(mode):
+    with nb.no_grad():
+        assert nb.grad(lambda x: x**3, mode=mode)(2.0).item() == 12.0
+        assert nb.grad(nb.grad(lambda x: x**3), mode=mode)(2.0).item() == 12.0
+        assert nb.jvp(lambda x: x**3, (2.0,), (1.0,))[1].item() == 12.0
+        assert nb.vjp(lambda x: x**3, 2.0)[1](1.0)[0].item() == 12.0
+        assert nb.jacfwd(lambda x: x**3)(2.0).item() == 12.0
+        w = leaf(2.0)
+        y = w**3
+        y.backward()
+        assert w.grad.item() == 12.0
+
+
+@pytest.mark.parametrize("outer", ["reverse", "forward"])
+@pytest.mark.parametrize("inner", ["reverse", "forward"])
+def test_no_grad_between_two_transforms(outer, inner):
+    def f(x):
+        with nb.no_grad():
+            g = nb.grad(lambda y: y**3 * x, mode=inner)(x)  # constant for x, though right as a number
+        return g * x
+
+    assert nb.grad(f, mode=outer)(2.0).item() == 24.0
+
+
+def test_no_grad_as_a_decorator_nested_and_used_again():
+    @nb.no_grad()
+    def square(x):
+        """Squared."""
+        return x * x
+
+    @nb.no_grad
+    def cube(x):
+        return x * x * x
+
+    assert (square.__name__, square.__doc__, cube.__name__) == ("square", "Squared.", "cube")
+    assert nb.grad(lambda x: x * square(x))(3.0).item() == 9.0
+    assert nb.grad(lambda x: x * cube(x))(3.0).item() == 27.0
+    cut = nb.no_grad()
+    with cut:
+        with cut:
+            assert not (leaf(1.0, 2.0) * 1.0).is_leaf
+    w = leaf(2.0)
+    with cut, nb.no_grad():
+        y = w * w
+    assert not y.requires_grad
+    assert (w * w).requires_grad
+    with pytest.raises(nb.ArgumentTypeError, match="no_grad takes a function; got int"):
+        nb.no_grad(3)
+
+
+def test_no_grad_ends_with_an_exception():
+    w = leaf(2.0)
+    with pytest.raises(KeyError), nb.no_grad():
+        raise KeyError("inside")
+    assert (w * w).requires_grad
+
+
+def test_no_grad_is_that_of_its_own_thread():
+    inside, go_on, seen = threading.Event(), threading.Event(), []
+
+    def other():
+        with nb.no_grad():
+            inside.set()
+            go_on.wait(10)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    inside.wait(10)
+    seen.append((leaf(2.0) * 2.0).requires_grad)
+    go_on.set()
+    thread.join()
+    assert seen == [True]
+
+
+# ---- with transforms ------------------------------------------------------------------------------------------
+
+
+def test_leaves_under_transforms():
+    """A leaf is a constant for grad, and what a transform gives may depend on a leaf."""
+    w = leaf(3.0)
+    g = nb.grad(lambda x: x**2 * w)(2.0)
+    assert g.requires_grad
+    assert g.item() == 12.0
+    nb.grad(lambda x: x**2 * w)(2.0).backward()
+    assert w.grad.item() == 4.0
+    w.grad = None
+    nb.vmap(lambda x: x * w)(np.array([1.0, 2.0])).sum().backward()
+    assert w.grad.item() == 3.0
+    w.grad = None
+    nb.jacfwd(lambda x: x**2 * w)(np.array([1.0, 2.0])).sum().backward()
+    assert w.grad.item() == 6.0
+    assert nb.grad(lambda x: x * x * w)(w).item() == 18.0  # a leaf as the argument
+
+
+def test_an_ndarray_argument_beside_a_leaf_has_a_tensor_gradient():
+    """Or the derivative by the leaf would be lost without a trace."""
+    w = leaf(3.0)
+    g = nb.grad(lambda x: (x**2 * w).sum())(np.ones(2))
+    assert type(g) is nb.Tensor
+    g.sum().backward()
+    assert w.grad.item() == 4.0
