@@ -307,8 +307,9 @@ def _extremum(
     if where is not None:
         x = select(_condition(name, where, x), x, start)
     if _length(x, axes) == 0:
-        kept = tuple([1 if keepdims else -1 if i in axes else n for i, n in enumerate(x.shape)])
-        return broadcast_to(start, tuple([n for n in kept if n >= 0]))
+        left = tuple([n for i, n in enumerate(x.shape) if i not in axes])
+        out = broadcast_to(start, left)
+        return restore_axes(out, x.shape, axes) if keepdims else out
     return of_two(_over(prim, x, axes, keepdims), start)
 
 

@@ -372,7 +372,7 @@ def split(x: ArrayLike, indices_or_sections: Any, /, axis: int = 0) -> list[Tens
     """
     node = as_node(x)
     axis = one_axis("split", axis, node.ndim)
-    if not isinstance(indices_or_sections, (tuple, list)) and not getattr(indices_or_sections, "ndim", 0):
+    if not _are_indices(indices_or_sections):
         count = _sections("split", indices_or_sections)
         if node.shape[axis] % count:
             raise ShapeError(
@@ -395,6 +395,10 @@ def array_split(x: ArrayLike, indices_or_sections: Any, /, axis: int = 0) -> lis
     return _pieces("array_split", node, indices_or_sections, one_axis("array_split", axis, node.ndim))  # type: ignore[return-value]
 
 
+def _are_indices(where: Any) -> bool:
+    return isinstance(where, (tuple, list)) or getattr(where, "shape", ()) != ()
+
+
 def _sections(name: str, count: Any) -> int:
     found = as_int(count)
     if found < 1:
@@ -404,7 +408,7 @@ def _sections(name: str, count: Any) -> int:
 
 def _pieces(name: str, x: Node, where: Any, axis: int) -> list[Node]:
     n = x.shape[axis]
-    if isinstance(where, (tuple, list)) or getattr(where, "ndim", 0):
+    if _are_indices(where):
         edges = [0, *[as_int(i) for i in where], n]
         bounds = [slice(a, b).indices(n)[:2] for a, b in pairwise(edges)]
     else:
