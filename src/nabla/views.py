@@ -150,8 +150,8 @@ def move(x: Tensor, node: Node) -> None:
     lock = getattr(x, "_lock", None)
     if lock is not None:
         raise ArgumentError(
-            f"an in-place write at {user_line()} to the result of {lock}: NumPy leaves open whether that shares memory with what it was "
-            f"made from. Write x = x.copy() first for an array of its own, or write to the original."
+            f"an in-place write at {user_line()} to the result of {lock}, which in NumPy is read-only, or may or may not share memory with "
+            f"what it was made from. Write x = x.copy() first for a tensor of its own, or write to the original."
         )
     if old.prim is LEAF:
         node = written(old, node)

@@ -132,8 +132,8 @@ def _number_written(value: Any, dtype: np.dtype) -> Node:
         except OverflowError:
             raise ArgumentError(f"{value} is out of the range of {dtype}, the dtype of the tensor written to") from None
     raise DTypeError(
-        f"the Python number {value!r} cannot be written into a tensor of dtype {dtype} without loss; convert it, or make the tensor "
-        f"of a dtype that holds it, for example with .astype(nb.float64)"
+        f"the Python number {value!r} cannot be written into a tensor of dtype {dtype} without loss; convert it, or convert the "
+        f"tensor with .astype(nb.{dtypes.of_scalar(value)}) first"
     )
 
 

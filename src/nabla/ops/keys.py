@@ -25,6 +25,8 @@ from nabla.primitives.shape import reshape, transpose
 Layout = tuple[int | None, ...]
 
 _INTP = np.dtype(np.intp)
+_IN_ORDER = [tuple(range(ndim)) for ndim in range(65)]
+"""The layout of a part with so many axes that is shown as it is."""
 
 
 class Part(NamedTuple):
@@ -67,7 +69,9 @@ def basic_part(key: Any, shape: Shape) -> tuple[Spec, Layout] | None:
             raise out_of_bounds(key, 0, n)
         if len(shape) == 1:
             return (i,), ()
-        return (i, *[(0, m, 1) for m in shape[1:]]), tuple(range(len(shape) - 1))
+        return (i, *[(0, m, 1) for m in shape[1:]]), _IN_ORDER[len(shape) - 1]
+    if kind is slice and len(shape) == 1:
+        return (range_of(key, shape[0]),), (0,)
     spec: list[Any] = []
     layout: list[int | None] = []
     ranges = 0
@@ -163,7 +167,10 @@ def compose(spec: Spec, layout: Layout, inner: Spec, inner_layout: Layout) -> tu
 
 def takes_all(spec: Spec, shape: Shape) -> bool:
     """Whether the part is the whole, in its order."""
-    return all(type(entry) is tuple and entry[1] == n and entry[2] == 1 for entry, n in zip(spec, shape))
+    for entry, n in zip(spec, shape):
+        if type(entry) is not tuple or entry[1] != n or entry[2] != 1:
+            return False
+    return True
 
 
 # Keys with index arrays and masks
@@ -275,7 +282,7 @@ class _Reader:
     def part(self, distinct: bool) -> Part:
         arrays = tuple(self.arrays)
         try:
-            size = np.broadcast_shapes(*[a.shape for a in arrays])
+            size = arrays[0].shape if len(arrays) == 1 else np.broadcast_shapes(*[a.shape for a in arrays])
         except ValueError:
             shapes = ", ".join(str(a.shape) for a in arrays)
             raise BoundsError(f"the index arrays have shapes {shapes}, which do not broadcast together") from None
@@ -341,8 +348,10 @@ def _value(node: Node) -> Any:
 
 def show(part: Node, layout: Layout) -> Node:
     """A part with its axes as NumPy shows them."""
+    if layout == _IN_ORDER[len(part.shape)]:
+        return part
     perm = tuple([axis for axis in layout if axis is not None])
-    if perm != tuple(range(len(perm))):
+    if perm != _IN_ORDER[len(perm)]:
         part = transpose(part, perm=perm)
     if len(perm) < len(layout):
         sizes = iter(part.shape)
@@ -360,9 +369,9 @@ def unshow(v: Node, layout: Layout, shape: Shape) -> Node:
         extra = 0
     if extra > 0 or any(n not in (1, m) for n, m in zip(reversed(v.shape), reversed(shape))):
         raise ShapeError(f"what is written has shape {v.shape}, which does not broadcast to the shape {shape} of the part written to")
-    perm = tuple([axis for axis in layout if axis is not None])
-    if len(perm) == len(layout) and perm == tuple(range(len(perm))):
+    if layout == _IN_ORDER[len(layout)]:
         return v
+    perm = [axis for axis in layout if axis is not None]
     padded = (*(1,) * -extra, *v.shape)
     kept = tuple([n for n, axis in zip(padded, layout) if axis is not None])
     if kept != v.shape:

@@ -44,6 +44,8 @@ def shares(f: Callable[P, R]) -> Callable[P, R]:
 
 def _sharing(x: Any, node: Node, out: Any, name: str) -> Any:
     """The handle for `out`, which was made from the node of x."""
+    if not out.size or (out.prim is index and not out.shape):
+        return wrap(out)  # no element to share, or one by its integers: a number
     part = _step(node, out)
     base = x
     if part is not None and type(x) is not runtime.handle:

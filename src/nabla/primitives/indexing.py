@@ -138,7 +138,17 @@ def _update_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], si
     return node.prim(x, v, *arrays, **_params(((0, size, 1), *spec), arrays, unique)), True
 
 
-class _IndexSet(Linear):
+class _Update(Linear):
+    """The hot path of a write: shape and dtype are those of x."""
+
+    __slots__ = ()
+
+    def __call__(self, *inputs: Node, **params: Any) -> Node:
+        x = inputs[0]
+        return make(self, inputs, params, x.shape, x.dtype)
+
+
+class _IndexSet(_Update):
     """The last write to an element wins; what was overwritten has derivative zero, in v too."""
 
     __slots__ = ()
@@ -184,7 +194,7 @@ def _same(g: Node, x: Node, v: Node, *arrays: Node, **params: Any) -> Node:
     return g
 
 
-index_add = Linear("index_add", _whole, _same, _add_transpose, None, batch=_update_batch, accumulates=True)
+index_add = _Update("index_add", _whole, _same, _add_transpose, None, batch=_update_batch, accumulates=True)
 
 
 # Elements along one axis: as in take_along_axis
