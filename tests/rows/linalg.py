@@ -3,8 +3,10 @@
 from itertools import product
 
 import numpy as np
+from sweeps import jvp
 
 from nabla.primitives import linalg
+from nabla.primitives.base import constant
 from nabla.primitives.structure import outputs
 from rows.row import Edge, Row, exactly, invertible, normal, positive_definite
 
@@ -39,8 +41,9 @@ def logarithm(p, a):
 
 
 def revealed(p, a):
-    """reveal has no derivative of its own: it serves that of det."""
-    return linalg.cofactors(a)
+    """reveal has no derivative of its own: it serves that of the cofactors."""
+    da = constant(np.arange(16.0).reshape(4, 4).astype(a.dtype))
+    return jvp(lambda x: [linalg.cofactors(x)], [a], [da])[0]
 
 
 def triangular(lower, is_transposed, unit):
@@ -120,5 +123,8 @@ ROWS = [
     Row("det", [normal(5, 5)], value=np.linalg.det, edges=SINGULAR),
     Row("det", [invertible(12, 12)], value=np.linalg.det, exhaustive=True),
     Row("det", [exactly(np.zeros((0, 0)))], value=np.linalg.det, label="of nothing", constant="there is nothing in it"),
-    Row("reveal", [normal(4, 4)], build=revealed, value=cofactors),
+    Row("cofactor", [normal(3, 3)], value=cofactors),
+    Row("cofactor", [normal(4, 4)], value=cofactors),
+    Row("cofactor", [normal(2, 5, 5)]),
+    Row("reveal", [normal(4, 4)], build=revealed),
 ]

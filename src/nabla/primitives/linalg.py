@@ -13,7 +13,8 @@ derivative results for forward and reverse mode algorithmic differentiation" (20
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -35,17 +36,32 @@ def product(x: Node, y: Node, *, flip_x: bool = False, flip_y: bool = False) -> 
     return dot_general(x, y, contract=((n + 1 - flip_x,), (n + flip_y,)), batch=(stack, stack))
 
 
+def few_made_once(make: Callable[..., Node]) -> Callable[..., Node]:
+    """Remember small constants, by size and dtype."""
+    remembered = lru_cache(maxsize=256)(make)
+    return lambda n, *rest: remembered(n, *rest) if n <= 64 else make(n, *rest)
+
+
+@few_made_once
+def _unit(n: int, dtype: np.dtype) -> Node:
+    return constant(np.eye(n, dtype=dtype), dtype)
+
+
+@few_made_once
+def _triangle_of_ones(n: int, dtype: np.dtype, lower: bool, diagonal: float) -> Node:
+    mask = np.tril(np.ones((n, n), dtype), -1) + diagonal * np.eye(n, dtype=dtype)
+    return constant(mask if lower else mask.T.copy(), dtype)
+
+
 def identity(like: Node) -> Node:
     """The unit matrix, as often as `like` has matrices."""
-    eye = constant(np.eye(like.shape[-1], dtype=like.dtype), like.dtype)
-    return eye if like.ndim == 2 else broadcast(eye, shape=like.shape)
+    unit = _unit(like.shape[-1], like.dtype)
+    return unit if like.ndim == 2 else broadcast(unit, shape=like.shape)
 
 
 def lower_half(x: Node) -> Node:
     """The lower triangle with half the diagonal; Phi in Murray (2016). x -> lower_half(x + x^H) undoes it."""
-    n = x.shape[-1]
-    mask = np.tril(np.ones((n, n), dtypes.to_real(x.dtype))) - 0.5 * np.eye(n, dtype=dtypes.to_real(x.dtype))
-    return x * cast(constant(mask), x.dtype)
+    return x * _triangle_of_ones(x.shape[-1], x.dtype, True, 0.5)
 
 
 def adjoint(x: Node) -> Node:
@@ -61,6 +77,16 @@ def per_matrix(x: Node) -> Node:
 def _always(node: Node) -> bool:
     """Its value can raise, so it is computed at its call where its inputs are concrete."""
     return True
+
+
+def _not_yet_factored(node: Node) -> bool:
+    """The same for what is solved with factors; once they are there, the solution can wait."""
+    return node.inputs[1].value is None
+
+
+def _not_of_cholesky(node: Node) -> bool:
+    """The same for triangular systems; that of a Cholesky factor is never singular."""
+    return node.inputs[0].prim is not cholesky
 
 
 def _stacked(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
@@ -120,7 +146,7 @@ def _lu_solve_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node |
 
 
 lu_solve = General(
-    "lu_solve", _solution_shape, jvp=_lu_solve_jvp, vjp=_lu_solve_vjp, batch=_solution_batch, eager=_always
+    "lu_solve", _solution_shape, jvp=_lu_solve_jvp, vjp=_lu_solve_vjp, batch=_solution_batch, eager=_not_yet_factored
 )
 """The x of a x = b, or of a^T x = b, from a, lu(a) and b of shape (..., n, k). `what` is named where a is singular."""
 
@@ -134,10 +160,7 @@ def inverse(a: Node, what: str) -> Node:
 
 def _triangle(x: Node, lower: bool, unit: bool) -> Node:
     """The part of a matrix that a triangular solve reads."""
-    n = x.shape[-1]
-    ones = np.ones((n, n), dtypes.to_real(x.dtype))
-    mask = np.tril(ones, -1 if unit else 0) if lower else np.triu(ones, 1 if unit else 0)
-    return x * cast(constant(mask), x.dtype)
+    return x * _triangle_of_ones(x.shape[-1], x.dtype, lower, 0.0 if unit else 1.0)
 
 
 def _triangular_jvp(node: Node, tangents: Sequence[Node | None]) -> Node:
@@ -170,7 +193,7 @@ triangular_solve = General(
     jvp=_triangular_jvp,
     vjp=_triangular_vjp,
     batch=_solution_batch,
-    eager=_always,
+    eager=_not_of_cholesky,
 )
 """The x of t x = b, or of t^T x = b, where t is the lower (upper) triangle of a, its diagonal taken as ones if
 `unit`."""
@@ -261,9 +284,8 @@ slogdet = General("slogdet", _slogdet_shape, jvp=_slogdet_jvp, vjp=_slogdet_vjp,
 
 
 # det: d det(a) = sum(c * da), where c are the cofactors of a. They exist for singular matrices too, where the usual
-# det(a) a^-T does not, and so do the derivatives of c. They follow from an exact formula for det in the
-# neighbourhood of a. With the singular value decomposition a0 = u diag(s) v^H of the value of a, taken as constant,
-# and for small a - a0
+# det(a) a^-T does not, and so do their derivatives. These follow from an exact formula for det in the neighbourhood of
+# a. With the singular value decomposition a0 = u diag(s) v^H of the value of a, taken as constant, and for small a - a0
 #
 #     det(a) = det(u) det(v^H) det(b),   b = diag(s) + u^H (a - a0) v,   b = [[e, f], [h, k]]
 #
@@ -274,55 +296,72 @@ slogdet = General("slogdet", _slogdet_shape, jvp=_slogdet_jvp, vjp=_slogdet_vjp,
 #     by k: det(e) c2,   by h: -det(e) c2 p^T,   by f: -det(e) q^T c2,   p = e^-1 f,   q = h e^-1
 #     by e: det(e) (det(z) e^-T + q^T c2 p^T)
 #
-# Written on nodes these are functions of a near a0, right to every order that is asked for, as long as the rank is
-# n - 2 or more. For a smaller rank e is singular, and det(e) is set to zero with all its derivatives: the first two
-# derivatives of det(a) are indeed zero there. The same is done where the square of e^-1 would overflow.
+# and the derivative of these along db that of the cofactors. Written on nodes all are functions of a near a0, right
+# to every order that is asked for, as long as the rank is n - 2 or more. For a smaller rank e is singular, and
+# det(e) is set to zero with all its derivatives: the first two derivatives of det(a) are indeed zero there. The
+# same is done where the square of e^-1 would overflow.
+#
+# The Jacobian of the cofactors is the second derivative of det, so it is its own transpose.
 
 
 def cofactors(a: Node) -> Node:
     """The derivative of det(a) with respect to each element of a."""
     n = a.shape[-1]
-    if n < 2:
-        return broadcast(scalar(1, a.dtype), shape=a.shape)
-    if n == 2:
-        return _cofactors_of_two(a)
-    here = detach(a)
-    left, s, right, phase = outputs(reveal(here))
-    change = product(product(left, a - here), right)
-    b = cast(reshape(s, shape=(*s.shape, 1)) * identity(real(a)), a.dtype) + change
-    return per_matrix(phase) * product(product(left, _derivative_of_blocks(b, s), flip_x=True), right, flip_y=True)
+    if n > 2:
+        return cofactor(a)
+    return _cofactors_of_two(a) if n == 2 else broadcast(scalar(1, a.dtype), shape=a.shape)
 
 
 def _cofactors_of_two(a: Node) -> Node:
-    signs = constant(np.array([[1.0, -1.0], [-1.0, 1.0]], dtypes.to_real(a.dtype)))
-    return flip(a, axes=(a.ndim - 2, a.ndim - 1)) * cast(signs, a.dtype)
+    signs = constant(np.array([[1.0, -1.0], [-1.0, 1.0]], a.dtype), a.dtype)
+    return flip(a, axes=(a.ndim - 2, a.ndim - 1)) * signs
 
 
-def _block(x: Node, rows: tuple[int, int], columns: tuple[int, int]) -> Node:
-    return cut(cut(x, x.ndim - 2, *rows), x.ndim - 1, *columns)
+def _cofactors_along(a: Node, da: Node) -> Node:
+    """The derivative of cofactors(a) along da."""
+    here = detach(a)
+    left, s, right, phase = outputs(reveal(here))
+    value = cast(reshape(s, shape=(*s.shape, 1)), a.dtype) * identity(a)
+    b = value + product(product(left, a - here), right)
+    db = product(product(left, da), right)
+    change = _blocks_along(b, db, s)
+    return per_matrix(phase) * product(product(left, change, flip_x=True), right, flip_y=True)
 
 
-def _derivative_of_blocks(b: Node, s: Node) -> Node:
-    """The derivative of det(b) with respect to b, whose value is diag(s)."""
+def _blocks(x: Node) -> list[Node]:
+    """The parts e, f, h, k of a matrix, of which k is 2 by 2."""
+    n, rows, columns = x.shape[-1], x.ndim - 2, x.ndim - 1
+    halves = ((0, n - 2), (n - 2, n))
+    return [cut(cut(x, rows, *above), columns, *beside) for above in halves for beside in halves]
+
+
+def _blocks_along(b: Node, db: Node, s: Node) -> Node:
+    """The derivative along db of the cofactors of b, whose value is diag(s)."""
+    (e, f, h, k), (de, df, dh, dk) = _blocks(b), _blocks(db)
     n = b.shape[-1]
-    head, tail = (0, n - 2), (n - 2, n)
     smallest = cut(s, s.ndim - 1, n - 3, n - 2)
     regular = greater_equal(smallest, scalar(2 * float(np.finfo(s.dtype).tiny) ** 0.5, s.dtype))
-    e = _block(b, head, head)
     e = select(reshape(regular, shape=(*regular.shape, 1)), e, identity(e))
-    f, h, k = _block(b, head, tail), _block(b, tail, head), _block(b, tail, tail)
+    regular, zero = reshape(regular, shape=s.shape[:-1]), zeros((), b.dtype)
+
     inverse_e = inverse(e, "the derivative of det")
     p, q = product(inverse_e, f), product(h, inverse_e)
-    z = k - product(h, p)
-    c2 = _cofactors_of_two(z)
-    regular = reshape(regular, shape=s.shape[:-1])
-    det_e = per_matrix(select(regular, det(e), zeros((), b.dtype)))
-    det_z = per_matrix(0.5 * inner_product(c2, z))
-    by_f = product(q, c2, flip_x=True)
-    by_e = det_z * swap_last(inverse_e) + product(by_f, p, flip_y=True)
-    above = concat(by_e, -by_f, axis=b.ndim - 1)
-    below = concat(-product(c2, p, flip_y=True), c2, axis=b.ndim - 1)
-    return det_e * concat(above, below, axis=b.ndim - 2)
+    dp, dq = product(inverse_e, df - product(de, p)), product(dh - product(q, de), inverse_e)
+    z, dz = k - product(h, p), dk - product(dh, p) - product(h, dp)
+    c2, dc2 = _cofactors_of_two(z), _cofactors_of_two(dz)
+    det_e = per_matrix(select(regular, det(e), zero))
+    ddet_e = per_matrix(select(regular, inner_product(cofactors(e), de), zero))
+    det_z, ddet_z = per_matrix(0.5 * inner_product(c2, z)), per_matrix(inner_product(c2, dz))
+
+    w, dw = det_e * c2, ddet_e * c2 + det_e * dc2
+    by_h = product(dw, p, flip_y=True) + product(w, dp, flip_y=True)
+    by_f = product(dq, w, flip_x=True) + product(q, dw, flip_x=True)
+    turned = (ddet_e * det_z + det_e * ddet_z) * inverse_e
+    turned = turned - (det_e * det_z) * product(product(inverse_e, de), inverse_e)
+    by_e = swap_last(turned) + product(by_f, p, flip_y=True)
+    by_e = by_e + product(q, product(w, dp, flip_y=True), flip_x=True)
+    last = b.ndim - 1
+    return concat(concat(by_e, -by_f, axis=last), concat(-by_h, dw, axis=last), axis=last - 1)
 
 
 def _reveal_shape(a: Node) -> tuple[Any, Any]:
@@ -332,6 +371,20 @@ def _reveal_shape(a: Node) -> tuple[Any, Any]:
 
 reveal = Constant("reveal", _reveal_shape, batch=_stacked)
 """u^H, s, v and det(u) det(v^H) of the singular value decomposition a = u diag(s) v^H; as constants, and no more."""
+
+
+def _cofactor_jvp(node: Node, tangents: Sequence[Node | None]) -> Node:
+    (da,) = tangents
+    assert da is not None
+    return _cofactors_along(node.inputs[0], da)
+
+
+def _cofactor_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | None]:
+    return (_cofactors_along(node.inputs[0], g),)
+
+
+cofactor = General("cofactor", same, jvp=_cofactor_jvp, vjp=_cofactor_vjp, batch=_stacked)
+"""The cofactors of matrices of three or more rows."""
 
 
 def _det_shape(a: Node) -> tuple[Shape, np.dtype]:

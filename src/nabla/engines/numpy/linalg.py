@@ -3,7 +3,7 @@ other."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Iterable
 
 import numpy as np
 
@@ -34,6 +34,76 @@ def _first(bad: Any) -> tuple[int, ...]:
     return tuple(int(i) for i in np.unravel_index(np.argmax(bad), np.shape(bad)))
 
 
+# Many small matrices: a step of the elimination is done in all of them at once, which saves a call for each. The axis
+# of the stack comes last meanwhile, so that each step runs along memory.
+
+
+def _many_small(a: Any) -> bool:
+    n = a.shape[-1]
+    return 0 < n <= 8 and a.size >= 8 * n**3
+
+
+def _stack_last(x: Any) -> Any:
+    """A copy, the axes of the stack merged into a last one."""
+    return np.moveaxis(x.reshape(-1, *x.shape[-2:]), 0, -1).copy()
+
+
+def _lu_together(a: Any) -> Any:
+    """Elimination with partial pivoting, as getrf does it."""
+    n = a.shape[-1]
+    packed = _stack_last(a)
+    pivots = np.empty((n, packed.shape[-1]), np.int32)
+    for k in range(n):
+        pivots[k] = k + np.abs(packed[k:, k]).argmax(axis=0)
+        _exchange(packed, pivots, [k])
+        pivot = packed[k, k]
+        packed[k + 1 :, k] /= np.where(pivot == 0, 1, pivot)
+        packed[k + 1 :, k + 1 :] -= packed[k + 1 :, k, None] * packed[k, k + 1 :]
+    return np.moveaxis(packed, -1, 0).reshape(a.shape), pivots.T.reshape(a.shape[:-1])
+
+
+def _lu_solve_together(packed: Any, pivots: Any, b: Any, transposed: bool) -> Any:
+    n = packed.shape[-1]
+    lu, x, rows = _stack_last(packed), _stack_last(b), pivots.reshape(-1, n).T
+    if transposed:
+        lu = lu.swapaxes(0, 1)
+        _substitute(lu, x, True, False)
+        _substitute(lu, x, False, True)
+        _exchange(x, rows, reversed(range(n)))
+    else:
+        _exchange(x, rows, range(n))
+        _substitute(lu, x, True, True)
+        _substitute(lu, x, False, False)
+    return np.moveaxis(x, -1, 0).reshape(b.shape)
+
+
+def _triangular_together(a: Any, b: Any, lower: bool, transposed: bool, unit: bool) -> Any:
+    t, x = _stack_last(a), _stack_last(b)
+    _substitute(t.swapaxes(0, 1) if transposed else t, x, lower != transposed, unit)
+    return np.moveaxis(x, -1, 0).reshape(b.shape)
+
+
+def _exchange(x: Any, pivots: Any, rows: Iterable[int]) -> None:
+    """Exchange row after row with its pivot, in place."""
+    for i in rows:
+        for j in range(i + 1, len(x)):
+            there = pivots[i] == j
+            if there.any():
+                row = np.where(there, x[j], x[i])
+                x[j] = np.where(there, x[i], x[j])
+                x[i] = row
+
+
+def _substitute(t: Any, x: Any, lower: bool, unit: bool) -> None:
+    """Solve the triangular systems t y = x, and write y over x."""
+    n = len(t)
+    for i in range(n) if lower else reversed(range(n)):
+        if not unit:
+            x[i] /= t[i, i]
+        rest = slice(i + 1, n) if lower else slice(0, i)
+        x[rest] -= t[rest, i, None] * x[i]
+
+
 # LU
 
 
@@ -41,6 +111,8 @@ def _lu(a: Any) -> Any:
     getrf = _routine("getrf", a.dtype)
     if a.ndim == 2 and a.size:
         return getrf(a)[:2]
+    if _many_small(a):
+        return _lu_together(a)
     packed, pivots = np.empty_like(a), np.empty(a.shape[:-1], np.int32)
     if a.size:
         for i in np.ndindex(a.shape[:-2]):
@@ -58,6 +130,8 @@ def _lu_solve(a: Any, factors: Any, b: Any, transposed: bool, what: str) -> Any:
     getrs = _routine("getrs", a.dtype)
     if a.ndim == 2:
         return getrs(packed, pivots, b, transposed)[0]
+    if _many_small(a):
+        return _lu_solve_together(packed, pivots, b, transposed)
     out = np.empty_like(b)
     for i in np.ndindex(b.shape[:-2]):
         out[i] = getrs(packed[i], pivots[i], b[i], transposed)[0]
@@ -87,6 +161,8 @@ def _triangular_solve(a: Any, b: Any, lower: bool, transposed: bool, unit: bool)
         if a.flags.f_contiguous:
             return trtrs(a, b, lower, transposed, unit)[0]
         return trtrs(a.T, b, not lower, not transposed, unit)[0]
+    if _many_small(a):
+        return _triangular_together(a, b, lower, transposed, unit)
     out = np.empty_like(b)
     for i in np.ndindex(b.shape[:-2]):
         out[i] = trtrs(a[i].T, b[i], not lower, not transposed, unit)[0]
@@ -130,11 +206,50 @@ def _slogdet(a: Any, factors: Any) -> Any:
 
 def _reveal(a: Any) -> Any:
     known = np.isfinite(a).all(axis=(-2, -1), keepdims=True)
-    u, s, vh = np.linalg.svd(np.where(known, a, np.eye(a.shape[-1], dtype=a.dtype)))
+    u, s, vh = np.linalg.svd(a if known.all() else np.where(known, a, np.eye(a.shape[-1], dtype=a.dtype)))
     phase = np.linalg.det(u) * np.linalg.det(vh)
     phase = phase / np.abs(phase)
     left, right = np.conj(u.swapaxes(-1, -2)), np.conj(vh.swapaxes(-1, -2))
-    return np.where(known, left, np.nan).astype(a.dtype), s, right, phase
+    return left if known.all() else np.where(known, left, np.nan).astype(a.dtype), s, right, phase
+
+
+def _cofactor(a: Any) -> Any:
+    """det(a) a^-T where that loses few digits, elsewhere from the singular values: the products of all but one."""
+    if not a.size:
+        return a
+    if a.shape[-1] == 3:
+        return _cross_products(a)
+    inverse = _inverse(a)
+    size = np.abs(a).sum(axis=-2).max(axis=-1) * np.abs(inverse).sum(axis=-2).max(axis=-1)  # the condition number
+    good = size < np.finfo(a.dtype).eps ** -0.4
+    out = np.linalg.det(a)[..., None, None] * inverse.swapaxes(-1, -2)
+    if good.all():
+        return out
+    bad = np.logical_not(good)
+    left, s, right, phase = _reveal(a[bad])
+    before, after = np.ones_like(s), np.ones_like(s)
+    before[:, 1:] = np.cumprod(s[:, :-1], axis=-1)
+    after[:, :-1] = np.cumprod(s[:, :0:-1], axis=-1)[:, ::-1]
+    out[bad] = (phase[:, None, None] * left.swapaxes(-1, -2) * (before * after)[:, None, :]) @ right.swapaxes(-1, -2)
+    return out
+
+
+def _cross_products(a: Any) -> Any:
+    """The cofactors of 3 by 3 matrices: the cross products of their rows."""
+    i, j = [1, 2, 0], [2, 0, 1]
+    x, y = a[..., i, :], a[..., j, :]
+    return x[..., i] * y[..., j] - x[..., j] * y[..., i]
+
+
+def _inverse(a: Any) -> Any:
+    """The inverses; infinite where there is none."""
+    try:
+        return np.linalg.inv(a)
+    except np.linalg.LinAlgError:
+        regular = np.linalg.slogdet(a)[0] != 0
+        out = np.full_like(a, np.inf)
+        out[regular] = np.linalg.inv(a[regular])
+        return out
 
 
 KERNELS: dict[Primitive, Kernel] = {
@@ -145,4 +260,5 @@ KERNELS: dict[Primitive, Kernel] = {
     p.slogdet: _slogdet,
     p.det: np.linalg.det,
     p.reveal: _reveal,
+    p.cofactor: _cofactor,
 }
