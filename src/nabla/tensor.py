@@ -185,7 +185,7 @@ class Tensor:
         if flag and not is_leaf(node):
             if self.requires_grad:
                 raise ArgumentTypeError("this tensor was computed from a requires_grad leaf; write x = x.detach() before making it one")
-            if any(not token.placeholder for token in node.tokens.members):
+            if any(token.running and not token.placeholder for token in node.tokens.members):
                 raise TracedValueError("this tensor is being differentiated by a transform; write x.detach() to start a leaf from it")
             self._node = make_leaf(node)
         elif not flag and is_leaf(node):

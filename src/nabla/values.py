@@ -37,9 +37,14 @@ def read(node: Node) -> Any:
 _STORES = frozenset(dis.opmap[name] for name in ("STORE_SUBSCR", "STORE_SLICE") if name in dis.opmap)
 
 
+def _is_live(node: Node) -> bool:
+    """Whether a running transform, or a leaf, could still differentiate the node; integers and booleans have no derivative."""
+    return node.dtype.kind in "fc" and any(token.running and not token.placeholder for token in node.tokens.members)
+
+
 def _refuse_store(node: Node, frame: FrameType) -> None:
     """Raise where Python asks for the number in order to store it in somebody's array: `ndarray[i] = t` calls `float(t)`."""
-    if node.tokens.members and frame.f_code.co_code[frame.f_lasti] in _STORES:
+    if _is_live(node) and frame.f_code.co_code[frame.f_lasti] in _STORES:
         raise TracedValueError(
             f"the assignment at {user_line()} would write a tensor that is being differentiated into an ndarray, and its "
             f"derivative would be lost. Make the ndarray a tensor first (x = nb.asarray(x)), or collect the values and nb.stack them."
@@ -57,8 +62,8 @@ def read_number(node: Node, what: str, frame: FrameType | None = None) -> Any:
 
 def export(node: Node, what: str) -> np.ndarray:
     """The value as a read-only ndarray. Where it would cut a derivative without a trace, that is an error."""
-    live = [token for token in node.tokens.members if token.running and not token.placeholder]
-    if live and not node.tokens.placeholder and node.dtype.kind in "fc":
+    if _is_live(node) and not node.tokens.placeholder:
+        live = [token for token in node.tokens.members if token.running]
         if all(isinstance(token, LeafToken) for token in live):
             remedy = "Write x.detach().numpy() to leave the derivative behind."
         else:
