@@ -168,7 +168,7 @@ def weighted(f):
 
 
 def program(call):
-    """The call as a function of its arrays, and these: those in a leading tuple, or all that are arguments themselves."""
+    """The call as a function of its arrays, and these: those of a leading tuple, or all that are arguments."""
     name, x, *rest = call
     if isinstance(x, tuple):
         return (lambda *xs: getattr(nb, name)(xs, *rest)), x
@@ -179,7 +179,7 @@ def program(call):
 
 @pytest.mark.parametrize("call", CALLS, ids=label)
 def test_derivatives(call):
-    """What moves elements is linear, so a weighted sum of squares of it is a quadratic form q: x grad q(x) is 2 q(x)."""
+    """What moves elements is linear, so a weighted sum of its squares is a quadratic form q: x grad q(x) is 2 q(x)."""
     f, xs = program(call)
     q = weighted(f)
     all_of_them = tuple(range(len(xs)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from nabla import dtypes
 from nabla.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from nabla.graph.node import Node, is_scalar, runtime
-from nabla.graph.tokens import next_id
+from nabla.graph.tokens import EMPTY, next_id
 from nabla.ops.axes import as_shape, integer
 from nabla.ops.lift import ArrayLike, DTypeLike, as_node, op
 from nabla.primitives.base import constant
@@ -145,10 +144,9 @@ def full(shape: int | tuple[int, ...], fill_value: ArrayLike, dtype: DTypeLike |
 
 
 def _filled(node: Node, shape: tuple[int, ...]) -> Tensor:
-    try:
-        np.broadcast_shapes(node.shape, shape)
-    except ValueError:
-        raise ShapeError(f"full: a value of shape {node.shape} does not broadcast to shape {shape}") from None
+    own = node.shape
+    if len(own) > len(shape) or any(n not in (1, m) for n, m in zip(reversed(own), reversed(shape))):
+        raise ShapeError(f"full: a value of shape {own} does not broadcast to shape {shape}")
     if node.shape != shape:
         node = broadcast(node, shape=shape)
     return runtime.handle(node)
@@ -197,35 +195,44 @@ def full_like(x: ArrayLike, fill_value: ArrayLike, dtype: DTypeLike | None = Non
     return _filled(as_node(fill_value, _dtype(dtype) or dtypes.strong(node.dtype)), node.shape)
 
 
-def arange(start: float, /, stop: float | None = None, step: float = 1, *, dtype: DTypeLike | None = None) -> Tensor:
+def arange(
+    start: ArrayLike, /, stop: ArrayLike | None = None, step: ArrayLike = 1, *, dtype: DTypeLike | None = None
+) -> Tensor:
     """The numbers from `start` (0 if only one is given) up to `stop`, which is left out, `step` apart.
 
-    Integers give int64; with a float among them the default dtype.
+    Integers give int64; with a float among them the default dtype. Their values decide how many numbers there are, so
+    under vmap and jit they must be constants; the numbers are differentiable in `start` and `step`.
 
     >>> nb.arange(2, 8, 3).tolist()
     [2, 5]
     """
-    if stop is None:
-        start, stop = 0, start
-    if step == 0:
+    given = (0, start, step) if stop is None else (start, stop, step)
+    first, last, apart = [_number("arange", x) for x in given]
+    if apart == 0:
         raise ArgumentError("arange: step is 0")
     if dtype is None:
-        all_int = all(isinstance(x, (int, np.integer)) for x in (start, stop, step))
+        all_int = all(isinstance(x, int) for x in (first, last, apart))
         wanted = dtypes.int64 if all_int else dtypes.default_dtype()
     else:
         wanted = dtypes.canonical(dtype)
-    start, stop, step = (x if is_scalar(x) else _number("arange", x) for x in (start, stop, step))
-    count = max(0, ceil((stop - start) / step))
-    values = np.arange(count) * step + start if count else np.zeros(0)
-    return _made(constant(values.astype(wanted), wanted))
+        if wanted.kind == "b":
+            raise DTypeError("arange: numbers that are counted are not of dtype bool")
+    numbers = np.arange(first, last, apart, wanted)
+    begin, between = as_node(given[0]), as_node(given[2])
+    if begin.tokens is EMPTY and between.tokens is EMPTY:
+        return _made(constant(numbers, wanted))
+    places = constant(np.arange(numbers.size).astype(wanted), wanted)
+    return runtime.handle(cast(begin, wanted) + cast(between, wanted) * places)  # type: ignore[no-any-return]
 
 
-def _number(name: str, x: Any) -> Any:
+def _number(name: str, x: ArrayLike) -> Any:
+    """The value of an argument that decides a shape, as a Python number."""
+    if is_scalar(x):
+        return x
     node = as_node(x)
     if node.shape:
         raise ShapeError(f"{name} takes numbers; got an array of shape {node.shape}")
-    if node.value is None:
-        runtime.realize((node,))
+    runtime.realize((node,))
     return node.value.item()
 
 
