@@ -8,6 +8,7 @@ functions) it returns nodes; called with tensors, numbers, ndarrays or nested li
 from __future__ import annotations
 
 from functools import wraps
+from math import inf
 from typing import TYPE_CHECKING, Any, Callable, ParamSpec, TypeVar
 
 import numpy as np
@@ -18,9 +19,9 @@ from nabla.errors import ArgumentTypeError, DTypeError, ShapeError
 from nabla.graph.node import Node, is_scalar, runtime
 from nabla.graph.tokens import next_id
 from nabla.primitives.base import constant, scalar
-from nabla.primitives.elementwise import operand
-from nabla.primitives.joining import concat
-from nabla.primitives.shape import broadcast, cast, reshape
+from nabla.primitives.elementwise import as_bool, operand
+from nabla.primitives.joining import side_by_side
+from nabla.primitives.shape import broadcast, cast
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
@@ -108,7 +109,7 @@ def _stacked(x: Any, dtype: np.dtype | None) -> Node:
     for i, node in enumerate(nodes):
         if node.shape != shape:
             raise ShapeError(f"the rows differ in shape: element 0 has {shape}, element {i} has {node.shape}")
-    out = concat(*[reshape(node, shape=(1, *shape)) for node in nodes], axis=0)
+    out = side_by_side(nodes, 0)
     return out if dtype is None else cast(out, dtype)
 
 
@@ -193,6 +194,13 @@ def pair(x: Any, y: Any) -> tuple[Node, Node]:
     return (operand(x, y) if is_scalar(x) else as_node(x)), y
 
 
+def _beyond(x: Any, y: Any) -> tuple[Node, Node]:
+    """For comparisons: a Python integer that the dtype beside it cannot hold lies beyond all its numbers."""
+    if is_scalar(y):
+        return cast(as_node(x), float64), scalar(inf if y > 0 else -inf, float64)
+    return scalar(inf if x > 0 else -inf, float64), cast(as_node(y), float64)
+
+
 def binary(prim: Callable[[Node, Node], Node]) -> Callable[[Callable[..., Any]], Callable[[ArrayLike, ArrayLike], Tensor]]:
     """Public face of an elementwise primitive of two inputs."""
 
@@ -206,7 +214,12 @@ def binary(prim: Callable[[Node, Node], Node]) -> Callable[[Callable[..., Any]],
                     return handle(prim(node, y._node))
                 if node.dtype is float64 and (type(y) is float or type(y) is int):
                     return handle(prim(node, scalar(y, float64)))
-            a, b = pair(x, y)
+            try:
+                a, b = pair(x, y)
+            except OverflowError:
+                if getattr(prim, "result", None) is not as_bool:
+                    raise
+                a, b = _beyond(x, y)
             out = prim(a, b)
             return out if type(x) is Node or type(y) is Node else handle(out)  # type: ignore[return-value]
 

@@ -14,7 +14,7 @@ from nabla import dtypes
 from nabla.ops.lift import ArrayLike, as_node, binary, inexact, op, pair, unary
 from nabla.ops.reductions import all
 from nabla.primitives import formulas as f
-from nabla.primitives.shape import cast, imag, real
+from nabla.primitives.shape import cast, convert, imag, real
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
@@ -67,7 +67,7 @@ def nan_to_num(
         parts = [nan_to_num(part, nan, posinf, neginf) for part in (real(x), imag(x))]
         return cast(parts[0], x.dtype) + cast(parts[1], x.dtype) * 1j  # type: ignore[return-value, arg-type]
     if x.dtype.kind != "f":
-        return x  # type: ignore[return-value]
+        return convert(x, dtype=x.dtype)  # type: ignore[return-value]
     limits = np.finfo(x.dtype)
     high = float(limits.max) if posinf is None else posinf
     low = float(limits.min) if neginf is None else neginf
@@ -78,7 +78,7 @@ def nan_to_num(
         (f.equal(x, f.like(x, -np.inf)), low),
     ):
         out = f.select(found, cast(pair(x, instead)[1], x.dtype), out)
-    return out  # type: ignore[return-value]
+    return out
 
 
 # Comparison

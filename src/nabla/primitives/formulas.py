@@ -214,7 +214,7 @@ select = _Select("where", ZERO, ONE, ONE, kinds="biufc", masks=True)
 
 def raised(x: Node, exponent: int | float) -> Node:
     """x to a fixed real power."""
-    if x.dtype.kind not in "fc":
+    if x.dtype.kind in "biu":
         dtype = dtypes.with_scalar(x.dtype, exponent)
         x = cast(x, dtype)
         if dtype.kind in "iu" and exponent < 0:

@@ -1,0 +1,210 @@
+"""Special functions, activations, softmax and its relatives: values against SciPy, digits, infinities, derivatives."""
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy import special
+
+import nabla as nb
+
+RNG = np.random.default_rng(3)
+X = np.array([-30.0, -1.5, -0.2, 0.3, 1.0, 2.5, 40.0])
+OF_ONE = {
+    "erf": special.erf,
+    "erfc": special.erfc,
+    "gammaln": special.gammaln,
+    "digamma": special.digamma,
+    "sigmoid": special.expit,
+    "logit": special.logit,
+    "log_expit": special.log_expit,
+    "entr": special.entr,
+    "softplus": lambda x: np.logaddexp(x, 0.0),
+    "relu": lambda x: np.maximum(x, 0.0),
+    "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x),
+    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+    "selu": lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(np.minimum(x, 0))),
+    "silu": lambda x: x * special.expit(x),
+    "gelu": lambda x: x * special.ndtr(x),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", OF_ONE)
+def test_values(name, dtype):
+    found = getattr(nb, name)(X.astype(dtype))
+    with np.errstate(all="ignore"):
+        expected = OF_ONE[name](X.astype(dtype).astype(np.float64))
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, expected, rtol=1e-13 if dtype == "float64" else 2e-5, atol=1e-40)
+
+
+@pytest.mark.parametrize("name", [*OF_ONE, "softmax", "log_softmax", "logsumexp"])
+def test_dtypes_taken_and_refused(name):
+    function = getattr(nb, name)
+    assert function([1, 2]).dtype == (np.int64 if name == "relu" else np.float64)
+    assert function(np.ones(2, np.float16)).dtype == np.float16
+    if name == "sigmoid":
+        np.testing.assert_allclose(function(1 + 1j), 1 / (1 + np.exp(-1 - 1j)))
+        return
+    with pytest.raises(nb.DTypeError, match="complex"):
+        function(1j)
+
+
+@pytest.mark.parametrize("name", [name for name in OF_ONE if name not in ("logit", "entr")])
+def test_derivatives_are_finite_and_right_far_out(name):
+    """Against differences of the function where it is smooth; no NaN and no infinity at the ends."""
+    f = getattr(nb, name)
+    x, h = np.array([-3.3, -0.7, 0.6, 2.2]), 1e-5
+    slope = (f(x + h).numpy() - f(x - h).numpy()) / (2 * h)
+    np.testing.assert_allclose(nb.grad(lambda x: nb.sum(f(x)))(x), slope, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(nb.grad(lambda x: nb.sum(f(x)), mode="forward")(x), slope, rtol=1e-7, atol=1e-9)
+    ends = nb.grad(lambda x: nb.sum(f(x)))(np.array([-800.5, 800.5]))
+    assert np.isfinite(ends).all()
+
+
+def test_tails_keep_their_digits():
+    np.testing.assert_allclose(nb.sigmoid(-700.0), np.exp(-700.0), rtol=1e-13)
+    np.testing.assert_allclose(nb.log_expit(40.0), -np.exp(-40.0), rtol=1e-13)
+    np.testing.assert_allclose(nb.gelu(-20.0), -20.0 * special.ndtr(-20.0), rtol=1e-13)
+    np.testing.assert_allclose(nb.logit(1e-300), np.log(1e-300), rtol=1e-14)
+    np.testing.assert_allclose(nb.logit(0.5 + 1e-12), 4e-12, rtol=1e-4)
+    np.testing.assert_allclose(nb.grad(nb.log_expit)(40.0), np.exp(-40.0), rtol=1e-13)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3])
+def test_polygamma(n):
+    x = np.array([0.3, 1.0, 4.5, 30.0])
+    np.testing.assert_allclose(nb.polygamma(n, x), special.polygamma(n, x), rtol=1e-13)
+    np.testing.assert_allclose(
+        nb.grad(lambda x: nb.sum(nb.polygamma(n, x)))(x), special.polygamma(n + 1, x), rtol=1e-13
+    )
+    with pytest.raises(TypeError, match="n is an integer"):
+        nb.polygamma(0.5, x)
+    with pytest.raises(ValueError, match="n is at least 0"):
+        nb.polygamma(-1, x)
+
+
+@pytest.mark.parametrize("name", ["xlogy", "xlog1py"])
+def test_products_with_logarithms(name):
+    x = np.array([0.0, 0.0, 0.0, 0.0, 2.0, 2.0, -1.5])[:, None]
+    y = np.array([0.0, -1.0, -3.0, np.inf, np.nan, 0.5])
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(getattr(nb, name)(x, y), getattr(special, name)(x, y), rtol=1e-15)
+    gx, gy = nb.grad(getattr(nb, name), argnums=(0, 1))(0.0, 2.0)
+    np.testing.assert_allclose((gx, gy), (np.log(2.0 if name == "xlogy" else 3.0), 0.0), rtol=1e-15)
+    assert nb.grad(lambda p: -nb.sum(nb.xlogy(p, p)))(np.array([0.0, 1.0])).tolist() == [0.0, -1.0]
+
+
+# softmax and its relatives
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1, -1, (0, 2), (2, 0, 1)])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "logsumexp"])
+def test_axes_as_scipy(name, axis):
+    x = 10 * RNG.standard_normal((2, 3, 4))
+    found, expected = getattr(nb, name)(x, axis=axis), getattr(special, name)(x, axis=axis)
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-14)
+
+
+def test_logsumexp_keepdims_and_errors():
+    x = RNG.standard_normal((2, 3))
+    assert nb.logsumexp(x, axis=1, keepdims=True).shape == (2, 1)
+    assert nb.logsumexp(x, keepdims=True).shape == (1, 1)
+    assert nb.logsumexp(2.5) == 2.5
+    for function in (nb.logsumexp, nb.softmax, nb.log_softmax):
+        with pytest.raises(nb.AxisError, match="axis 2 is out of range"):
+            function(x, axis=2)
+
+
+def test_the_smaller_terms_keep_their_digits():
+    np.testing.assert_allclose(nb.logsumexp([0.0, -50.0]), np.exp(-50.0), rtol=1e-14)
+    np.testing.assert_allclose(nb.logsumexp([-np.log(2.0), -np.log(2.0), -60.0]), np.exp(-60.0), atol=1e-16)
+    np.testing.assert_allclose(nb.softmax([0.0, -700.0])[1], np.exp(-700.0), rtol=1e-13)
+
+
+def test_nothing_and_infinities():
+    inf = np.inf
+    assert nb.logsumexp(np.zeros((2, 0)), axis=1).tolist() == [-inf, -inf]
+    assert nb.softmax(np.zeros((2, 0)), axis=1).shape == (2, 0)
+    rows = np.array([[-inf, 0.0, 0.0], [-inf, -inf, -inf], [inf, 0.0, -inf], [inf, inf, 0.0]])
+    shares = [[0, 0.5, 0.5], [1 / 3, 1 / 3, 1 / 3], [1, 0, 0], [0.5, 0.5, 0]]
+    assert nb.logsumexp(rows, axis=1).tolist() == [np.log(2.0), -inf, inf, inf]
+    np.testing.assert_allclose(nb.softmax(rows, axis=1), shares)
+    with np.errstate(divide="ignore"):
+        np.testing.assert_allclose(nb.log_softmax(rows, axis=1), np.log(shares))
+    f = lambda x: nb.sum(nb.logsumexp(x, axis=1))
+    np.testing.assert_allclose(nb.grad(f)(rows), shares)
+    np.testing.assert_allclose(nb.grad(f, mode="forward")(rows), shares)
+    nan = nb.softmax([[np.nan, 0.0], [1.0, 1.0]], axis=1).tolist()
+    assert np.isnan(nan[0]).all() and nan[1] == [0.5, 0.5]
+
+
+NESTINGS = {
+    "forward over forward": lambda f: nb.jacfwd(nb.jacfwd(f)),
+    "forward over reverse": lambda f: nb.jacfwd(nb.jacrev(f)),
+    "reverse over forward": lambda f: nb.jacrev(nb.jacfwd(f)),
+    "reverse over reverse": lambda f: nb.jacrev(nb.jacrev(f)),
+}
+
+
+@pytest.mark.parametrize("nesting", NESTINGS)
+def test_second_derivatives(nesting):
+    x = RNG.standard_normal(3)
+    p = special.softmax(x)
+    hessian = np.diag(p) - np.outer(p, p)
+    np.testing.assert_allclose(NESTINGS[nesting](nb.logsumexp)(x), hessian, atol=1e-15)
+    log_hessian = NESTINGS[nesting](lambda x: nb.log_softmax(x)[0])(x)
+    np.testing.assert_allclose(log_hessian, -hessian, atol=1e-15)
+    third = p[0] * (np.outer(np.eye(3)[0] - p, np.eye(3)[0] - p) - hessian)
+    np.testing.assert_allclose(NESTINGS[nesting](lambda x: nb.softmax(x)[0])(x), third, atol=1e-15)
+
+
+@pytest.mark.parametrize("nesting", ["first", *NESTINGS])
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: nb.where(x[0] > 0, nb.logsumexp(x * np.inf), nb.sum(x)),
+        lambda x: nb.where(x[0] > 0, nb.softmax(x / 0.0)[1], nb.sum(x)),
+        lambda x: nb.where(x[0] > 0, nb.log_softmax(nb.log(x))[0], nb.sum(x)),
+        lambda x: nb.where(x[0] > 0, nb.logsumexp(nb.sqrt(x)), nb.sum(x)),
+    ],
+)
+def test_what_where_does_not_choose(f, nesting):
+    x = np.array([0.0, 0.0])
+    expected = np.zeros((2, 2))
+    if nesting == "first":
+        assert nb.grad(f)(x).tolist() == nb.grad(f, mode="forward")(x).tolist() == [1.0, 1.0]
+    else:
+        np.testing.assert_array_equal(NESTINGS[nesting](f)(x), expected)
+
+
+def test_weights():
+    x, b = 5 * RNG.standard_normal((4, 3)), RNG.uniform(-0.2, 1.0, (4, 3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        np.testing.assert_allclose(nb.logsumexp(x, axis=0, b=b), special.logsumexp(x, axis=0, b=b), rtol=1e-12)
+    np.testing.assert_allclose(nb.logsumexp(x, b=2.0), special.logsumexp(x, b=2.0))
+    assert nb.logsumexp(x, axis=1, b=np.ones(3), keepdims=True).shape == (4, 1)
+    b = np.abs(b)
+    weights = b * np.exp(x - special.logsumexp(x, b=b))
+    gx, gb = nb.grad(lambda x, b: nb.logsumexp(x, b=b), argnums=(0, 1))(x, b)
+    np.testing.assert_allclose(gx, weights, rtol=1e-12)
+    np.testing.assert_allclose(gb, weights / b, rtol=1e-12)
+    with pytest.raises(nb.ShapeError, match="more axes than x"):
+        nb.logsumexp(np.ones(3), b=np.ones((2, 3)))
+
+
+def test_terms_of_weight_zero_do_not_count():
+    x, b = np.array([1e5, 0.0, np.inf, 1.0]), np.array([0.0, 1.0, 0.0, 2.0])
+    np.testing.assert_allclose(nb.logsumexp(x, b=b), np.log(1 + 2 * np.e))
+    np.testing.assert_allclose(
+        nb.grad(lambda x: nb.logsumexp(x, b=b))(x), np.array([0, 1, 0, 2 * np.e]) / (1 + 2 * np.e)
+    )
+
+
+def test_per_example_losses_under_vmap():
+    x, y = RNG.standard_normal((5, 3)), np.eye(3)[[0, 2, 1, 1, 0]]
+    loss = lambda x, y: -nb.sum(y * nb.log_softmax(x))
+    np.testing.assert_allclose(nb.vmap(nb.grad(loss))(x, y), special.softmax(x, axis=1) - y, atol=1e-15)
