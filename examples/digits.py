@@ -160,7 +160,7 @@ def main(fast=False, out=OUTPUT):
     images, labels, test_images, test_labels = load()
     print(f"{len(labels)} digits to learn from, {len(test_labels)} held out, {sum(np.prod(s) for s in SHAPES)} weights")
     start = perf_counter()
-    theta, history = train(images, labels, test_images, test_labels, steps=1 if fast else 200)
+    theta, history = train(images, labels, test_images, test_labels, steps=1 if fast else 120)
     seconds = perf_counter() - start
 
     guesses = np.asarray(scores(theta, test_images)).argmax(axis=1)

@@ -29,7 +29,7 @@ YEARS = np.arange(1900, 1921)
 HARE = "30 47.2 70.2 77.4 36.3 20.6 18.1 21.4 22 25.4 27.1 40.3 57 76.6 52.3 19.5 11.2 7.6 14.6 16.2 24.7"
 LYNX = "4 6.1 9.8 35.2 59.4 41.7 19 13 8.3 9.1 7.4 8 12.3 19.5 45.7 51.1 29.7 15.8 9.7 10.1 8.6"
 PELTS = np.array([HARE.split(), LYNX.split()], float).T
-PER_YEAR = 10  # solver steps a year; five give the same rates to four digits
+PER_YEAR = 5  # solver steps a year; ten give the same rates to four digits
 
 # What is fitted is the logarithm of each of these, so that everything stays positive whatever the optimiser tries.
 NAMES = ["alpha", "beta", "gamma", "delta", "hares in 1900", "lynx in 1900", "noise of hares", "noise of lynx"]
@@ -188,7 +188,7 @@ def main(fast=False, out=OUTPUT):
         "surprise": float(surprise(theta)),
         "seconds": seconds,
         "pictures": [drawing],
-        "headline": f"the cycle takes {years:.1f} +- {years_error:.1f} years",
+        "headline": f"one predator-prey cycle takes {years:.1f} +- {years_error:.1f} years",
     }
 
 

@@ -64,7 +64,7 @@ def surprise(theta, flowers):
 def summary(theta):
     """What a botanist wants to know of each group: its share, and the mean and the spread of its petal length."""
     log_shares, means, factors = unpack(theta)
-    covariances = nb.inv(factors @ factors.mT)
+    covariances = nb.linalg.inv(factors @ factors.mT)
     return nb.stack([nb.exp(log_shares), means[:, 2], nb.sqrt(covariances[:, 2, 2])], axis=1)
 
 
@@ -95,7 +95,7 @@ def fit(flowers, steps):
         first_guess(flowers),
         args=(flowers,),
         jac=True,
-        hess=nb.hessian(surprise),
+        hess=nb.hessian(surprise, argnums=0),
         method="trust-exact",
         callback=report,
         options={"maxiter": steps, "gtol": 1e-6},
@@ -183,13 +183,13 @@ def main(fast=False, out=OUTPUT):
     purity = table.max(axis=1).sum() / len(flowers)
     print(f"log-likelihood {likelihood:.3f} after {steps} steps; {purity:.1%} of the flowers are among their species")
     found = {"likelihood": likelihood, "steps": steps, "purity": float(purity), "pictures": []}
-    found["headline"] = f"{purity:.1%} of the flowers grouped by species, unseen"
+    found["headline"] = f"{purity:.1%} of the flowers grouped with their species, which the model never saw"
     if fast:
         return found  # after one step there is no maximum yet to look around from
 
     # One row per flower: the slope of its own log-likelihood. At the maximum the rows add up to zero.
     pulls = np.asarray(nb.vmap(nb.grad(log_likelihood), in_axes=(None, 0))(theta, flowers))
-    covariance = np.linalg.inv(nb.hessian(surprise)(theta, flowers))
+    covariance = np.linalg.inv(nb.hessian(surprise, argnums=0)(theta, flowers))
     covariance = (covariance + covariance.T) / 2  # exactly symmetric, as SciPy wants it below
     sandwich = covariance @ (pulls.T @ pulls) @ covariance
 

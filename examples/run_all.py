@@ -1,6 +1,6 @@
 """Runs every example and says at the end what each found and where its pictures lie. `make demo` calls this.
 
-python examples/run_all.py           everything, about a minute
+python examples/run_all.py           everything, in about half a minute
 python examples/run_all.py --fast    one optimisation step of each, to see that it runs
 """
 
