@@ -14,7 +14,7 @@ import numpy as np
 
 from nabla import dtypes, tree
 from nabla.dtypes import float0
-from nabla.errors import ArgumentError, ArgumentTypeError, DTypeError, TracedValueError
+from nabla.errors import ArgumentError, ArgumentTypeError, DTypeError, NablaError, TracedValueError
 from nabla.graph.node import Node, runtime
 from nabla.graph.tokens import EMPTY, Token, raise_ended
 from nabla.graph.walk import between
@@ -42,6 +42,14 @@ def numpy_kind(x: Any) -> type | None:
     return np.ndarray if isinstance(x, np.ndarray) else np.generic if isinstance(x, np.generic) else None
 
 
+def node_at(x: Any, path: str, what: str) -> Node:
+    """Something array-like as a node; an error says where it stands."""
+    try:
+        return as_node(x)
+    except NablaError as error:
+        raise type(error)(f"{what}: {path}: {error}") from error
+
+
 def leaf_node(x: Any, path: str, what: str, allow_int: bool) -> Node:
     """A leaf to be differentiated, as a node."""
     kind = type(x)
@@ -54,7 +62,7 @@ def leaf_node(x: Any, path: str, what: str, allow_int: bool) -> Node:
         default = dtypes.default_complex()
         node = scalar(x, dtypes.weak_complex if default is dtypes.complex128 else default)
     elif isinstance(x, (Tensor, np.ndarray, np.generic)):
-        node = as_node(x)
+        node = node_at(x, path, what)
     elif isinstance(x, (bool, int)):
         if not allow_int:
             raise DTypeError(
@@ -206,7 +214,7 @@ def output_node(x: Any, path: str, what: str) -> Node:
             raise_ended(node.tokens.ended)
         return node
     if isinstance(x, (bool, int, float, complex, np.ndarray, np.generic)):
-        return as_node(x)
+        return node_at(x, path, what)
     raise ArgumentTypeError(
         f"{what}: the function returned a {type(x).__name__} at {path}; it must return numbers, arrays, tensors, or pytrees of these"
     )

@@ -13,7 +13,6 @@ from nabla.errors import ArgumentError, ArgumentTypeError, AxisError, ShapeError
 from nabla.graph.node import Node, is_scalar
 from nabla.graph.tokens import Token, Tokens
 from nabla.ops.collectives import axes as open_axes
-from nabla.ops.lift import as_node
 from nabla.primitives.base import constant
 from nabla.primitives.collectives import AXIS
 from nabla.primitives.joining import concat, cut
@@ -21,7 +20,7 @@ from nabla.primitives.shape import broadcast, move_axis
 from nabla.primitives.structure import placeholder
 from nabla.tensor import Tensor
 from nabla.transforms.jacobian import want_chunk_size
-from nabla.transforms.trace import decorator, fresh, output_node, realize_free, want_callable, wraps
+from nabla.transforms.trace import decorator, fresh, node_at, output_node, realize_free, want_callable, wraps
 
 UNMAPPED = None
 
@@ -113,7 +112,7 @@ class _Lanes:
             raise ArgumentTypeError(
                 f"vmap: {path} is a {type(x).__name__}, which has no axis to map; give None for it in in_axes"
             )
-        node = as_node(x)
+        node = node_at(x, path, "vmap")
         if not node.shape:
             raise AxisError(f"vmap: {path} is a scalar, it has no axis {axis} to map; give None for it in in_axes")
         if not -node.ndim <= axis < node.ndim:
@@ -124,8 +123,7 @@ class _Lanes:
             self.size, self.first = size, path
         elif size != self.size:
             raise ShapeError(
-                f"vmap: the mapped axes differ in size: {self.first} has {self.size}, {path} has {size} (axis {axis} of "
-                f"shape {as_node(x).shape})"
+                f"vmap: the mapped axes differ in size: {self.first} has {self.size}, {path} has {size} (its axis {axis})"
             )
         lane = placeholder(node.shape[1:], node.dtype, self.tokens, path, node)
         self.wholes[lane] = node
