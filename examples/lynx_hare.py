@@ -11,6 +11,7 @@ Hessian at the maximum gives the standard errors, and the Jacobian of the curves
 Run it with `python examples/lynx_hare.py`; the picture goes to examples/output.
 """
 
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -168,7 +169,8 @@ def main(fast=False, out=OUTPUT):
     errors = values * np.sqrt(np.diag(covariance))
     years, uphill = cycle(theta)
     years_error = float(np.sqrt(uphill @ covariance @ uphill))
-    slopes = nb.jacfwd(simulate)(theta)  # of each point of the curves: (steps + 1, 2, 8)
+    curves = partial(simulate, steps=20 * 4 * PER_YEAR)  # finer than for the fit, so that they look smooth
+    slopes = nb.jacfwd(curves)(theta)  # of each point of the curves: (steps + 1, 2, 8)
     spread = np.sqrt(np.einsum("tki,ij,tkj->tk", slopes, covariance, slopes))
     seconds = perf_counter() - start
 
@@ -180,7 +182,7 @@ def main(fast=False, out=OUTPUT):
     print(f"  in balance     {hare:8.4g} thousand hares and {lynx:.4g} thousand lynx")
 
     drawing = out / "lynx_hare.png"
-    picture(theta, np.asarray(simulate(theta)), spread, covariance, years, drawing)
+    picture(theta, np.asarray(curves(theta)), spread, covariance, years, drawing)
     return {
         "rates": dict(zip(NAMES, values.tolist(), strict=True)),
         "errors": dict(zip(NAMES, errors.tolist(), strict=True)),
