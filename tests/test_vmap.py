@@ -207,7 +207,7 @@ def test_in_axes_that_do_not_fit_the_call():
 
 
 def test_sizes_that_differ_name_both_arguments():
-    with pytest.raises(nb.ShapeError, match=r"the mapped axes differ in size: args\[0\] has 3, args\[1\]\['b'\] has 2 \\(its axis 1\)"):
+    with pytest.raises(nb.ShapeError, match=r"the mapped axes differ in size: args\[0\] has 3, args\[1\]\['b'\] has 2 \(its axis 1\)"):
         nb.vmap(lambda x, p: x, in_axes=(0, 1))(np.ones((3, 2)), {"b": np.ones((3, 2))})
     with pytest.raises(nb.ShapeError, match=r"args\[0\] has 3, kwargs\['y'\] has 2"):
         nb.vmap(lambda x, y: x)(np.ones(3), y=np.ones(2))
