@@ -113,6 +113,12 @@ def contracted(x, y, seed):
     return nb.tanh(nb.tensordot(x, y, axes=[[-1], [-1]])) if x.shape[-1] == y.shape[-1] else nb.tanh(nb.outer(x, y))
 
 
+def beside_the_undefined(x, seed):
+    """The branch that is not taken has an infinite derivative."""
+    taken = signs(x.shape, seed) > 0
+    return nb.where(taken, nb.sqrt(squashed(x, *USUAL_DOMAIN) * taken), x)
+
+
 # Those of one operand: any; with at least one axis; with two.
 ANY = {name: unary(name) for name in UNARY} | {
     "trigamma": lambda x, seed: nb.polygamma(1, squashed(x, 0.5, 2.0)),
@@ -126,7 +132,7 @@ ANY = {name: unary(name) for name in UNARY} | {
     "new axis": lambda x, seed: x[None],
     "spread": lambda x, seed: nb.broadcast_to(x, (2, *x.shape)),
     "where": lambda x, seed: nb.where(condition(x, seed), nb.exp(-x * x), x * 0.5),
-    "where of what is undefined": lambda x, seed: nb.where(signs(x.shape, seed) > 0, x, nb.sqrt(x * 0.0)),
+    "where beside what is undefined": beside_the_undefined,
     "detached factor": lambda x, seed: x * nb.ones_like(nb.detach(x)),
     "abs": lambda x, seed: nb.abs(apart(x, seed) * signs(x.shape, seed)),
 }

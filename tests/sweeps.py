@@ -51,7 +51,7 @@ def lanes(f, xs, mapped, size):
     inputs, stand_ins = [], {}
     for x, is_mapped in zip(xs, mapped, strict=True):
         if is_mapped:
-            stand_in = placeholder(x.shape[1:], x.dtype, Tokens((token,)), "a mapped input")
+            stand_in = placeholder(x.shape[1:], x.dtype, Tokens((token,)), "a mapped input", x)
             stand_ins[stand_in] = x
             inputs.append(stand_in)
         else:

@@ -24,7 +24,7 @@ def in_lanes(f):
     def build(p, x):
         token = Token("vmap", placeholder=True)
         tokens, size = Tokens((token,)), x.shape[0]
-        lane = placeholder(x.shape[1:], x.dtype, tokens, "a lane")
+        lane = placeholder(x.shape[1:], x.dtype, tokens, "a lane", x)
         axis = Node(AXIS, (), {"name": "i", "size": size}, (), int64, tokens, 1)
         ((out, mapped),) = batch([f(p, lane, axis)], {lane: x, axis: constant(np.arange(size))}, {}, {token}, size)
         token.kill()

@@ -12,7 +12,7 @@ from rows.row import Row, normal
 def substituted(p, x):
     """A program written on a stand-in, and then rebuilt on `x`."""
     token = Token("row", placeholder=True)
-    stand_in = placeholder(x.shape, x.dtype, Tokens((token,)), "a stand-in")
+    stand_in = placeholder(x.shape, x.dtype, Tokens((token,)), "a stand-in", x)
     assert stand_in.prim is p
     ((out, _),) = batch([mul(stand_in, stand_in)], {}, {stand_in: x}, {token}, 1)
     token.kill()
