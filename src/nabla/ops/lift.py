@@ -214,6 +214,10 @@ def binary(prim: Callable[[Node, Node], Node]) -> Callable[[Callable[..., Any]],
                     return handle(prim(node, y._node))
                 if node.dtype is float64 and (type(y) is float or type(y) is int):
                     return handle(prim(node, scalar(y, float64)))
+            elif type(y) is handle:
+                node = y._node
+                if node.dtype is float64 and (type(x) is float or type(x) is int):
+                    return handle(prim(scalar(x, float64), node))
             try:
                 a, b = pair(x, y)
             except OverflowError:

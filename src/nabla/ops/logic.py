@@ -48,7 +48,7 @@ def heaviside(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """
     a, b = pair(x, y)
     a, b = inexact(a), inexact(b)
-    zero = f.like(a, 0)
+    zero = f.zero_of(a)
     step = f.select(f.less(a, zero), zero, f.select(f.greater(a, zero), f.like(a, 1), a))
     return f.select(f.equal(a, zero), b, step)  # type: ignore[return-value]
 

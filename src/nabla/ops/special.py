@@ -92,7 +92,7 @@ def polygamma(n: int, x: ArrayLike, /) -> Tensor:
 
 def _log_factor(x: Node, y: Node, edge: float, infinite: Node) -> Node:
     """y, or where x = 0 and the logarithm is infinite or NaN for y <= edge or y = inf, what makes it 0."""
-    zero = f.equal(x, f.like(x, 0))
+    zero = f.equal(x, f.zero_of(x))
     outside = f.logical_or(f.less_equal(y, f.like(y, edge)), infinite)
     return f.select(f.logical_and(zero, outside), f.like(y, edge + 1.0), y)
 
@@ -127,7 +127,7 @@ def entr(x: ArrayLike, /) -> Tensor:
     [0.0, -inf]
     """
     x = _real("entr", x)
-    zero = f.like(x, 0)
+    zero = f.zero_of(x)
     inside = -x * f.log_(f.select(f.equal(x, zero), f.like(x, 1), x))
     at_zero = f.select(f.equal(x, zero), zero, inside)
     return f.select(f.less(x, zero), f.like(x, -float("inf")), at_zero)  # type: ignore[return-value]
@@ -184,7 +184,7 @@ def relu(x: ArrayLike, /) -> Tensor:
     [0.0, 0.0, 2.0]
     """
     x = as_node(x)
-    zero = f.like(x, 0)
+    zero = f.zero_of(x)
     return f.select(f.less_equal(x, zero), zero, x)  # type: ignore[return-value]
 
 
@@ -196,7 +196,7 @@ def leaky_relu(x: ArrayLike, /, slope: float = 0.01) -> Tensor:
     [-0.5, 2.0]
     """
     x = _real("leaky_relu", x)
-    return f.select(f.greater(x, f.like(x, 0)), x, x * slope)  # type: ignore[return-value]
+    return f.select(f.greater(x, f.zero_of(x)), x, x * slope)  # type: ignore[return-value]
 
 
 @op
@@ -207,7 +207,7 @@ def elu(x: ArrayLike, /, alpha: float = 1.0) -> Tensor:
     [0.0, 2.0]
     """
     x = _real("elu", x)
-    return f.select(f.greater(x, f.like(x, 0)), x, f.expm1(x) * alpha)  # type: ignore[return-value]
+    return f.select(f.greater(x, f.zero_of(x)), x, f.expm1(x) * alpha)  # type: ignore[return-value]
 
 
 @op

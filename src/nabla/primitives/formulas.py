@@ -14,7 +14,7 @@ from typing import AbstractSet, Any, Callable, Sequence
 from nabla import dtypes
 from nabla.errors import ArgumentError
 from nabla.graph.node import NO_PARAMS, Node, make
-from nabla.graph.tokens import Token
+from nabla.graph.tokens import EMPTY, Token, union
 from nabla.primitives.base import broadcast_shapes, scalar, zeros
 from nabla.primitives.elementwise import (
     MINUS_ONE,
@@ -153,16 +153,21 @@ def like(x: Node, value: float) -> Node:
     return scalar(value, x.dtype)
 
 
+def zero_of(x: Node) -> Node:
+    """0 in the dtype of `x`."""
+    return zeros((), x.dtype)
+
+
 def _gap(x: Node, y: Node) -> Node:
     """x - y, and 0 for equal infinities, which share the derivative in halves."""
     same_infinity = logical_and(isinf(x), equal(x, y))
-    return select(same_infinity, like(x, 0), x - y)
+    return select(same_infinity, zero_of(x), x - y)
 
 
 def _turn(z: Node, x: Node, y: Node) -> Node:
     """z / (x**2 + y**2) without overflow, and 0 at the origin, where the angle has no derivative."""
     r = hypot(x, y)
-    return select(equal(r, like(r, 0)), like(r, 0), z / r / r)
+    return select(equal(r, zero_of(r)), zero_of(r), z / r / r)
 
 
 def _one_and(x: Node) -> Node:
@@ -183,21 +188,26 @@ class _Select(Elementwise):
             (x, y), _ = self.together((x, y))
         shape = condition.shape
         if shape != x.shape or shape != y.shape:
-            shape = broadcast_shapes("where", (shape, x.shape, y.shape))
-        return make(self, (condition, x, y), NO_PARAMS, shape, x.dtype)
+            shapes = {shape, x.shape, y.shape} - {()}
+            shape = shapes.pop() if len(shapes) == 1 else broadcast_shapes("where", (shape, x.shape, y.shape))
+        tokens = union(condition.tokens, union(x.tokens, y.tokens))
+        if tokens is not EMPTY:
+            tokens = tokens.inside()
+        depth = max(condition.depth, x.depth, y.depth) + 1
+        return Node(self, (condition, x, y), NO_PARAMS, shape, x.dtype, tokens, depth)
 
     def push(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
         _, dx, dy = tangents
         if dx is None and dy is None:
             return None
-        zero = zeros((), node.dtype)
+        zero = zero_of(node)
         out = select(node.inputs[0], zero if dx is None else dx, zero if dy is None else dy)
         # The branch that is constant may be the one with all the axes.
         return out if out.shape == node.shape else broadcast(out, shape=node.shape)
 
     def pull(self, node: Node, g: Node, masked: bool, wanted: AbstractSet[Token]) -> Sequence[Node | None]:
         condition, x, y = node.inputs
-        zero = zeros((), g.dtype)
+        zero = zero_of(g)
         gx = gy = None
         if not wanted.isdisjoint(x.tokens.members):
             gx = sum_to(select(condition, g, zero), x.shape)
@@ -242,16 +252,16 @@ power_by = Family("power_by", lambda out, x, exponent: exponent * raised(x, expo
 
 def _power_dx(out: Node, x: Node, y: Node) -> Node:
     """y x**(y-1), and 0 for 0**0."""
-    corner = logical_and(equal(x, like(x, 0)), equal(y, like(y, 0)))
-    return select(corner, like(x, 0), y * power(x, y - 1.0))
+    corner = logical_and(equal(x, zero_of(x)), equal(y, zero_of(y)))
+    return select(corner, zero_of(x), y * power(x, y - 1.0))
 
 
 def _power_dy(out: Node, x: Node, y: Node) -> Node:
     """x**y log(x), and 0 for x = 0 where y is not negative: its limit from y > 0."""
-    limit = equal(x, like(x, 0))
+    limit = equal(x, zero_of(x))
     if y.dtype.kind != "c":
-        limit = logical_and(limit, greater_equal(y, like(y, 0)))
-    return select(limit, like(x, 0), out * log_(x))
+        limit = logical_and(limit, greater_equal(y, zero_of(y)))
+    return select(limit, zero_of(x), out * log_(x))
 
 
 power = Binary("power", _power_dx, _power_dy, kinds="?iufc")
@@ -271,7 +281,7 @@ class _Extremum(Binary):
 
     def share(self, x: Node, y: Node, g: Node) -> Node:
         """g where x wins over y, half of it where they are equal, zero elsewhere."""
-        return select(self.wins(x, y), g, select(equal(x, y), 0.5 * g, zeros((), g.dtype)))
+        return select(self.wins(x, y), g, select(equal(x, y), 0.5 * g, zero_of(g)))
 
     def push(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
         x, y = node.inputs
@@ -338,7 +348,7 @@ class _Sign(Unary):
 
 def _modulus(z: Node) -> Node:
     """|z|, and 1 at 0, where everything divided by it is 0."""
-    return abs_(select(equal(z, like(z, 0)), like(z, 1), z))
+    return abs_(select(equal(z, zero_of(z)), like(z, 1), z))
 
 
 abs_ = _Abs("abs", lambda out, x: sign(x), kinds="biufc", result=dtypes.to_real)
@@ -349,7 +359,7 @@ sign = _Sign("sign", ZERO, kinds="iufc")
 
 
 def _part(out: Node, x: Node) -> Node:
-    return select(equal(out, like(out, 0)), like(out, 0), x / out)
+    return select(equal(out, zero_of(out)), zero_of(out), x / out)
 
 
 hypot = Binary("hypot", lambda out, x, y: _part(out, x), lambda out, x, y: _part(out, y), kinds="f")

@@ -26,28 +26,32 @@ def _kept(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _softmax(x: Any, axes: tuple[int, ...]) -> Any:
-    if x.dtype == np.float16:
+    if x.itemsize == 2:
         return _softmax(x.astype(np.float32), axes).astype(np.float16)
     parts = np.exp(_below_maximum(x, axes)[1])
     return np.divide(parts, np.add.reduce(parts, axis=axes, keepdims=True))
 
 
 def _log_softmax(x: Any, axes: tuple[int, ...]) -> Any:
-    if x.dtype == np.float16:
+    if x.itemsize == 2:
         return _log_softmax(x.astype(np.float32), axes).astype(np.float16)
     below = _below_maximum(x, axes)[1]
     return np.subtract(below, np.log(np.add.reduce(np.exp(below), axis=axes, keepdims=True)))
 
 
 def _logsumexp(x: Any, axes: tuple[int, ...]) -> Any:
-    """m + log(k + r) for k elements that are the maximum m and a rest r, which keeps its digits beside a single one."""
-    if x.dtype == np.float16:
+    """m + log(sum(exp(x - m))); where one element rules, the sum of the others keeps its digits beside its 1."""
+    if x.itemsize == 2:
         return _logsumexp(x.astype(np.float32), axes).astype(np.float16)
     m, below = _below_maximum(x, axes)
-    rest = np.exp(below)
-    k = np.add.reduce(np.equal(below, 0), axis=axes, dtype=x.dtype)
-    rest = np.add.reduce(np.where(below, rest, x.dtype.type(0)), axis=axes)
-    return m.reshape(k.shape) + (np.log(k) + np.log1p(rest / k) if x.size else k - np.inf)
+    parts = np.exp(below)
+    total = np.add.reduce(parts, axis=axes)
+    log = np.log(total)
+    ruled = total < 1.5
+    if ruled.any() and x.size:
+        others = np.add.reduce(np.where(below, parts, x.dtype.type(0)), axis=axes)
+        log = np.where(ruled, np.log1p(others), log)
+    return m.reshape(total.shape) + log
 
 
 KERNELS: dict[Primitive, Kernel] = {
