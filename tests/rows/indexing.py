@@ -88,6 +88,22 @@ ROWS = [
         value=lambda x, v, i, j: written(x.transpose(0, 2, 1), v, (i, j)).transpose(0, 2, 1),
     ),
     # additions
+    Row(
+        "assemble",
+        [normal(), normal()],
+        {"shape": (3,), "specs": ((2,), (0,)), "disjoint": True},
+        value=lambda a, b: np.stack([b, np.zeros_like(a), a]),
+    ),
+    Row(
+        "assemble",
+        [normal(2, 3), normal(3), normal(3, 2)],
+        {"shape": (4, 3), "specs": (((0, 2, 2), ALL_OF_3), (2, ALL_OF_3), ((1, 3, 1), (2, 2, -2))), "disjoint": False},
+        value=lambda a, b, c: (
+            added(np.zeros((4, 3), a.dtype), a, np.s_[::2], (2, 3))
+            + added(np.zeros((4, 3), a.dtype), b, 2, (3,))
+            + added(np.zeros((4, 3), a.dtype), c, np.s_[1:, ::-2], (3, 2))
+        ),
+    ),
     Row("index_add", [normal(5), normal()], {"spec": (2,)}, value=lambda x, v: added(x, v, 2, ())),
     Row("index_add", [normal(4, 3), normal(3)], {"spec": ((0, 2, 2), ALL_OF_3)}, value=lambda x, v: added(x, v, np.s_[::2], (2, 3))),
     Row(

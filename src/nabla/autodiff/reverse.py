@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from typing import AbstractSet, Any, Mapping, Sequence
 
+from nabla.dtypes import float64
+from nabla.graph.collector import FEW, paused_collector
 from nabla.graph.node import Node
 from nabla.graph.tokens import Token
 from nabla.graph.walk import between
 from nabla.primitives.base import is_zeros
-from nabla.primitives.elementwise import add
+from nabla.primitives.elementwise import add, neg
+from nabla.primitives.formulas import sub
 from nabla.primitives.kinds import Linear
 from nabla.primitives.structure import VARIABLE
 
@@ -28,44 +31,90 @@ def reverse(
     """
     order = between(outputs, targets)
     cts: dict[Node, Any] = {}
+    for out, g in zip(outputs, cotangents):
+        cts[out] = [*cts[out], g] if out in cts else [g]
+    if len(order) <= FEW:
+        return _sweep(order, cts, targets), order
+    with paused_collector():
+        return _sweep(order, cts, targets), order
+
+
+def _sweep(order: Sequence[Node], cts: dict[Node, Any], targets: AbstractSet[Token]) -> dict[Node, Node]:
     masked: set[Node] = set()
     found: dict[Node, Node] = {}
-    for out, g in zip(outputs, cotangents):
-        cts[out] = accumulate(cts[out], g) if out in cts else g
     for node in reversed(order):
         g = cts.pop(node, None)
         if g is None:
             continue
+        mark = node in masked
+        if type(g) is list:
+            g, has_zeros = total(g)
+            mark = mark or has_zeros
+        elif type(g) is Node and g.prim.gathers:
+            mark = mark or not g.prim.covers(g)
         inputs = node.inputs
         prim = node.prim
-        mark = node in masked
         if not inputs or (prim is VARIABLE and targets.isdisjoint(inputs[0].tokens.members)):
             found[node] = g
             continue
         contributions = prim.pull(node, g, mark, targets)
-        mark = mark or prim.masks
+        inserts = prim.masks
         for x, gx in zip(inputs, contributions):
-            if gx is None or targets.isdisjoint(x.tokens.members):
+            if gx is None:
                 continue
-            dtype = x.dtype
-            if type(dtype) is tuple:
-                gx = _merge(cts.get(x), gx)
-            elif dtype.kind not in "fc":
-                continue
-            elif x in cts:
-                gx = accumulate(cts[x], gx)
-            cts[x] = gx
-            if mark:
+            old = cts.get(x)
+            if x.dtype is not float64:
+                if type(x.dtype) is tuple:
+                    cts[x] = _merge(old, gx)
+                    if mark or inserts:
+                        masked.add(x)
+                    continue
+                if x.dtype.kind not in "fc":
+                    continue
+            if mark or (inserts and not gx.prim.gathers):
                 masked.add(x)
-    return found, order
+            if old is None:
+                cts[x] = gx
+            elif type(old) is list:
+                old.append(gx)
+            else:
+                cts[x] = [old, gx]
+    return found
+
+
+def total(cotangents: Sequence[Node]) -> tuple[Node, bool]:
+    """The sum of the cotangents of one node, in their order, and whether it has zeros where nothing arrived.
+
+    Cotangents of reads of parts of the node gather in one buffer, so that each costs what was read, not the size of the whole.
+    """
+    acc: Node | None = None
+    parts: list[Node] = []
+    for g in cotangents:
+        if g.prim.gathers:
+            parts.append(g)
+        else:
+            acc = g if acc is None else accumulate(acc, g)
+    if acc is None:
+        prim: Any = parts[0].prim
+        merged = parts[0] if len(parts) == 1 else prim.merge(parts)
+        return merged, not prim.covers(merged)
+    if len(parts) > 1 and 4 * sum([x.size for part in parts for x in part.inputs]) >= acc.size:
+        return add(acc, parts[0].prim.merge(parts)), False  # type: ignore[attr-defined]
+    for part in parts:
+        acc = part.prim.add_to(acc, part)  # type: ignore[attr-defined]
+    return acc, False
 
 
 def accumulate(a: Node, b: Node) -> Node:
-    """a + b. Scatters into zeros gather in one buffer: the reads of one array cost what was read, not its size each."""
+    """a + b. What is scattered into zeros is written into the other; a negative is subtracted, to the same bits."""
     for scatter, other in ((b, a), (a, b)):
         prim = scatter.prim
         if isinstance(prim, Linear) and prim.accumulates and scatter.inputs and is_zeros(scatter.inputs[0]):
             return prim.rebuild(scatter, (other, *scatter.inputs[1:]))
+    if b.prim is neg and b.inputs:
+        return sub(a, b.inputs[0])
+    if a.prim is neg and a.inputs:
+        return sub(b, a.inputs[0])
     return add(a, b)
 
 
@@ -73,5 +122,5 @@ def _merge(old: Mapping[int, Node] | None, new: Mapping[int, Node]) -> dict[int,
     """Cotangents of the outputs of one node, by output."""
     merged = dict(old or {})
     for i, g in new.items():
-        merged[i] = accumulate(merged[i], g) if i in merged else g
+        merged[i] = total([merged[i], g])[0] if i in merged else g
     return merged

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nabla.primitives.base import Primitive
 
 NO_PARAMS: dict[str, Any] = {}
-DEEPEST = 2000
+DEEPEST = 10_000
 """A chain of pending nodes longer than this realises itself, so that a loop of any length runs in constant memory."""
 
 

@@ -14,7 +14,7 @@ from nabla.ops.lift import ArrayLike, DTypeLike, as_node, op, together
 from nabla.ops.shape import reshaped
 from nabla.primitives.base import Shape, constant, scalar
 from nabla.primitives.indexing import index
-from nabla.primitives.joining import concat as joined, cut, pad_zeros, pick
+from nabla.primitives.joining import concat as joined, cut, pad_zeros, pick, side_by_side
 from nabla.primitives.shape import broadcast, move_axis
 
 if TYPE_CHECKING:
@@ -95,8 +95,7 @@ def _stacked(name: str, nodes: list[Node], axis: int) -> Node:
             raise ShapeError(
                 f"{name}: the arrays have one shape, but array 0 has {shape} and array {i} has {node.shape}"
             )
-    axis = one_axis(name, axis, len(shape) + 1)
-    return _concat(name, [reshaped(node, (*shape[:axis], 1, *shape[axis:])) for node in nodes], axis)
+    return side_by_side(nodes, one_axis(name, axis, len(shape) + 1))
 
 
 @op

@@ -45,6 +45,10 @@ class Primitive:
 
     __slots__ = ("batch", "eager", "infer", "masks", "name", "nondifferentiable")
 
+    gathers = False
+    """Whether several nodes of it with one shape sum to one node (`merge`), or are written into another (`add_to`): the cotangents
+    of the reads of one array. Such a node says itself where it has zeros (`covers`)."""
+
     def __init__(
         self,
         name: str,

@@ -181,6 +181,28 @@ class Binary(Elementwise):
         result = self.result
         return Node(self, (x, y), NO_PARAMS, shape, dtype if result is None else result(dtype), tokens, depth + 1)
 
+    def pull(self, node: Node, g: Node, masked: bool, wanted: AbstractSet[Token]) -> Sequence[Node | None]:
+        x, y = node.inputs
+        px, py = self.partials
+        gx = gy = None
+        if px is not ZERO and x.tokens is not EMPTY and not wanted.isdisjoint(x.tokens.members):
+            if px is ONE:
+                gx = g
+            else:
+                gx = safe_mul(g, px(node, x, y)) if masked else mul(g, px(node, x, y))
+            if gx.shape != x.shape:
+                gx = sum_to(gx, x.shape)
+        if py is not ZERO and y.tokens is not EMPTY and not wanted.isdisjoint(y.tokens.members):
+            if py is ONE:
+                gy = g
+            elif py is MINUS_ONE:
+                gy = neg(g)
+            else:
+                gy = safe_mul(g, py(node, x, y)) if masked else mul(g, py(node, x, y))
+            if gy.shape != y.shape:
+                gy = sum_to(gy, y.shape)
+        return gx, gy
+
 
 def with_float0(prim: Elementwise, *inputs: Node) -> Node:
     """float0 is the derivative of an integer, zero whatever is done with it: it can be added, subtracted and scaled."""

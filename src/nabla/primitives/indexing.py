@@ -29,7 +29,7 @@ from nabla.graph.tokens import EMPTY, Token, cuts
 from nabla.primitives.base import Shape, broadcast_shapes, constant, is_zeros, zeros
 from nabla.primitives.formulas import equal, select
 from nabla.primitives.kinds import Linear, depends
-from nabla.primitives.shape import broadcast, expand_batched, move_axis, reshape, sum_to
+from nabla.primitives.shape import broadcast, expand_batched, move_axis, reshape, spread, sum_to
 
 Spec = tuple[Any, ...]
 
@@ -84,6 +84,8 @@ def _part(x: Node, *arrays: Node, spec: Spec, unique: bool = True) -> tuple[Shap
 
 
 def _index_transpose(g: Node, x: Node, *arrays: Node, **params: Any) -> Node:
+    if not arrays:
+        return assemble(g, shape=x.shape, specs=(params["spec"],), disjoint=True)
     return index_add(zeros(x.shape, g.dtype), g, *arrays, **params)
 
 
@@ -195,6 +197,58 @@ def _same(g: Node, x: Node, v: Node, *arrays: Node, **params: Any) -> Node:
 
 
 index_add = _Update("index_add", _whole, _same, _add_transpose, None, batch=_update_batch, accumulates=True)
+
+
+# assemble: zeros with parts written into them, or added where they may overlap
+
+
+def _assembled(*parts: Node, shape: Shape, specs: tuple[Spec, ...], disjoint: bool) -> tuple[Shape, np.dtype]:
+    return shape, parts[0].dtype
+
+
+def _part_of(g: Node, *parts: Node, shape: Shape, specs: tuple[Spec, ...], disjoint: bool, position: int = 0) -> Node:
+    return index(g, spec=specs[position])
+
+
+def _assemble_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
+    p = node.params
+    lanes = (0, size, 1)
+    parts = [spread(x, m, size) for x, m in zip(inputs, mapped)]
+    specs = tuple([(lanes, *spec) for spec in p["specs"]])
+    return assemble(*parts, shape=(size, *p["shape"]), specs=specs, disjoint=p["disjoint"]), True
+
+
+class _Assemble(Linear):
+    """The reads of one node gather their cotangents in one of these (autodiff/reverse.py), so each costs what it reads."""
+
+    __slots__ = ()
+    gathers = True
+
+    def pull(self, node: Node, g: Node, masked: bool, wanted: AbstractSet[Token]) -> Sequence[Node | None]:
+        specs = node.params["specs"]
+        return [index(g, spec=spec) if depends(x, wanted) else None for x, spec in zip(node.inputs, specs)]
+
+    def merge(self, nodes: Sequence[Node]) -> Node:
+        """The sum of several that have the same shape."""
+        parts = [x for node in nodes for x in node.inputs]
+        specs = tuple([spec for node in nodes for spec in node.params["specs"]])
+        return self(*parts, shape=nodes[0].shape, specs=specs, disjoint=False)
+
+    def covers(self, node: Node) -> bool:
+        """Whether parts are written everywhere, as far as that is easy to tell: whole rows, or the whole."""
+        n, *rest = node.shape or (1,)
+        ranges = tuple([(0, m, 1) for m in rest])
+        firsts = {spec[0] if spec else 0 for spec in node.params["specs"] if spec[1:] == ranges}
+        return (0, n, 1) in firsts or len([i for i in firsts if type(i) is int]) == n
+
+    def add_to(self, whole: Node, node: Node) -> Node:
+        """whole + node, written into `whole`."""
+        for part, spec in zip(node.inputs, node.params["specs"]):
+            whole = index_add(whole, part, spec=spec)
+        return whole
+
+
+assemble = _Assemble("assemble", _assembled, _part_of, batch=_assemble_batch)
 
 
 # Elements along one axis: as in take_along_axis

@@ -11,7 +11,7 @@ import numpy as np
 
 from nabla.graph.node import Node
 from nabla.primitives.base import Shape, zeros
-from nabla.primitives.indexing import index, index_set
+from nabla.primitives.indexing import assemble, index, index_set
 from nabla.primitives.kinds import Linear
 from nabla.primitives.shape import spread
 
@@ -28,6 +28,14 @@ def pick(x: Node, axis: int, i: int) -> Node:
     spec: list[object] = [(0, n, 1) for n in x.shape]
     spec[axis] = i
     return index(x, spec=tuple(spec))
+
+
+def side_by_side(nodes: Sequence[Node], axis: int) -> Node:
+    """Nodes of one shape along a new axis."""
+    shape = nodes[0].shape
+    ranges = [(0, n, 1) for n in shape]
+    specs = tuple([(*ranges[:axis], i, *ranges[axis:]) for i in range(len(nodes))])
+    return assemble(*nodes, shape=(*shape[:axis], len(nodes), *shape[axis:]), specs=specs, disjoint=True)
 
 
 def pad_zeros(x: Node, low: Sequence[int], high: Sequence[int]) -> Node:

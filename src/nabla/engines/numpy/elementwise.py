@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from math import factorial
 from typing import Any
 
@@ -94,14 +95,16 @@ def _scipy(name: str) -> Kernel:
     return lambda x: getattr(special, name)(x).astype(x.dtype, copy=False)
 
 
+# Python's operators do on arrays what the ufuncs do, and are ten times faster on NumPy scalars.
+
 KERNELS: dict[Primitive, Kernel] = {
     # arithmetic
-    e.neg: np.negative,
-    e.add: np.add,
-    f.sub: np.subtract,
-    e.mul: np.multiply,
+    e.neg: operator.neg,
+    e.add: operator.add,
+    f.sub: operator.sub,
+    e.mul: operator.mul,
     e.safe_mul: _safe_multiply,
-    f.div: np.divide,
+    f.div: operator.truediv,
     f.remainder: np.remainder,
     f.fmod: np.fmod,
     f.floor_div: np.floor_divide,

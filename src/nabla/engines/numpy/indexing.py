@@ -106,10 +106,22 @@ def _add_rows(part: Any, v: Any, arrays: tuple[Any, ...]) -> None:
     part[np.unravel_index(ordered[starts], sizes)] += np.add.reduceat(rows[order], starts, axis=0)
 
 
+def _assemble(*parts: Any, shape: tuple[int, ...], specs: tuple[i.Spec, ...], disjoint: bool) -> Any:
+    out = np.zeros(shape, parts[0].dtype)
+    for part, spec in zip(parts, specs):
+        key = spec[0] if len(spec) == 1 and type(spec[0]) is int else _key(spec)
+        if disjoint:
+            out[key] = part
+        else:
+            out[key] += part
+    return out
+
+
 KERNELS: dict[Primitive, Kernel] = {
     i.index: _index,
     i.index_set: _index_set,
     i.index_add: _index_add,
+    i.assemble: _assemble,
 }
 
 UPDATES = frozenset([i.index_set, i.index_add])

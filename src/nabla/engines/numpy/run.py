@@ -15,6 +15,7 @@ import numpy as np
 
 from nabla.engines.numpy.table import KERNELS, UPDATES
 from nabla.errors import BoundsError, TracedValueError, user_line
+from nabla.graph.collector import FEW, paused_collector
 from nabla.graph.node import Node, runtime, set_value
 from nabla.graph.tokens import raise_ended
 from nabla.graph.walk import pending
@@ -36,8 +37,11 @@ def realize(nodes: Sequence[Node]) -> None:
             del order  # which would look like somebody who can see old versions
             with _updating:
                 _run(pending(nodes))
-        else:
+        elif len(order) <= FEW:
             _run(order)
+        else:
+            with paused_collector():
+                _run(order)
 
 
 _updating = RLock()
