@@ -11,7 +11,7 @@ from typing import Any, Callable, Iterable, Sequence, TypeVar
 
 import optree
 
-from nabla.errors import ArgumentTypeError, TreeError
+from nabla.errors import ArgumentError, ArgumentTypeError, TreeError
 
 NAMESPACE = "nabla"
 TreeDef = optree.PyTreeSpec
@@ -119,8 +119,15 @@ def register_pytree_node(
     """
     if not isinstance(cls, type):
         raise ArgumentTypeError(f"register_pytree_node registers a class; got {cls!r}")
-    optree.register_pytree_node(cls, flatten, unflatten, namespace=NAMESPACE)  # type: ignore[arg-type, type-var]
+    _register(cls, flatten, unflatten)
     return cls
+
+
+def _register(cls: type[Any], flatten: Any, unflatten: Any, **options: Any) -> None:
+    try:
+        optree.register_pytree_node(cls, flatten, unflatten, namespace=NAMESPACE, **options)
+    except ValueError as error:
+        raise ArgumentError(f"{cls.__name__} is registered already; a class is registered once") from error
 
 
 def register_dataclass(cls: type[T] | None = None, *, static: Sequence[str] = ()) -> Any:
@@ -155,13 +162,7 @@ def register_dataclass(cls: type[T] | None = None, *, static: Sequence[str] = ()
     def unflatten_one(metadata: Any, parts: Iterable[Any]) -> Any:
         return cls(**dict(zip(moving, parts)), **dict(zip(fixed, metadata)))
 
-    optree.register_pytree_node(
-        cls,  # type: ignore[arg-type]
-        flatten_one,
-        unflatten_one,
-        path_entry_type=optree.GetAttrEntry,
-        namespace=NAMESPACE,
-    )
+    _register(cls, flatten_one, unflatten_one, path_entry_type=optree.GetAttrEntry)
     return cls
 
 
