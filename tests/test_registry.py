@@ -9,7 +9,7 @@ import itertools
 
 import pytest
 from rows import ROWS
-from rows.row import dtypes_of
+from rows.row import COMPLEX, REAL, dtypes_of
 from table import MODES, AtEdge, Case, check_cell, strict_engine
 
 from nabla.engines.numpy.table import KERNELS
@@ -61,7 +61,7 @@ def resized(row):
 
 
 def in_further_sizes():
-    """The rows that are exhaustive, and for each elementwise primitive and dtype the first row that resizes, resized."""
+    """The exhaustive rows, and for each elementwise primitive and dtype the first row that resizes, resized."""
     seen = set()
     for row in ROWS:
         for dtype in row.all_dtypes():
@@ -120,9 +120,14 @@ def test_edge(row, edge):
 
 
 def needed_dtypes(prim):
-    """All that a primitive takes, less complex numbers where all its rows say why not."""
-    reasons = [row.real_only for row in ROWS if row.prim == prim.name]
-    return [name for name in dtypes_of(prim) if name != "complex128" or not reasons or not all(reasons)]
+    """All that a primitive takes, less what all its rows leave out and say why."""
+    rows = [row for row in ROWS if row.prim == prim.name]
+    without_complex, without_real = all(row.real_only for row in rows), all(row.complex_only for row in rows)
+    return [
+        name
+        for name in dtypes_of(prim)
+        if not (without_complex and name in COMPLEX) and not (without_real and name in REAL)
+    ]
 
 
 def needed_sizes(prim):

@@ -24,6 +24,7 @@ from nabla.primitives.base import REGISTRY, Primitive
 from nabla.primitives.elementwise import Elementwise
 
 REAL = ("float32", "float64")
+COMPLEX = ("complex128",)
 ALL = ("float32", "float64", "complex128")
 INTEGER = ("int64",)
 """The dtype of the rows of primitives that take no floats: they have values, and no derivative."""
@@ -184,8 +185,8 @@ class Row:
     build: from the primitive and its input nodes to a node, or a tuple of nodes where it has several outputs; without
     it, the primitive is called with inputs and params.
     value: the expected value, a function of the ndarrays (NumPy's own, usually).
-    dtypes: those of this row; without it, all that the primitive takes. real_only: why it takes no complex numbers
-    (elementwise primitives say that themselves).
+    dtypes: those of this row; without it, all that the primitive takes.
+    real_only, complex_only: why it takes only these (elementwise primitives say it themselves).
     wrt: positions of the inputs that are differentiated; without it, all that are floating.
     constant: why the derivative is zero everywhere, where it is.
     edges: points at the boundary, each with its documented derivative.
@@ -202,6 +203,7 @@ class Row:
     value: Callable[..., Any] | None = None
     dtypes: tuple[str, ...] | None = None
     real_only: str = ""
+    complex_only: str = ""
     wrt: tuple[int, ...] | None = None
     constant: str = ""
     edges: Sequence[Edge] = ()
@@ -222,7 +224,8 @@ class Row:
         """The dtypes in which this row is checked."""
         if self.dtypes is not None:
             return self.dtypes
-        return REAL if self.real_only else dtypes_of(self.primitive)
+        taken = REAL if self.real_only else COMPLEX if self.complex_only else ALL
+        return tuple(name for name in dtypes_of(self.primitive) if name in taken or name in INTEGER)
 
     def __call__(self, *nodes: Any) -> Any:
         """The node, or the tuple of nodes."""
