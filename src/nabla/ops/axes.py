@@ -7,9 +7,13 @@ from typing import Any
 
 from nabla.errors import ArgumentTypeError, AxisError, ShapeError
 
+ALL_AXES = [tuple(range(ndim)) for ndim in range(8)]
+
 
 def one_axis(name: str, axis: Any, ndim: int) -> int:
     """One axis as a non-negative int; `name` is the function, for messages."""
+    if type(axis) is int and 0 <= axis < ndim:
+        return axis
     try:
         found = index(axis)
     except TypeError:
@@ -27,7 +31,7 @@ def one_axis(name: str, axis: Any, ndim: int) -> int:
 def several_axes(name: str, axis: Any, ndim: int) -> tuple[int, ...]:
     """An axis, several, or all of them (None) as a sorted tuple."""
     if axis is None:
-        return tuple(range(ndim))
+        return ALL_AXES[ndim] if ndim < 8 else tuple(range(ndim))
     if isinstance(axis, (tuple, list)):
         return tuple(sorted(ordered_axes(name, axis, ndim)))
     return (one_axis(name, axis, ndim),)

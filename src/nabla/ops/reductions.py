@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nabla import dtypes
 from nabla.errors import ArgumentError, DTypeError, ShapeError
-from nabla.graph.node import Node, is_scalar
+from nabla.graph.node import Node, is_scalar, runtime
 from nabla.ops.axes import one_axis, several_axes
 from nabla.ops.lift import ArrayLike, DTypeLike, as_node, broadcast_to, inexact, op, want_real
 from nabla.primitives import reductions as r
@@ -78,7 +78,6 @@ def _length(x: Node, axes: tuple[int, ...]) -> int:
 # Sums and products
 
 
-@op
 def sum(
     x: ArrayLike,
     /,
@@ -97,11 +96,20 @@ def sum(
     >>> nb.sum([[1.0, 2.0], [3.0, 4.0]], axis=0).tolist()
     [4.0, 6.0]
     """
+    if type(x) is runtime.handle and not keepdims and dtype is initial is where is None:
+        node = x._node
+        if node.dtype.kind in "fc":
+            return runtime.handle(reduce_sum(node, axes=several_axes("sum", axis, len(node.shape))))
+    return _sum(x, axis, dtype, keepdims, initial, where)
+
+
+@op
+def _sum(x: Any, axis: Axis, dtype: DTypeLike, keepdims: bool, initial: Any, where: Any) -> Any:
     x = widened(as_node(x), dtype)
     if where is not None:
         x = select(_condition("sum", where, x), x, zeros((), x.dtype))
     out = _over(reduce_sum, x, several_axes("sum", axis, x.ndim), keepdims)
-    return out if initial is None else out + _initial("sum", initial, x)  # type: ignore[return-value]
+    return out if initial is None else out + _initial("sum", initial, x)
 
 
 @op

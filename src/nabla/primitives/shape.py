@@ -131,7 +131,10 @@ BIG = 8 << 20
 def shrinks(node: Node) -> bool:
     """Whether the node makes little out of much: it then runs at once and lets its input go."""
     x = node.inputs[0]
-    return x.size * x.dtype.itemsize >= BIG
+    size = x.dtype.itemsize
+    for n in x.shape:
+        size *= n
+    return size >= BIG and size >= 8 * node.size * node.dtype.itemsize
 
 
 reduce_sum = Linear("sum", reduced_shape, _sum_transpose, batch=batch_axes, eager=shrinks)
