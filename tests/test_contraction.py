@@ -122,6 +122,14 @@ def test_matmul_says_what_does_not_fit(x, y, message):
         nb.matmul(np.ones(x), np.ones(y))
 
 
+def test_what_makes_little_of_much_runs_at_once():
+    """So that a list of losses does not hold what they were made from."""
+    x = nb.asarray(np.ones(2**20))
+    loss = (x + x) @ (x + x)
+    assert loss._node.value == 2.0**22 and not loss._node.inputs
+    assert (x[:4] @ x[:4])._node.value is None
+
+
 # ---- its relatives --------------------------------------------------------------------------------------------
 
 PRODUCTS = [

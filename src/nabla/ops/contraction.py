@@ -17,16 +17,13 @@ from nabla.ops.axes import one_axis
 from nabla.ops.einsum import Labels, contracted
 from nabla.ops.lift import ArrayLike, binary, op, pair, together
 from nabla.primitives.base import broadcast_shapes
-from nabla.primitives.contraction import NO_AXES, dot_general
+from nabla.primitives.contraction import NO_AXES, ROWS_BY_COLUMNS, dot_general
 from nabla.primitives.elementwise import mul
 from nabla.primitives.joining import concat, cut
 from nabla.primitives.shape import cast, conj, move_axis, reshape, transpose
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
-
-ROWS_BY_COLUMNS = ((1,), (0,))
-"""What a product of matrices sums over: the columns of the first, the rows of the second."""
 
 
 def promoted(x: Node, y: Node) -> tuple[Node, Node]:
@@ -61,7 +58,7 @@ def matrix_product(x: Node, y: Node) -> Node:
     if len(xs) == 2 and len(ys) == 2:
         if xs[1] != ys[0]:
             raise ShapeError(_inner_sizes("matmul", xs, ys))
-        return dot_general(x, y, contract=ROWS_BY_COLUMNS, batch=NO_AXES)
+        return dot_general.of(x, y, ROWS_BY_COLUMNS)
     return _stacks(x, y)
 
 
