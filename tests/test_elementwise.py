@@ -149,9 +149,7 @@ def test_two_arguments_as_numpy(name, dtype):
 
 
 @pytest.mark.parametrize("name", ["add", "divide", "pow", "maximum", "remainder", "bitwise_or", "equal", "atan2"])
-@pytest.mark.parametrize(
-    ("one", "other"), [("int8", "int64"), ("float32", "int64"), ("bool", "float32"), ("int8", "uint8")]
-)
+@pytest.mark.parametrize(("one", "other"), [("int8", "int64"), ("float32", "int64"), ("bool", "float32"), ("int8", "uint8")])
 def test_dtypes_promote_as_numpys(name, one, other):
     if name == "atan2" and (one, other) == ("int8", "uint8"):
         one = "float32"
@@ -247,9 +245,7 @@ def test_powers_with_a_number_as_exponent(exponent):
     np.testing.assert_allclose(nb.jvp(df, (x,), (np.ones(3),))[1], second, rtol=1e-14)
 
 
-@pytest.mark.parametrize(
-    ("exponent", "limits"), [(2, [0, 0, 2, 0]), (3, [0, 0, 0, 6]), (1, [0, 1, 0, 0]), (0, [1, 0, 0, 0])]
-)
+@pytest.mark.parametrize(("exponent", "limits"), [(2, [0, 0, 2, 0]), (3, [0, 0, 0, 6]), (1, [0, 1, 0, 0]), (0, [1, 0, 0, 0])])
 def test_whole_powers_at_zero_to_third_order(exponent, limits):
     f = lambda x: x**exponent
     for expected in limits:
@@ -289,9 +285,7 @@ def test_integer_powers():
 
 @pytest.mark.parametrize("exponent", [-1, nb.asarray([1, -1, 2]), np.int64(-1)])
 def test_integers_to_negative_integer_powers_raise_at_the_call(exponent):
-    with pytest.raises(
-        nb.ArgumentError, match=r"integers to negative integer powers are not allowed.*the base floating"
-    ):
+    with pytest.raises(nb.ArgumentError, match=r"integers to negative integer powers are not allowed.*the base floating"):
         nb.asarray([1, 2, 3]) ** exponent
     with pytest.raises(ValueError, match="negative integer powers"):
         np.array([1, 2, 3]) ** np.asarray(exponent)
@@ -346,11 +340,7 @@ def test_closeness():
     assert nb.isclose(x, x).tolist() == [True, False, True]
     assert nb.isclose(x, x, equal_nan=True).tolist() == [True, True, True]
     assert nb.allclose(1.0, 1.0 + 1e-9) and not nb.allclose(1.0, 1.1) and nb.allclose(1.0, 1.1, atol=0.2)
-    assert (
-        nb.array_equal([1, 2], [1.0, 2.0])
-        and not nb.array_equal([1, 2], [[1, 2]])
-        and nb.array_equal(x, x, equal_nan=True)
-    )
+    assert nb.array_equal([1, 2], [1.0, 2.0]) and not nb.array_equal([1, 2], [[1, 2]]) and nb.array_equal(x, x, equal_nan=True)
     with pytest.raises(nb.TracedValueError):
         nb.vmap(lambda x: x * nb.allclose(x, 1.0))(np.ones(2))
 
@@ -458,9 +448,7 @@ def test_float0_adds_and_scales_as_zero():
     assert (zero(3, 1) + f0).shape == (3, 2)
 
 
-@pytest.mark.parametrize(
-    "call", [lambda z: 1 / z, nb.exp, lambda z: z**2, lambda z: nb.maximum(z, 1), lambda z: z == 0, nb.abs]
-)
+@pytest.mark.parametrize("call", [lambda z: 1 / z, nb.exp, lambda z: z**2, lambda z: nb.maximum(z, 1), lambda z: z == 0, nb.abs])
 def test_float0_does_nothing_else(call):
     with pytest.raises(nb.DTypeError, match=r"float0 tensor .* can only be added, subtracted and scaled$"):
         call(zero(2))

@@ -30,10 +30,7 @@ LINES = lines()
 def point_of(text):
     """The arguments at the point, by name."""
     given = eval(f"dict({text})", {}, dict(NUMBERS))
-    return {
-        name: np.asarray(value, np.complex128 if isinstance(value, complex) else np.float64)
-        for name, value in given.items()
-    }
+    return {name: np.asarray(value, np.complex128 if isinstance(value, complex) else np.float64) for name, value in given.items()}
 
 
 def derivatives_of(text, point):
@@ -89,9 +86,7 @@ ORDERS = [(outer, inner) for outer in ("reverse", "forward") for inner in ("reve
 
 
 @pytest.mark.parametrize(("outer", "inner"), ORDERS)
-@pytest.mark.parametrize(
-    ("expression", "point", "derivative"), [line for line in LINES if line.values[0].startswith("where")]
-)
+@pytest.mark.parametrize(("expression", "point", "derivative"), [line for line in LINES if line.values[0].startswith("where")])
 def test_what_where_does_not_choose_has_no_second_derivative(expression, point, derivative, outer, inner):
     f = program(expression, point_of(point))
     second = MODES[outer](MODES[inner](f, 0), 0)

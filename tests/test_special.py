@@ -76,9 +76,7 @@ def test_tails_keep_their_digits():
 def test_polygamma(n):
     x = np.array([0.3, 1.0, 4.5, 30.0])
     np.testing.assert_allclose(nb.polygamma(n, x), special.polygamma(n, x), rtol=1e-13)
-    np.testing.assert_allclose(
-        nb.grad(lambda x: nb.sum(nb.polygamma(n, x)))(x), special.polygamma(n + 1, x), rtol=1e-13
-    )
+    np.testing.assert_allclose(nb.grad(lambda x: nb.sum(nb.polygamma(n, x)))(x), special.polygamma(n + 1, x), rtol=1e-13)
     with pytest.raises(TypeError, match="n is an integer"):
         nb.polygamma(0.5, x)
     with pytest.raises(ValueError, match="n is at least 0"):
@@ -199,9 +197,7 @@ def test_weights():
 def test_terms_of_weight_zero_do_not_count():
     x, b = np.array([1e5, 0.0, np.inf, 1.0]), np.array([0.0, 1.0, 0.0, 2.0])
     np.testing.assert_allclose(nb.logsumexp(x, b=b), np.log(1 + 2 * np.e))
-    np.testing.assert_allclose(
-        nb.grad(lambda x: nb.logsumexp(x, b=b))(x), np.array([0, 1, 0, 2 * np.e]) / (1 + 2 * np.e)
-    )
+    np.testing.assert_allclose(nb.grad(lambda x: nb.logsumexp(x, b=b))(x), np.array([0, 1, 0, 2 * np.e]) / (1 + 2 * np.e))
 
 
 def test_per_example_losses_under_vmap():

@@ -68,9 +68,7 @@ ARITHMETIC = [
     Row("fmod", [exactly([[7.3, -7.3], [6.4, -5.2]]), exactly([3.0, -2.0])], value=np.fmod),
     Row("floor_divide", [nonzero(2, 3), between(0.97, 1.03, 3)], value=np.floor_divide, constant="piecewise constant"),
     Row("square", [normal(2, 3)], value=np.square),
-    Row(
-        "sqrt", [positive(2, 3)], value=np.sqrt, edges=[Edge([0.0], [inf], masked=[0]), Edge([-1.0], [nan], masked=[0])]
-    ),
+    Row("sqrt", [positive(2, 3)], value=np.sqrt, edges=[Edge([0.0], [inf], masked=[0]), Edge([-1.0], [nan], masked=[0])]),
     Row(
         "cbrt",
         [nonzero(2, 3)],
@@ -104,9 +102,7 @@ ARITHMETIC = [
         value=lambda x: np.sign(x) * x,
         edges=[Edge([0.0], [0], [0]), Edge([complex(nan, 0)], [complex(nan, nan)], masked=[0], dtype="complex128")],
     ),
-    Row(
-        "sign", [nonzero(3)], label="alone", dtypes=("float32", "float64"), value=np.sign, constant="piecewise constant"
-    ),
+    Row("sign", [nonzero(3)], label="alone", dtypes=("float32", "float64"), value=np.sign, constant="piecewise constant"),
     Row(
         "sign",
         [nonzero(3)],
@@ -173,9 +169,7 @@ POWERS = [
 EXPONENTIALS = [
     Row("exp", [normal(2, 3)], value=np.exp, edges=[Edge([1000.0], [inf], masked=[0])]),
     Row("exp2", [normal(2, 3)], value=np.exp2),
-    Row(
-        "expm1", [normal(2, 3)], value=np.expm1, edges=[Edge([1e-20], [1], [1]), Edge([-50.0], [exp(-50)], [exp(-50)])]
-    ),
+    Row("expm1", [normal(2, 3)], value=np.expm1, edges=[Edge([1e-20], [1], [1]), Edge([-50.0], [exp(-50)], [exp(-50)])]),
     Row("log", [positive(2, 3)], value=np.log, edges=[Edge([0.0], [inf], masked=[0]), Edge([-1.0], [-1])]),
     Row("log2", [positive(2, 3)], value=np.log2),
     Row("log10", [positive(2, 3)], value=np.log10),

@@ -54,9 +54,7 @@ def heaviside(x: ArrayLike, y: ArrayLike, /) -> Tensor:
 
 
 @op
-def nan_to_num(
-    x: ArrayLike, /, nan: ArrayLike = 0.0, posinf: ArrayLike | None = None, neginf: ArrayLike | None = None
-) -> Tensor:
+def nan_to_num(x: ArrayLike, /, nan: ArrayLike = 0.0, posinf: ArrayLike | None = None, neginf: ArrayLike | None = None) -> Tensor:
     """x with NaN and the infinities replaced, these by the largest numbers there are unless said otherwise.
 
     >>> nb.nan_to_num([1.0, float("nan")]).tolist()
@@ -139,9 +137,7 @@ def greater_equal(x: ArrayLike, y: ArrayLike, /) -> Tensor:
 
 
 @op
-def isclose(
-    x: ArrayLike, y: ArrayLike, /, rtol: ArrayLike = 1e-5, atol: ArrayLike = 1e-8, equal_nan: bool = False
-) -> Tensor:
+def isclose(x: ArrayLike, y: ArrayLike, /, rtol: ArrayLike = 1e-5, atol: ArrayLike = 1e-8, equal_nan: bool = False) -> Tensor:
     """Whether abs(x - y) <= atol + rtol abs(y), elementwise; equal infinities are close, NaNs only if `equal_nan`.
 
     >>> nb.isclose([1.0, 2.0], [1.0 + 1e-9, 2.1]).tolist()
@@ -158,9 +154,7 @@ def isclose(
     return close  # type: ignore[return-value]
 
 
-def allclose(
-    x: ArrayLike, y: ArrayLike, /, rtol: ArrayLike = 1e-5, atol: ArrayLike = 1e-8, equal_nan: bool = False
-) -> bool:
+def allclose(x: ArrayLike, y: ArrayLike, /, rtol: ArrayLike = 1e-5, atol: ArrayLike = 1e-8, equal_nan: bool = False) -> bool:
     """Whether all elements are close, as `isclose` says. It reads values, so under vmap it raises TracedValueError.
 
     >>> nb.allclose([1.0, 2.0], [1.0 + 1e-9, 2.0])

@@ -293,10 +293,7 @@ class _Extremum(Binary):
 
     def pull(self, node: Node, g: Node, masked: bool, wanted: AbstractSet[Token]) -> Sequence[Node | None]:
         x, y = node.inputs
-        return [
-            None if wanted.isdisjoint(a.tokens.members) else sum_to(self.share(a, b, g), a.shape)
-            for a, b in ((x, y), (y, x))
-        ]
+        return [None if wanted.isdisjoint(a.tokens.members) else sum_to(self.share(a, b, g), a.shape) for a, b in ((x, y), (y, x))]
 
 
 maximum = _Extremum("maximum", greater)
