@@ -217,6 +217,9 @@ def test_backward_inside_a_vmap_says_what_to_write():
     with pytest.raises(nb.TracedValueError, match=r"backward: at .*test_backward.py:\d+, outputs differs between the examples .* Use nb.grad inside"):
         nb.vmap(f)(np.ones(3))
     assert w.grad is None
+    v = leaf(1.0, 2.0)
+    with pytest.raises(nb.TracedValueError, match=r"cotangents differs between the examples"):
+        nb.vmap(lambda g: (v * 2.0).backward(g) or g)(np.ones((3, 2)))
     nb.vmap(lambda x: w * x)(np.ones(3)).sum().backward()
     assert w.grad.item() == 3.0
 
@@ -231,6 +234,17 @@ def test_by_default_the_graph_of_a_value_that_was_not_read_is_kept():
     y.backward()
     assert w.grad.item() == 24.0
     assert y.item() == 8.0
+
+
+@pytest.mark.parametrize(
+    "f", [nb.exp, lambda w: nb.exp(w).sum(), lambda w: (w * nb.ones(300_000)).sum()], ids=["own value", "sum", "large"]
+)
+def test_a_value_that_the_library_needed_for_itself_was_not_read(f):
+    w = leaf(0.5)
+    y = f(w)
+    for turn in (1, 2, 3):
+        y.backward()
+        assert w.grad.item() == pytest.approx(turn * nb.grad(f)(0.5).item())
 
 
 def test_by_default_the_graph_of_a_value_that_was_read_is_freed():
@@ -330,6 +344,24 @@ def test_without_it_gradients_are_constants():
     assert not w.grad.requires_grad
     with pytest.raises(nb.ArgumentError, match="do not depend on any requires_grad leaf"):
         w.grad.backward()
+
+
+def test_a_cotangent_that_depends_on_a_leaf_is_taken_as_a_number():
+    w, v = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    nb.backward(w, v * 2.0)
+    assert w.grad.tolist() == [6.0, 8.0]
+    assert not w.grad.requires_grad
+    assert v.grad is None
+
+
+def test_threads_that_share_a_leaf_lose_no_gradient():
+    w = leaf(1.0, 2.0)
+    threads = [threading.Thread(target=lambda: [(w * 3.0).sum().backward() for _ in range(50)]) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert w.grad.tolist() == [1200.0, 1200.0]
 
 
 def test_a_penalty_on_the_gradient():

@@ -124,7 +124,7 @@ def test_the_transform_is_named():
         (None, nb.ArgumentTypeError, "there is nothing to differentiate in the selected arguments"),
         ([], nb.ArgumentTypeError, "there is nothing to differentiate in the selected arguments"),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__ if type(value) is object else repr(value),
 )
 def test_arguments_that_cannot_be_differentiated(name, wrong, error, message):
     transform = {**GRADS, **JACOBIANS}[name]

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import nabla as nb
+from nabla.graph.node import DEEPEST
 
 # ---- threads --------------------------------------------------------------------------------------------------
 
@@ -286,10 +287,12 @@ def test_a_list_of_losses_keeps_the_losses_alone(training):
 def test_a_sum_of_losses_keeps_the_sum_alone():
     step, total = ByGrad(), [nb.array(0.0)]
 
-    def add():
-        total[0] = total[0] + step()
+    def a_hundred_steps():
+        for _ in range(100):
+            total[0] = total[0] + step()
+        float(total[0])
 
-    settles(add, 2000, 6000)
+    settles(a_hundred_steps, 5, 30)
 
 
 @pytest.mark.parametrize("read", [False, True])
@@ -305,7 +308,7 @@ def test_an_undifferentiated_loop_has_constant_memory(read):
             most.append(usage() - start)
     most = np.array(most)
     objects, blocks, size = most[:, 0], most[:, 1], most[:, 2]
-    assert objects.max() < 40_000 and blocks.max() < 80_000  # a chain of some thousand nodes may be pending
+    assert objects.max() < 4 * DEEPEST and blocks.max() < 8 * DEEPEST  # so long a chain of nodes may be pending
     assert objects[10:].max() <= objects[:10].max() + 5000
     assert size[10:].max() <= size[:10].max() + BYTES
     assert np.allclose(x.numpy(), 100.0)

@@ -14,8 +14,18 @@ import numpy as np
 from nabla import dtypes, views
 from nabla.errors import ArgumentTypeError, ShapeError, TracedValueError
 from nabla.graph.node import Node, runtime
-from nabla.ops import contraction, creation, cumulative, diagonals, elementwise, joining, logic, reductions, sorting
-from nabla.ops import shape as shapes
+from nabla.ops import (
+    contraction,
+    creation,
+    cumulative,
+    diagonals,
+    elementwise,
+    joining,
+    logic,
+    reductions,
+    shape as shapes,
+    sorting,
+)
 from nabla.ops.lift import or_not_implemented, reflected
 from nabla.primitives.base import constant
 from nabla.primitives.leaves import LeafToken, is_leaf, leaf_token, make_leaf
@@ -34,7 +44,11 @@ class Tensor:
     __hash__ = None  # type: ignore[assignment]
     __array_priority__ = 100.0
 
-    if TYPE_CHECKING:  # installed by transforms.backward
+    if TYPE_CHECKING:
+        _birth: int
+        _lock: str
+
+        # Installed by transforms/backward.py.
 
         def backward(
             self, cotangent: Any = None, retain_graph: bool | None = None, show_graph: bool = False, *, create_graph: bool = False
@@ -237,8 +251,8 @@ class Tensor:
     __neg__ = elementwise.negative
     __pos__ = elementwise.positive
     __abs__ = elementwise.abs
-    __eq__ = or_not_implemented(logic.equal)  # type: ignore[assignment]
-    __ne__ = or_not_implemented(logic.not_equal)  # type: ignore[assignment]
+    __eq__ = or_not_implemented(logic.equal)
+    __ne__ = or_not_implemented(logic.not_equal)
     __lt__ = logic.less
     __le__ = logic.less_equal
     __gt__ = logic.greater

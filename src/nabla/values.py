@@ -21,6 +21,7 @@ def value_of(node: Node) -> Any:
     """The value, computed if need be: an ndarray that nobody may write to, or a NumPy scalar."""
     if node.value is None:
         runtime.realize((node,))
+    node.asked = True  # backward wants to know
     return node.value
 
 

@@ -273,4 +273,4 @@ def copy(x: Tensor) -> Tensor:
     >>> x.tolist()
     [1.0, 2.0]
     """
-    return born(not_a_leaf(x._node))  # type: ignore[no-any-return]
+    return born(not_a_leaf(x._node))

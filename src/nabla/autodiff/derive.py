@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
-from nabla.autodiff.reverse import accumulate, reverse
+from nabla.autodiff.reverse import reverse
 from nabla.errors import NotDifferentiableError
 from nabla.graph.node import Node
 from nabla.graph.tokens import Token, Tokens

@@ -17,6 +17,7 @@ def forward(outputs: Sequence[Node], seeds: Mapping[Node, Node], targets: Abstra
     tangents: dict[Node, Any] = dict(seeds)
     order = between(outputs, targets)
     finished = last_uses(order, outputs)
+    dxs: Any
     for node in order:
         if node in tangents:
             continue

@@ -51,7 +51,7 @@ def _sweep(order: Sequence[Node], cts: dict[Node, Any], targets: AbstractSet[Tok
             g, has_zeros = total(g)
             mark = mark or has_zeros
         elif type(g) is Node and g.prim.gathers:
-            mark = mark or not g.prim.covers(g)
+            mark = mark or not g.prim.covers(g)  # type: ignore[attr-defined]
         inputs = node.inputs
         prim = node.prim
         if not inputs or (prim is VARIABLE and targets.isdisjoint(inputs[0].tokens.members)):

@@ -34,7 +34,7 @@ class Runtime:
 runtime = Runtime()
 
 
-class Freed(tuple):  # type: ignore[type-arg]
+class Freed(tuple):
     """The inputs of a node whose graph was freed by a backward."""
 
 
@@ -44,13 +44,19 @@ FREED = Freed()
 class Node:
     """One operation: primitive, inputs, static parameters, shape and dtype; later its value."""
 
-    # readers is set only where parts of the node are read (primitives/indexing.py)
-    __slots__ = ("__weakref__", "depth", "dtype", "id", "inputs", "params", "prim", "readers", "shape", "tokens", "value")
+    # Set only where they are asked for: readers, where parts of the node are read (primitives/indexing.py); asked, where a user
+    # asked for the value (values.py).
+    __slots__ = (
+        "__weakref__", "asked", "depth", "dtype", "id", "inputs", "params", "prim", "readers", "shape", "tokens", "value",
+    )  # fmt: skip
 
     # NumPy must not treat a node as a scalar: `np.float64(2) * node` has to reach the node's own operator.
     __array_ufunc__ = None
 
-    if TYPE_CHECKING:  # installed by primitives.operators
+    if TYPE_CHECKING:
+        readers: list[Any]  # set only where parts of it are read (primitives/indexing.py)
+
+        # Installed by primitives/operators.py.
 
         def __add__(self, y: Any) -> Node: ...
         def __radd__(self, y: Any) -> Node: ...

@@ -27,7 +27,7 @@ def listing(nodes: Sequence[Node], outputs: Iterable[Node]) -> str:
 def type_of(node: Node) -> str:
     """dtype and shape, as in float64[3,4]; of several outputs, in parentheses."""
     if type(node.dtype) is tuple:
-        return "(" + ", ".join(f"{d}[{','.join(map(str, s))}]" for d, s in zip(node.dtype, node.shape)) + ")"  # type: ignore[call-overload]
+        return "(" + ", ".join(f"{d}[{','.join(map(str, s))}]" for d, s in zip(node.dtype, node.shape)) + ")"
     return f"{node.dtype}[{','.join(map(str, node.shape))}]"
 
 

@@ -10,10 +10,21 @@ from typing import Any, Callable, Iterable, Mapping
 import numpy as np
 
 from nabla.errors import ArgumentTypeError, TracedValueError, user_line
-from nabla.ops import contraction as c
-from nabla.ops import creation, cumulative, diagonals, einsum, indexing, joining, linalg, logic, reductions, sorting
-from nabla.ops import elementwise as e
-from nabla.ops import shape as s
+from nabla.ops import (
+    contraction as c,
+    creation,
+    cumulative,
+    diagonals,
+    einsum,
+    elementwise as e,
+    indexing,
+    joining,
+    linalg,
+    logic,
+    reductions,
+    shape as s,
+    sorting,
+)
 from nabla.tensor import Tensor
 
 Function = Callable[..., Any]

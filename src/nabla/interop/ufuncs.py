@@ -10,8 +10,7 @@ from typing import Any, Callable
 import numpy as np
 
 from nabla.errors import ArgumentTypeError, TracedValueError, user_line
-from nabla.ops import elementwise as e
-from nabla.ops import creation, cumulative, logic, reductions, shape
+from nabla.ops import creation, cumulative, elementwise as e, logic, reductions, shape
 from nabla.ops.contraction import matmul, vecdot
 from nabla.tensor import Tensor
 

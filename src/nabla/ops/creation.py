@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,18 @@ from nabla.primitives.structure import detach
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
+
+
+e = math.e
+"""The base of natural logarithms."""
+inf = math.inf
+"""Positive infinity."""
+nan = math.nan
+"""Not a number."""
+newaxis = None
+"""In x[...], a new axis of length 1."""
+pi = math.pi
+"""The circumference of a circle of diameter 1."""
 
 
 def _dtype(dtype: DTypeLike | None) -> np.dtype | None:
@@ -217,12 +230,12 @@ def arange(
         wanted = dtypes.canonical(dtype)
         if wanted.kind == "b":
             raise DTypeError("arange: numbers that are counted are not of dtype bool")
-    numbers = np.arange(first, last, apart, wanted)
+    numbers = np.arange(first, last, apart, wanted)  # type: ignore[call-overload]
     begin, between = as_node(given[0]), as_node(given[2])
     if begin.tokens is EMPTY and between.tokens is EMPTY:
         return _made(constant(numbers, wanted))
     places = constant(np.arange(numbers.size).astype(wanted), wanted)
-    return runtime.handle(cast(begin, wanted) + cast(between, wanted) * places)  # type: ignore[no-any-return]
+    return runtime.handle(cast(begin, wanted) + cast(between, wanted) * places)
 
 
 def _number(name: str, x: ArrayLike) -> Any:

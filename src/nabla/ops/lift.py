@@ -40,7 +40,7 @@ def as_node(x: Any, dtype: np.dtype | None = None) -> Node:
     if kind is Node:
         node = x
     elif isinstance(x, runtime.handle):
-        node = x._node  # type: ignore[attr-defined]
+        node = x._node
     elif kind is np.ndarray:
         return _from_ndarray(x, dtype)
     elif is_scalar(x):
@@ -128,7 +128,7 @@ def together(items: Any) -> list[Node]:
     return [scalar(item, dtype) if node is None else cast(node, dtype) for item, node in zip(items, found)]
 
 
-def born(node: Node) -> Any:
+def born(node: Any) -> Any:
     """A new handle on a node that may be older: a constant that is kept, or an argument handed on. A vmap asks when it was made."""
     handle = runtime.handle(node)
     handle._birth = next_id()
@@ -160,10 +160,10 @@ def op(f: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(f)
     def lifted(*args: P.args, **kwargs: P.kwargs) -> R:
-        result = f(*args, **kwargs)
+        result: Any = f(*args, **kwargs)
         if _has_node(args):
             return result
-        return born(result) if type(result) is Node else wrap(result)  # type: ignore[no-any-return]
+        return born(result) if type(result) is Node else wrap(result)
 
     return lifted
 
@@ -232,10 +232,10 @@ def binary(prim: Callable[[Node, Node], Node]) -> Callable[[Callable[..., Any]],
     return decorate
 
 
-def reflected(f: Callable[[ArrayLike, ArrayLike], Tensor]) -> Callable[[ArrayLike, ArrayLike], Tensor]:
+def reflected(f: Callable[[ArrayLike, ArrayLike], R]) -> Callable[[ArrayLike, ArrayLike], R]:
     """The operator for the right operand: `2 - x` calls `x.__rsub__(2)`."""
 
-    def operator(y: ArrayLike, x: ArrayLike) -> Tensor:
+    def operator(y: ArrayLike, x: ArrayLike) -> R:
         return f(x, y)
 
     return operator

@@ -37,7 +37,7 @@ def shares(f: Callable[P, R]) -> Callable[P, R]:
         result: Any = f(node, *args[1:], **kwargs)  # type: ignore[arg-type]
         if isinstance(result, (tuple, list)):
             return type(result)([_sharing(x, node, out, f.__name__) for out in result])  # type: ignore[return-value]
-        return _sharing(x, node, result, f.__name__)  # type: ignore[no-any-return]
+        return _sharing(x, node, result, f.__name__)
 
     return lifted
 

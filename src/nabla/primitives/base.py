@@ -27,7 +27,6 @@ from typing import AbstractSet, Any, Callable, Mapping, Sequence
 
 import numpy as np
 
-from nabla import dtypes
 from nabla.errors import NotDifferentiableError, ShapeError, user_line
 from nabla.graph.node import NO_PARAMS, Node, make
 from nabla.graph.tokens import EMPTY, Token

@@ -6,7 +6,7 @@ psum transposes to psum: the pairing sums over the lanes.
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Any, Sequence
 
 import numpy as np
 
@@ -55,7 +55,7 @@ def _pmax_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size
     return (reduce_max(x, axes=(0,)) if mapped[0] else x), False
 
 
-def _share(node: Node, dx: Node) -> Node:
+def _share(node: Node, dx: Any) -> Node:
     """dx in the lanes that attain the maximum, divided by their number."""
     x, axis = node.inputs
     wins = cast(equal(x, node), dx.dtype)

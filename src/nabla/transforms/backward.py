@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from threading import Lock
 from typing import Any, Sequence
 
 from nabla import tree
@@ -14,7 +16,7 @@ from nabla.primitives.elementwise import add
 from nabla.primitives.leaves import LeafToken, is_leaf, leaf_token
 from nabla.tensor import Tensor
 from nabla.transforms.jvp import matching
-from nabla.transforms.trace import want_bool
+from nabla.transforms.trace import cut_off, want_bool
 
 
 def backward(
@@ -54,23 +56,26 @@ def backward(
         )
     if show_graph:
         runtime.show(nodes)
-    if create_graph:
+    if retain_graph is None:
+        retain_graph = not all(getattr(node, "asked", False) for node in nodes)
+    with nullcontext() if create_graph else cut_older():
         found, order = reverse(nodes, given, targets)
-        sums = _added(found, order)
-    else:
-        with cut_older():
-            found, order = reverse(nodes, given, targets)
-            sums = _added(found, order)
-        ready = [g for _, g in sums if not g.tokens.placeholder]
-        if retain_graph is None:
-            retain_graph = any(node.value is None for node in nodes)
-        elif not retain_graph:
-            ready += nodes
-        runtime.realize(ready)
-    for token, g in sums:
-        token.grad = Tensor(g)
+        grads = _by_leaf(found, order)
+        if not create_graph:
+            grads = [(token, cut_off(g)) for token, g in grads]
+            runtime.realize([g for _, g in grads] if retain_graph else [*(g for _, g in grads), *nodes])
+        with _adding:
+            sums = [(token, g if token.grad is None else add(token.grad._node, g)) for token, g in grads]
+            if not create_graph:
+                runtime.realize([g for _, g in sums])
+            for token, g in sums:
+                token.grad = Tensor(g)
     if not retain_graph and not create_graph:
         _free(order, targets)
+
+
+_adding = Lock()
+"""Held while gradients are added up: threads may share leaves."""
 
 
 def _outputs(outputs: Any) -> tuple[list[Node], list[str], tree.TreeDef]:
@@ -83,11 +88,7 @@ def _outputs(outputs: Any) -> tuple[list[Node], list[str], tree.TreeDef]:
             raise ArgumentTypeError(f"backward: {path} is a {type(x).__name__}; backward starts from tensors")
         if x._node.dtype.kind not in "fc":
             raise DTypeError(f"backward: {path} has dtype {x.dtype}, which has no derivative")
-        if x._node.tokens.placeholder:
-            raise TracedValueError(
-                f"backward: at {user_line()}, {path} differs between the examples of a mapped function, and .grad has room for "
-                f"one value. Use nb.grad inside, or call backward outside, on the result."
-            )
+        _want_one_value(x._node, path)
     return [x._node for x in values], paths, structure
 
 
@@ -103,23 +104,25 @@ def _cotangents(nodes: Sequence[Node], paths: Sequence[str], structure: tree.Tre
                 raise DTypeError(f"backward: {path} is complex; take its real part or abs(), or pass a cotangent")
         return [scalar(1.0, node.dtype) for node in nodes]
     tree.want_structure(cotangents, structure, "backward: the cotangent", "cotangents", "the outputs")
-    return [
-        matching(g, node, path.replace("outputs", "cotangents", 1), path, "backward")
-        for g, node, path in zip(tree.leaves(cotangents), nodes, paths)
-    ]
+    result = []
+    for g, node, path in zip(tree.leaves(cotangents), nodes, paths):
+        where = path.replace("outputs", "cotangents", 1)
+        result.append(matching(g, node, where, path, "backward"))
+        _want_one_value(result[-1], where)
+    return result
 
 
-def _added(found: dict[Node, Node], order: Sequence[Node]) -> list[tuple[LeafToken, Node]]:
-    """What each leaf's .grad becomes; zeros where the outputs depend on it by steps only."""
-    sums = []
-    for leaf in order:
-        if is_leaf(leaf):
-            token = leaf_token(leaf)
-            g = found.get(leaf)
-            if g is None:
-                g = zeros_like(leaf)
-            sums.append((token, g if token.grad is None else add(token.grad._node, g)))
-    return sums
+def _want_one_value(x: Node, path: str) -> None:
+    if x.tokens.placeholder:
+        raise TracedValueError(
+            f"backward: at {user_line()}, {path} differs between the examples of a mapped function, and .grad has room "
+            f"for one value. Use nb.grad inside, or call backward outside, on the result."
+        )
+
+
+def _by_leaf(found: dict[Node, Node], order: Sequence[Node]) -> list[tuple[LeafToken, Node]]:
+    """The gradient of each leaf that was met; zeros where the outputs depend on it by steps only."""
+    return [(leaf_token(x), found[x] if x in found else zeros_like(x)) for x in order if is_leaf(x)]
 
 
 def _free(order: Sequence[Node], targets: set[Any]) -> None:

@@ -244,7 +244,7 @@ def _with_float0(leaves: Sequence[Leaf], out: Node, row: Sequence[Node] | None) 
 def _all_arrays(what: str, args: Sequence[Any]) -> Selection:
     """All arguments with a tensor or an inexact array in them; where there is none, the Python floats."""
 
-    def holds(x: Any, kinds: tuple[type, ...]) -> bool:
+    def holds(x: Any, kinds: tuple[Any, ...]) -> bool:
         return any(
             isinstance(leaf, kinds) and (isinstance(leaf, (float, complex)) or leaf.dtype.kind in "fc") for leaf in tree.leaves(x)
         )

@@ -252,8 +252,11 @@ _LEAF = tree.structure(0)
 
 
 def give(node: Node, leaf: Leaf, as_numpy: bool) -> Any:
-    """A gradient to the user: NumPy's where the leaf was NumPy's and the call is outermost, else a tensor."""
-    if as_numpy and leaf.numpy is not None and node.value is not None and is_free(node):
+    """A gradient to the user: NumPy's where the leaf was NumPy's and the call is outermost, else a tensor.
+
+    Zeros of dtype float0 are a tensor always: NumPy could not add and scale them.
+    """
+    if as_numpy and leaf.numpy is not None and node.value is not None and node.dtype.kind != "V" and is_free(node):
         array = np.array(node.value)
         return array[()] if leaf.numpy is np.generic else array
     return Tensor(node)

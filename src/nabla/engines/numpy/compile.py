@@ -11,7 +11,7 @@ from nabla.graph.graph import Graph
 from nabla.graph.node import Node
 
 
-def compile(graph: Graph) -> Callable[..., list[Any]]:  # noqa: A001 - the engines' common contract
+def compile(graph: Graph) -> Callable[..., list[Any]]:
     """A function from one value per input of the graph to one value per output."""
     slots: dict[Node, int] = {node: i for i, node in enumerate((*graph.inputs, *graph.nodes))}
     constants: list[Any] = []
