@@ -357,6 +357,26 @@ def test_functions_written_with_numpy():
         close(RUN[name](f)(x), expected, rtol=1e-8)
 
 
+# ---- realize --------------------------------------------------------------------------------------------------
+
+
+def test_realize_computes_the_tensors_of_a_tree_and_returns_it():
+    tree = {"a": nb.exp(nb.array([0.0])), "b": [nb.array(2.0) * 3.0, None, 1.0, "text"]}
+    assert tree["a"]._node.value is None
+    assert nb.realize(tree) is tree
+    assert tree["a"]._node.value is not None
+    assert tree["b"][0]._node.value == 6.0
+    assert nb.realize(nb.array(1.0) + 1.0).item() == 2.0
+    with pytest.raises(nb.TracedValueError, match=r"it depends on args\[0\]"):
+        nb.vmap(lambda x: nb.realize([x * 2.0])[0])(np.ones(2))
+    w = nb.array(2.0, requires_grad=True)
+    y = w * w
+    nb.realize([y])
+    y.backward()
+    with pytest.raises(nb.FreedGraphError):
+        y.backward()
+
+
 # ---- complex numbers ------------------------------------------------------------------------------------------
 
 

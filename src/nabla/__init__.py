@@ -244,6 +244,7 @@ from nabla.transforms.grad import grad, value_and_grad
 from nabla.transforms.jacobian import hessian, hvp, jacfwd, jacobian, jacrev
 from nabla.transforms.jvp import jvp
 from nabla.transforms.no_grad import detach, no_grad
+from nabla.transforms.realize import realize
 from nabla.transforms.vjp import vjp
 from nabla.transforms.vmap import vmap
 from nabla.tree import register_dataclass

@@ -44,8 +44,7 @@ FREED = Freed()
 class Node:
     """One operation: primitive, inputs, static parameters, shape and dtype; later its value."""
 
-    # Set only where they are asked for: readers, where parts of the node are read (primitives/indexing.py); asked, where a user
-    # asked for the value (values.py).
+    # readers and asked are set only where they are needed
     __slots__ = (
         "__weakref__", "asked", "depth", "dtype", "id", "inputs", "params", "prim", "readers", "shape", "tokens", "value",
     )  # fmt: skip
@@ -54,7 +53,8 @@ class Node:
     __array_ufunc__ = None
 
     if TYPE_CHECKING:
-        readers: list[Any]  # set only where parts of it are read (primitives/indexing.py)
+        readers: list[Any]  # the nodes that read parts of it (primitives/indexing.py)
+        asked: bool  # a user asked for the value (values.py)
 
         # Installed by primitives/operators.py.
 

@@ -86,7 +86,7 @@ class Primitive:
         reason = self.nondifferentiable or "it has no derivative"
         return NotDifferentiableError(
             f"{self.name} cannot be differentiated: {reason} (differentiated at {user_line()}). "
-            f"Use stop_gradient or detach on its input if the derivative should not flow through it."
+            f"Write nb.detach(x) for its input x if the derivative should not flow through it."
         )
 
     def __repr__(self) -> str:
