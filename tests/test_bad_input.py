@@ -64,7 +64,9 @@ def test_a_gradient_wants_a_scalar(name):
 @pytest.mark.parametrize("name", GRADS)
 def test_a_gradient_wants_one_output(name):
     for f, shown in ((lambda x: (x.sum(), x), "a tuple"), (lambda x: [x.sum()], "a list"), (lambda x: {"y": x.sum()}, "a dict")):
-        with pytest.raises(nb.ArgumentTypeError, match=rf"must return one scalar; it returned {shown}\. Use has_aux=True .*or jacrev"):
+        with pytest.raises(
+            nb.ArgumentTypeError, match=rf"must return one scalar; it returned {shown}\. Use has_aux=True .*or jacrev"
+        ):
             GRADS[name](f)(VECTOR)
 
 
@@ -82,7 +84,9 @@ def test_a_function_that_returns_none(transform):
 
 def test_a_function_that_returns_a_string_or_another_object(transform):
     for wrong, shown in (("text", "str"), (object(), "object"), (len, "builtin_function_or_method")):
-        with pytest.raises(nb.ArgumentTypeError, match=rf"the function returned a {shown} at output; it must return numbers, arrays, tensors"):
+        with pytest.raises(
+            nb.ArgumentTypeError, match=rf"the function returned a {shown} at output; it must return numbers, arrays, tensors"
+        ):
             transform(lambda x: wrong)(VECTOR)
     if transform not in GRADS.values():
         with pytest.raises(nb.ArgumentTypeError, match=r"the function returned a str at output\['b'\]\[1\]"):
@@ -111,12 +115,24 @@ def test_the_transform_is_named():
 @pytest.mark.parametrize(
     ("wrong", "error", "message"),
     [
-        (3, nb.DTypeError, r"args\[0\] is the Python int 3, and a derivative needs real or complex numbers\. Write 3\.0, or pass allow_int"),
+        (
+            3,
+            nb.DTypeError,
+            r"args\[0\] is the Python int 3, and a derivative needs real or complex numbers\. Write 3\.0, or pass allow_int",
+        ),
         (True, nb.DTypeError, r"args\[0\] is the Python bool True.*Write 1\.0"),
-        (np.array([1, 2]), nb.DTypeError, r"args\[0\] has dtype int64.*\.astype\(nb\.float64\), or pass allow_int=True for a float0"),
+        (
+            np.array([1, 2]),
+            nb.DTypeError,
+            r"args\[0\] has dtype int64.*\.astype\(nb\.float64\), or pass allow_int=True for a float0",
+        ),
         (nb.array([True]), nb.DTypeError, r"args\[0\] has dtype bool"),
         ({"a": [1.0, 2]}, nb.DTypeError, r"args\[0\]\['a'\]\[1\] is the Python int 2"),
-        ("text", nb.ArgumentTypeError, r"args\[0\] is a str, which cannot be differentiated\. Pass numbers, arrays, tensors or pytrees"),
+        (
+            "text",
+            nb.ArgumentTypeError,
+            r"args\[0\] is a str, which cannot be differentiated\. Pass numbers, arrays, tensors or pytrees",
+        ),
         ({"w": 1.0, "name": "relu"}, nb.ArgumentTypeError, r"args\[0\]\['name'\] is a str"),
         (object(), nb.ArgumentTypeError, r"args\[0\] is a object.*register a class of your own with nb\.register_dataclass"),
         ([np.array(["a"])], nb.DTypeError, r"args\[0\]\[0\]: dtype <U1 is not supported"),
@@ -160,7 +176,9 @@ def test_every_transform_wants_a_function(transform):
 
 
 def test_the_common_slip_of_calling_first():
-    with pytest.raises(nb.ArgumentTypeError, match=r"grad takes a function; got Tensor\. Write nb\.grad\(f\)\(x\), not nb\.grad\(f\(x\)\)"):
+    with pytest.raises(
+        nb.ArgumentTypeError, match=r"grad takes a function; got Tensor\. Write nb\.grad\(f\)\(x\), not nb\.grad\(f\(x\)\)"
+    ):
         nb.grad(nb.sin(1.0))
 
 
@@ -216,7 +234,10 @@ def test_a_second_backward_through_a_freed_graph():
     w = nb.array([1.0, 2.0], requires_grad=True)
     loss = (w**2).sum()
     loss.backward(retain_graph=False)
-    with pytest.raises(nb.FreedGraphError, match=r"the graph of this value was freed by an earlier backward; call that backward with retain_graph=True"):
+    with pytest.raises(
+        nb.FreedGraphError,
+        match=r"the graph of this value was freed by an earlier backward; call that backward with retain_graph=True",
+    ):
         loss.backward()
     with pytest.raises(RuntimeError):  # a built-in exception, too
         (loss * 2.0).backward()

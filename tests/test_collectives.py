@@ -250,9 +250,7 @@ def test_without_reduce_axes_every_gradient_is_per_example():
 
 
 def test_value_and_grad_and_vjp_reduce_too():
-    value_and_grad = nb.vmap(
-        nb.value_and_grad(loss, reduce_axes="batch"), in_axes=(None, 0), out_axes=(0, None), axis_name="batch"
-    )
+    value_and_grad = nb.vmap(nb.value_and_grad(loss, reduce_axes="batch"), in_axes=(None, 0), out_axes=(0, None), axis_name="batch")
     value, gradient = value_and_grad(W, DATA)
     assert value.shape == (3,)
     close(gradient, per_example().sum(axis=0))
@@ -310,7 +308,10 @@ def test_a_summed_gradient_can_be_differentiated():
 def test_an_axis_that_is_not_there(name):
     call = getattr(nb, name)
     args = () if name.startswith("axis") else (1.0,)
-    with pytest.raises(nb.AxisError, match=rf"{name}: no enclosing vmap has an axis named 'i' .named axes here: none.. Write vmap\(f, axis_name='i'\)"):
+    with pytest.raises(
+        nb.AxisError,
+        match=rf"{name}: no enclosing vmap has an axis named 'i' .named axes here: none.. Write vmap\(f, axis_name='i'\)",
+    ):
         call(*args, "i")
     with pytest.raises(nb.AxisError, match=rf"{name}: no enclosing vmap has an axis named 'k' .named axes here: 'i', 'j'"):
         nb.vmap(nb.vmap(lambda x: call(*args, "k"), axis_name="j"), axis_name="i")(M)
@@ -328,7 +329,9 @@ def test_reduce_axes_that_are_not_there_or_no_names():
     with pytest.raises(nb.AxisError, match="reduce_axes: no enclosing vmap has an axis named 'batch'"):
         nb.grad(loss, reduce_axes="batch")(W, DATA[0])
     for transform in (nb.grad, nb.value_and_grad):
-        with pytest.raises(nb.ArgumentTypeError, match=f"{transform.__name__}: names of axes are a string or a sequence of strings; got 0"):
+        with pytest.raises(
+            nb.ArgumentTypeError, match=f"{transform.__name__}: names of axes are a string or a sequence of strings; got 0"
+        ):
             transform(loss, reduce_axes=0)
     with pytest.raises(nb.ArgumentTypeError, match=r"vjp: names of axes are a string or a sequence of strings; got \(1,\)"):
         nb.vjp(loss, W, DATA[0], reduce_axes=(1,))

@@ -49,7 +49,9 @@ READS = {
 
 @pytest.mark.parametrize("read", READS)
 def test_an_output_cut_off_by_a_read_raises_and_names_the_line(differentiate, read):
-    with pytest.raises(nb.TracedValueError, match=r"the output does not depend on .*\[0\] except through a value that was read by") as caught:
+    with pytest.raises(
+        nb.TracedValueError, match=r"the output does not depend on .*\[0\] except through a value that was read by"
+    ) as caught:
         differentiate(READS[read], nb.array(1.5))
     assert re.search(r"at .*test_escape\.py:\d+, which cuts the derivative", str(caught.value))
     assert "nb.detach" in str(caught.value)
@@ -165,23 +167,29 @@ def test_storing_an_element_into_an_ndarray_raises():
             nb.grad(lambda x: store(target, 1, x[0]) is x or x.sum())(nb.array([1.0, 2.0]))
         if not isinstance(target, np.flatiter):  # which keeps the cause to itself
             cause = caught.value if isinstance(caught.value, nb.TracedValueError) else caught.value.__cause__
-            assert re.search(r"the assignment at .*test_escape\.py:\d+ would write a tensor that is being differentiated into", str(cause))
+            assert re.search(
+                r"the assignment at .*test_escape\.py:\d+ would write a tensor that is being differentiated into", str(cause)
+            )
             assert "nb.stack" in str(cause)
     table = np.zeros(3)
-    nb.grad(lambda x: (x * store(table, 0, float(nb.detach(x))).sum()))(2.0)
-    nb.grad(lambda x: (x * store(table, 1, nb.detach(x)).sum()))(2.0)
+    nb.grad(lambda x: x * store(table, 0, float(nb.detach(x))).sum())(2.0)
+    nb.grad(lambda x: x * store(table, 1, nb.detach(x)).sum())(2.0)
     assert table.tolist() == [2.0, 2.0, 0.0]
 
 
 def test_the_message_says_what_to_write():
-    with pytest.raises(nb.TracedValueError, match=r"\.numpy\(\) at .*test_escape\.py:\d+ would turn a tensor that is being differentiated \(grad\)"):
+    with pytest.raises(
+        nb.TracedValueError, match=r"\.numpy\(\) at .*test_escape\.py:\d+ would turn a tensor that is being differentiated \(grad\)"
+    ):
         nb.grad(lambda x: x.numpy())(1.0)
     with pytest.raises(nb.TracedValueError, match=r"or x\.detach\(\)\.numpy\(\) where the derivative should stop"):
         nb.grad(lambda x: x.numpy())(1.0)
     with pytest.raises(nb.TracedValueError, match=r"\(grad, jvp\)"):
         nb.grad(lambda x: nb.jvp(lambda y: (x * y).numpy(), (1.0,), (1.0,))[1])(1.0)
     w = nb.array([1.0], requires_grad=True)
-    with pytest.raises(nb.TracedValueError, match=r"\(requires_grad leaf\).* Write x\.detach\(\)\.numpy\(\) to leave the derivative behind"):
+    with pytest.raises(
+        nb.TracedValueError, match=r"\(requires_grad leaf\).* Write x\.detach\(\)\.numpy\(\) to leave the derivative behind"
+    ):
         (w * 2.0).numpy()
     assert w.detach().numpy().tolist() == [1.0]
 
@@ -298,7 +306,7 @@ def test_what_outlives_a_derivative_is_an_ordinary_value(run):
 
 def test_what_outlives_a_vjp_whose_pullback_lives_is_one_too():
     kept = []
-    out, pullback = nb.vjp(lambda x: kept.append(x * 2.0) or x**2, nb.array(1.5))
+    _, pullback = nb.vjp(lambda x: kept.append(x * 2.0) or x**2, nb.array(1.5))
     assert kept[0].numpy() == 3.0
     assert float(kept[0]) == 3.0
     assert type(nb.grad(lambda y: (y * kept[0]).sum())(np.ones(2))) is np.ndarray

@@ -123,7 +123,7 @@ def test_where_there_is_no_tensor_the_python_floats_are(jacobian):
 def test_where_there_is_nothing_that_is_an_error(jacobian):
     with pytest.raises(nb.ArgumentTypeError, match=rf"{jacobian.__name__}: none of the 1 positional arguments holds a floating"):
         jacobian(lambda x: x * 2.0)(3)
-    with pytest.raises(nb.ArgumentTypeError, match="none of the 0 positional arguments .* argnums= or argnames="):
+    with pytest.raises(nb.ArgumentTypeError, match=r"none of the 0 positional arguments .* argnums= or argnames="):
         jacobian(lambda x: x * 2.0)(x=3.0)
 
 

@@ -184,7 +184,9 @@ def test_static_fields_are_part_of_the_structure():
     with pytest.raises(nb.TreeError, match=r"the trees differ in structure"):
         nb.tree.map(lambda x, y: x + y, a, b)
     _, pullback = nb.vjp(lambda x: Layer(x, x, "a"), np.ones(1))
-    with pytest.raises(nb.TreeError, match="pullback: the cotangent does not have the structure of the output: cotangent is a Layer"):
+    with pytest.raises(
+        nb.TreeError, match="pullback: the cotangent does not have the structure of the output: cotangent is a Layer"
+    ):
         pullback(b)
 
 
@@ -208,7 +210,7 @@ def test_registering_a_dataclass():
 
     g = nb.grad(lambda p: p.total * p.size)(Plan(2.0, 3))
     assert (g.size.item(), g.steps) == (12.0, 3)
-    with pytest.raises(nb.ArgumentTypeError, match="register_dataclass takes a dataclass; got .*Put @dataclass below it"):
+    with pytest.raises(nb.ArgumentTypeError, match=r"register_dataclass takes a dataclass; got .*Put @dataclass below it"):
         nb.register_dataclass(int)
     with pytest.raises(nb.ArgumentTypeError, match="register_dataclass takes a dataclass; got "):
         nb.register_dataclass(Line(1.0, 2.0))
@@ -287,5 +289,7 @@ def test_a_container_that_is_not_registered_is_named():
         def __init__(self, value):
             self.value = value
 
-    with pytest.raises(nb.ArgumentTypeError, match=r"args\[0\] is a Box, .*nb\.register_dataclass or nb\.tree\.register_pytree_node"):
+    with pytest.raises(
+        nb.ArgumentTypeError, match=r"args\[0\] is a Box, .*nb\.register_dataclass or nb\.tree\.register_pytree_node"
+    ):
         nb.grad(lambda b: b.value)(Box(1.0))

@@ -168,12 +168,18 @@ def test_the_axis_is_a_numpy_int_too():
 def test_defaults_and_variable_arguments():
     assert nb.vmap(lambda x, y=2.0: x * y)(np.arange(3.0)).tolist() == [0.0, 2.0, 4.0]
     assert nb.vmap(lambda x, y=2.0: x * y, in_axes={"x": 0, "y": None})(np.arange(3.0)).tolist() == [0.0, 2.0, 4.0]
-    assert nb.vmap(lambda *xs: nb.stack(xs).sum(), in_axes=(0, None, 0))(np.ones(3), 2.0, np.arange(3.0)).tolist() == [3.0, 4.0, 5.0]
+    assert nb.vmap(lambda *xs: nb.stack(xs).sum(), in_axes=(0, None, 0))(np.ones(3), 2.0, np.arange(3.0)).tolist() == [
+        3.0,
+        4.0,
+        5.0,
+    ]
 
 
 @pytest.mark.parametrize("in_axes", ["0", 1.0, True, {0, 1}, np.array([0, 0])])
 def test_in_axes_of_the_wrong_type(in_axes):
-    with pytest.raises(nb.ArgumentTypeError, match="vmap: in_axes must be an int, None, a tuple or list with an entry per argument"):
+    with pytest.raises(
+        nb.ArgumentTypeError, match="vmap: in_axes must be an int, None, a tuple or list with an entry per argument"
+    ):
         nb.vmap(nb.add, in_axes=in_axes)
 
 
@@ -207,7 +213,9 @@ def test_in_axes_that_do_not_fit_the_call():
 
 
 def test_sizes_that_differ_name_both_arguments():
-    with pytest.raises(nb.ShapeError, match=r"the mapped axes differ in size: args\[0\] has 3, args\[1\]\['b'\] has 2 \(its axis 1\)"):
+    with pytest.raises(
+        nb.ShapeError, match=r"the mapped axes differ in size: args\[0\] has 3, args\[1\]\['b'\] has 2 \(its axis 1\)"
+    ):
         nb.vmap(lambda x, p: x, in_axes=(0, 1))(np.ones((3, 2)), {"b": np.ones((3, 2))})
     with pytest.raises(nb.ShapeError, match=r"args\[0\] has 3, kwargs\['y'\] has 2"):
         nb.vmap(lambda x, y: x)(np.ones(3), y=np.ones(2))
@@ -215,7 +223,9 @@ def test_sizes_that_differ_name_both_arguments():
 
 def test_out_axes_that_do_not_fit_the_output():
     x = np.ones((3, 2))
-    with pytest.raises(nb.ArgumentError, match="out_axes is None for output, but it differs between the examples; give an axis for it"):
+    with pytest.raises(
+        nb.ArgumentError, match="out_axes is None for output, but it differs between the examples; give an axis for it"
+    ):
         nb.vmap(nb.sin, out_axes=None)(x)
     with pytest.raises(nb.AxisError, match=r"out_axes gives axis 2 for output\[1\], which has shape \(2,\) for one example"):
         nb.vmap(lambda x: (x, x), out_axes=(0, 2))(x)
@@ -268,10 +278,9 @@ def test_no_examples_at_all():
 def test_chunks_give_the_same(chunk_size):
     x = np.arange(14.0).reshape(2, 7)
     f = lambda x, y: {"product": x * y, "sum": x.sum(), "same": y, "number": 1.0}
-    plain = nb.vmap(f, in_axes=(1, None), out_axes={"product": 1, "sum": 0, "same": None, "number": 0})
-    options = dict(in_axes=(1, None), out_axes={"product": 1, "sum": 0, "same": None, "number": 0})
+    options = {"in_axes": (1, None), "out_axes": {"product": 1, "sum": 0, "same": None, "number": 0}}
     chunked = nb.vmap(f, chunk_size=chunk_size, **options)(x, 2.0)
-    for name, value in plain(x, 2.0).items():
+    for name, value in nb.vmap(f, **options)(x, 2.0).items():
         assert chunked[name].tolist() == value.tolist()
 
 
@@ -298,7 +307,9 @@ def test_chunk_size_is_a_positive_int():
         nb.vmap(nb.sin, chunk_size=0)
     with pytest.raises(nb.ArgumentTypeError, match="vmap: chunk_size must be a positive int or None; got 'all'"):
         nb.vmap(nb.sin, chunk_size="all")
-    with pytest.raises(nb.ArgumentError, match="chunk_size cuts the axis, so that collectives over axis_name would not see all of it"):
+    with pytest.raises(
+        nb.ArgumentError, match="chunk_size cuts the axis, so that collectives over axis_name would not see all of it"
+    ):
         nb.vmap(nb.sin, chunk_size=2, axis_name="i")
 
 
@@ -406,7 +417,9 @@ def test_a_tensor_from_outside_does_not_take_mapped_values():
         outside[0] = v
         return v
 
-    with pytest.raises(nb.TracedValueError, match=r"differs between the lanes of vmap \(at .*test_vmap.py:\d+\) was written at .*test_vmap.py:\d+"):
+    with pytest.raises(
+        nb.TracedValueError, match=r"differs between the lanes of vmap \(at .*test_vmap.py:\d+\) was written at .*test_vmap.py:\d+"
+    ):
         nb.vmap(f)(np.array([1.0, 2.0]))
     assert outside.tolist() == [0.0, 0.0]
 
@@ -441,9 +454,11 @@ def test_a_function_that_raises_leaves_nothing_behind():
 
 
 def test_what_the_function_must_return():
-    with pytest.raises(nb.ArgumentTypeError, match="vmap: the function returned None; is a return statement missing?"):
+    with pytest.raises(nb.ArgumentTypeError, match=r"vmap: the function returned None; is a return statement missing?"):
         nb.vmap(lambda x: None)(np.ones(2))
-    with pytest.raises(nb.ArgumentTypeError, match=r"vmap: the function returned a str at output\[1\]; it must return numbers, arrays"):
+    with pytest.raises(
+        nb.ArgumentTypeError, match=r"vmap: the function returned a str at output\[1\]; it must return numbers, arrays"
+    ):
         nb.vmap(lambda x: (x, "text"))(np.ones(2))
 
 

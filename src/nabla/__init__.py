@@ -476,6 +476,7 @@ __all__ = [
     "radians",
     "ravel",
     "real",
+    "realize",
     "reciprocal",
     "register_dataclass",
     "relu",

@@ -60,7 +60,7 @@ def structure(tree: Any) -> TreeDef:
     return optree.tree_structure(tree, namespace=NAMESPACE)
 
 
-def map(f: Callable[..., Any], tree: Any, *rest: Any) -> Any:  # noqa: A001 - the field's name for it
+def map(f: Callable[..., Any], tree: Any, *rest: Any) -> Any:
     """Apply `f` to the leaves of one or several pytrees of the same structure.
 
     >>> import nabla as nb

@@ -1,4 +1,4 @@
-"""Reading the value of a node from Python: what may be read, what would silently cut a derivative, and the mark that reading leaves."""
+"""Reading the value of a node from Python: what may be read, what would cut a derivative, the mark that reading leaves."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ def _refuse_store(node: Node, frame: FrameType) -> None:
     if _is_live(node) and frame.f_code.co_code[frame.f_lasti] in _STORES:
         raise TracedValueError(
             f"the assignment at {user_line()} would write a tensor that is being differentiated into an ndarray, and its "
-            f"derivative would be lost. Make the ndarray a tensor first (x = nb.asarray(x)), or collect the values and nb.stack them."
+            f"derivative would be lost. Make the ndarray a tensor first (x = nb.asarray(x)), or collect the values and "
+            f"nb.stack them."
         )
 
 
@@ -73,8 +74,8 @@ def export(node: Node, what: str) -> np.ndarray:
                 "x.detach().numpy() where the derivative should stop."
             )
         raise TracedValueError(
-            f"{what} at {user_line()} would turn a tensor that is being differentiated ({', '.join(sorted({t.what for t in live}))}) "
-            f"into an ndarray, and its derivative would be lost. {remedy}"
+            f"{what} at {user_line()} would turn a tensor that is being differentiated "
+            f"({', '.join(sorted({t.what for t in live}))}) into an ndarray, and its derivative would be lost. {remedy}"
         )
     array = np.asarray(value_of(node)).view()
     array.flags.writeable = False

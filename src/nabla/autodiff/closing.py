@@ -11,9 +11,7 @@ from nabla.graph.walk import by_id
 from nabla.primitives.structure import placeholder
 
 
-def close(
-    outputs: Sequence[Node], inputs: Sequence[Node], names: Sequence[str] = ()
-) -> tuple[Graph, list[Node]]:
+def close(outputs: Sequence[Node], inputs: Sequence[Node], names: Sequence[str] = ()) -> tuple[Graph, list[Node]]:
     """The graph from `inputs` to `outputs`, and the outer nodes it captured, which are its inputs after the given ones.
 
     names: what the placeholders of the given inputs are called.

@@ -47,11 +47,7 @@ def derive_push(prim: General, node: Node, tangents: Sequence[Node | None]) -> A
         g = _stand_in(node, token)
     assert prim.vjp is not None
     cotangents = prim.vjp(node, g, [dx is not None for dx in tangents])
-    pairs = [
-        (gx, dx)
-        for gx, dx in zip(cotangents, tangents)
-        if gx is not None and dx is not None and token in gx.tokens.members
-    ]
+    pairs = [(gx, dx) for gx, dx in zip(cotangents, tangents) if gx is not None and dx is not None and token in gx.tokens.members]
     found, _ = reverse([gx for gx, _ in pairs], [dx for _, dx in pairs], {token})
     if type(node.dtype) is tuple:
         tangent = [found.get(stand_in) for stand_in in g.values()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any, Callable, Mapping, Sequence
 
 from nabla import tree
@@ -13,7 +14,7 @@ from nabla.graph.walk import between
 from nabla.ops.lift import as_node, inexact
 from nabla.primitives import collectives as c
 
-axes: ContextVar[Mapping[str, Node]] = ContextVar("nabla_axes", default={})
+axes: ContextVar[Mapping[str, Node]] = ContextVar("nabla_axes", default=MappingProxyType({}))
 """The named axes that are open here, innermost last: name -> node of the axis."""
 
 

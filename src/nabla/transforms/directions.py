@@ -47,9 +47,7 @@ def along_basis(
             stop = min(start + step, total)
             basis = {s: _basis(x, offset, start, stop, factor) for s, x, offset in zip(stand_ins, over, _offsets(over))}
             batched = batch(live, basis, {}, {token}, stop - start)
-            part = [
-                node if is_mapped else broadcast(node, shape=(stop - start, *node.shape)) for node, is_mapped in batched
-            ]
+            part = [node if is_mapped else broadcast(node, shape=(stop - start, *node.shape)) for node, is_mapped in batched]
             if chunk_size is not None:
                 part = [leave(node, trace.token) for node in part]
                 realize_free(part)
@@ -136,9 +134,7 @@ def forward_gradient(trace: Trace, out: Node, holomorphic: bool) -> list[Node]:
     return [trace.zero(leaf) if leaf.variable is None else next(found) for leaf in trace.leaves]
 
 
-def forward_jacobian(
-    trace: Trace, outputs: Sequence[Node], chunk_size: int | None, holomorphic: bool
-) -> list[list[Node]]:
+def forward_jacobian(trace: Trace, outputs: Sequence[Node], chunk_size: int | None, holomorphic: bool) -> list[list[Node]]:
     """Per output and variable. For complex variables of a real output: df/dx - i df/dy, from two real directions."""
     columns = forward_columns(trace, outputs, chunk_size)
     if holomorphic or all(v.dtype.kind != "c" for v in trace.variables):
@@ -150,9 +146,7 @@ def forward_jacobian(
     ]
 
 
-def reverse_jacobian(
-    trace: Trace, outputs: Sequence[Node], chunk_size: int | None, holomorphic: bool
-) -> list[list[Node]]:
+def reverse_jacobian(trace: Trace, outputs: Sequence[Node], chunk_size: int | None, holomorphic: bool) -> list[list[Node]]:
     """Per output and variable. For a complex output of real variables: d Re f + i d Im f, from two real pairings."""
     rows = reverse_rows(trace, outputs, chunk_size)
     if holomorphic or all(out.dtype.kind != "c" for out in outputs):

@@ -159,9 +159,7 @@ class _Options:
         reduce_axes: Any, mode: Any, create_graph: Any, realize: Any,
     ) -> None:  # fmt: skip
         want_callable(what, fun)
-        want_bool(
-            what, has_aux=has_aux, holomorphic=holomorphic, allow_int=allow_int, create_graph=create_graph, realize=realize
-        )
+        want_bool(what, has_aux=has_aux, holomorphic=holomorphic, allow_int=allow_int, create_graph=create_graph, realize=realize)
         if mode not in ("reverse", "forward"):
             raise ArgumentError(f"{what}: mode must be 'reverse' or 'forward'; got {mode!r}")
         self.what = what

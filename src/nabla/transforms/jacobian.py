@@ -150,9 +150,7 @@ def hvp(fn: Callable[..., Any], primals: Any, tangents: Any) -> Any:
     gradient = grad(fn, argnums=tuple(range(len(args))))
     _, product, _ = along("hvp", gradient, args, (tangents,) if alone else tangents, False, True)
     values, structure = tree.flatten(product)
-    given = [
-        give(x._node, Leaf(x._node, None, numpy_kind(leaf), ""), True) for x, leaf in zip(values, tree.leaves(args))
-    ]
+    given = [give(x._node, Leaf(x._node, None, numpy_kind(leaf), ""), True) for x, leaf in zip(values, tree.leaves(args))]
     product = tree.unflatten(structure, given)
     return product[0] if alone else product
 
@@ -210,10 +208,7 @@ def _jacobian(
         realize_free([node for row in rows for node in row] + (aux_nodes(aux) if has_aux else []))
         jac = tree.unflatten(
             structure,
-            [
-                chosen.arrange(*opened.collect([give(node, leaf, True) for node, leaf in zip(row, trace.leaves)]))
-                for row in rows
-            ],
+            [chosen.arrange(*opened.collect([give(node, leaf, True) for node, leaf in zip(row, trace.leaves)])) for row in rows],
         )
         return (jac, aux) if has_aux else jac
 

@@ -98,7 +98,8 @@ def _seeds(what: str, leaves: Sequence[Leaf], args: Sequence[Any], directions: S
         if leaf.variable is None:
             if dx is not None and not (hasattr(dx, "dtype") and dx.dtype == float0):
                 raise DTypeError(
-                    f"{what}: {leaf.path} has dtype {leaf.node.dtype}; the tangent of an integer or boolean is None or of dtype float0"
+                    f"{what}: {leaf.path} has dtype {leaf.node.dtype}; the tangent of an integer or boolean is None or "
+                    f"of dtype float0"
                 )
             continue
         path = leaf.path.replace("primals", "tangents", 1)

@@ -7,6 +7,7 @@ fresh handles, and sees to it that an exception leaves nothing behind.
 from __future__ import annotations
 
 import inspect
+from contextlib import suppress
 from functools import partial, update_wrapper
 from typing import Any, Callable, Iterable, Mapping, Sequence
 
@@ -216,7 +217,8 @@ def output_node(x: Any, path: str, what: str) -> Node:
     if isinstance(x, (bool, int, float, complex, np.ndarray, np.generic)):
         return node_at(x, path, what)
     raise ArgumentTypeError(
-        f"{what}: the function returned a {type(x).__name__} at {path}; it must return numbers, arrays, tensors, or pytrees of these"
+        f"{what}: the function returned a {type(x).__name__} at {path}; it must return numbers, arrays, tensors, or "
+        f"pytrees of these"
     )
 
 
@@ -320,9 +322,7 @@ class Selection:
 def _checked_argnums(what: str, argnums: Any) -> int | tuple[int, ...] | None:
     if argnums is None or (isinstance(argnums, (int, np.integer)) and not isinstance(argnums, bool)):
         return None if argnums is None else int(argnums)
-    if isinstance(argnums, (tuple, list)) and all(
-        isinstance(i, (int, np.integer)) and not isinstance(i, bool) for i in argnums
-    ):
+    if isinstance(argnums, (tuple, list)) and all(isinstance(i, (int, np.integer)) and not isinstance(i, bool) for i in argnums):
         if not argnums:
             raise ArgumentError(f"{what}: argnums is empty; name at least one argument")
         return tuple(int(i) for i in argnums)
@@ -346,9 +346,7 @@ class Opened:
 
     __slots__ = ("args", "kwargs", "names", "positions", "spans", "structures", "trace")
 
-    def __init__(
-        self, trace: Trace, selection: Selection, args: Sequence[Any], kwargs: Mapping[str, Any], allow_int: bool
-    ) -> None:
+    def __init__(self, trace: Trace, selection: Selection, args: Sequence[Any], kwargs: Mapping[str, Any], allow_int: bool) -> None:
         self.trace = trace
         self.positions = selection.positions(args)
         self.names = selection.names(kwargs)
@@ -399,10 +397,8 @@ def wraps(fn: Callable[..., Any], wrapper: Callable[..., Any]) -> Callable[..., 
         update_wrapper(wrapper, type(named), updated=())
         wrapper.__doc__ = type(named).__doc__ or type(named).__call__.__doc__
     wrapper.__wrapped__ = fn  # type: ignore[attr-defined]
-    try:
+    with suppress(TypeError, ValueError):  # a builtin without a signature
         wrapper.__signature__ = inspect.signature(fn)  # type: ignore[attr-defined]
-    except (TypeError, ValueError):  # a builtin without a signature
-        pass
     return wrapper
 
 

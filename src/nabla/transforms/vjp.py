@@ -68,9 +68,7 @@ class Pullback:
 
     def _sweep(self, given: Sequence[Node | None]) -> list[Node]:
         trace = self._trace
-        live = [
-            (out, g) for out, g in zip(self._outputs, given) if g is not None and trace.token in out.tokens.members
-        ]
+        live = [(out, g) for out, g in zip(self._outputs, given) if g is not None and trace.token in out.tokens.members]
         found, _ = reverse([out for out, _ in live], [g for _, g in live], {trace.token})
         grads = []
         for leaf in trace.leaves:

@@ -57,9 +57,7 @@ def vmap(
     [21.0, 43.0]
     """
     if fn is None:
-        return decorator(
-            vmap, in_axes=in_axes, out_axes=out_axes, axis_size=axis_size, axis_name=axis_name, chunk_size=chunk_size
-        )
+        return decorator(vmap, in_axes=in_axes, out_axes=out_axes, axis_size=axis_size, axis_name=axis_name, chunk_size=chunk_size)
     want_callable("vmap", fn)
     _check_in_axes(in_axes)
     _check_axis_size(axis_size)
@@ -109,9 +107,7 @@ class _Lanes:
 
     def _open_leaf(self, x: Any, axis: int, path: str) -> Tensor:
         if isinstance(x, str) or not (is_scalar(x) or hasattr(x, "shape") or hasattr(x, "__array__")):
-            raise ArgumentTypeError(
-                f"vmap: {path} is a {type(x).__name__}, which has no axis to map; give None for it in in_axes"
-            )
+            raise ArgumentTypeError(f"vmap: {path} is a {type(x).__name__}, which has no axis to map; give None for it in in_axes")
         node = node_at(x, path, "vmap")
         if not node.shape:
             raise AxisError(f"vmap: {path} is a scalar, it has no axis {axis} to map; give None for it in in_axes")
@@ -162,8 +158,7 @@ def _map(
             wholes[axis] = constant(np.arange(lanes.size))
         batched = _in_chunks(outputs, wholes, token, lanes.size, chunk_size)
         results = [
-            _place(node, is_mapped, place, lanes.size, path)
-            for (node, is_mapped), place, path in zip(batched, places, paths)
+            _place(node, is_mapped, place, lanes.size, path) for (node, is_mapped), place, path in zip(batched, places, paths)
         ]
     except BaseException:
         token.restore()
@@ -187,9 +182,7 @@ def _in_chunks(
         pieces = {lane: cut(whole, 0, start, stop) for lane, whole in wholes.items()}
         parts.append(batch(outputs, pieces, {}, {token}, stop - start))
         realize_free([node for node, _ in parts[-1]])
-    return [
-        (concat(*[node for node, _ in column], axis=0), True) if column[0][1] else column[0] for column in zip(*parts)
-    ]
+    return [(concat(*[node for node, _ in column], axis=0), True) if column[0][1] else column[0] for column in zip(*parts)]
 
 
 def _place(node: Node, is_mapped: bool, axis: Any, size: int, path: str) -> Node:
