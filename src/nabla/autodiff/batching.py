@@ -10,7 +10,7 @@ from typing import AbstractSet, Mapping, Sequence
 
 from nabla.graph.node import Node
 from nabla.graph.tokens import EMPTY, Token
-from nabla.graph.walk import between, last_uses
+from nabla.graph.walk import last_uses, swept
 from nabla.primitives.structure import within
 
 
@@ -23,7 +23,7 @@ def batch(
     """
     done: dict[Node, tuple[Node, bool]] = {old: (new, True) for old, new in mapped.items()}
     done.update((old, (new, False)) for old, new in unmapped.items())
-    order = between(outputs, targets)
+    order = swept(outputs, targets)
     finished = last_uses(order, outputs)
     for node in order:
         if node in done:

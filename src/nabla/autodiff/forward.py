@@ -6,7 +6,7 @@ from typing import AbstractSet, Any, Mapping, Sequence
 
 from nabla.graph.node import Node
 from nabla.graph.tokens import Token
-from nabla.graph.walk import between, last_uses
+from nabla.graph.walk import last_uses, swept
 
 
 def forward(outputs: Sequence[Node], seeds: Mapping[Node, Node], targets: AbstractSet[Token]) -> list[Node | None]:
@@ -15,7 +15,7 @@ def forward(outputs: Sequence[Node], seeds: Mapping[Node, Node], targets: Abstra
     targets: the tokens of the variables in `seeds`.
     """
     tangents: dict[Node, Any] = dict(seeds)
-    order = between(outputs, targets)
+    order = swept(outputs, targets)
     finished = last_uses(order, outputs)
     dxs: Any
     for node in order:

@@ -14,7 +14,7 @@ from nabla.dtypes import float64
 from nabla.graph.collector import FEW, paused_collector
 from nabla.graph.node import Node
 from nabla.graph.tokens import Token
-from nabla.graph.walk import between
+from nabla.graph.walk import swept
 from nabla.primitives.base import is_zeros
 from nabla.primitives.elementwise import add, neg
 from nabla.primitives.formulas import sub
@@ -29,7 +29,7 @@ def reverse(
 
     Returns them by variable node (one that is missing is zero), and the nodes swept over, oldest first.
     """
-    order = between(outputs, targets)
+    order = swept(outputs, targets)
     cts: dict[Node, Any] = {}
     for out, g in zip(outputs, cotangents):
         cts[out] = [*cts[out], g] if out in cts else [g]

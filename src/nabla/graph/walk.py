@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import AbstractSet, Iterable, Sequence
 
 from nabla.errors import FreedGraphError
-from nabla.graph.node import FREED, Node
+from nabla.graph.node import FREED, Node, runtime
 from nabla.graph.tokens import Token
 
 by_id = attrgetter("id")
@@ -30,15 +30,25 @@ def between(outputs: Iterable[Node], targets: AbstractSet[Token]) -> list[Node]:
 
 
 LONG = 1000
-"""Sweeps over more nodes than this let go of what they wrote as soon as nothing needs it."""
+"""What a sweep over more nodes than this has to do, so that a loop that writes into an array stays linear in time and memory: the old
+versions of the array must not be held when they are written into."""
+
+
+def swept(outputs: Sequence[Node], targets: AbstractSet[Token]) -> list[Node]:
+    """The nodes of `between`, for a sweep that will hold them while it runs others: in a long program, what is pending runs first."""
+    order = between(outputs, targets)
+    if len(order) > LONG:
+        ready = [node for node in outputs if node.value is None and not node.tokens.placeholder]
+        if ready:
+            del order
+            runtime.realize(ready)
+            order = between(outputs, targets)
+    return order
 
 
 def last_uses(order: Sequence[Node], outputs: Iterable[Node]) -> dict[Node, list[Node]]:
-    """For each node of `order` those of its inputs that no later one takes, less the outputs: what a sweep may forget after it.
-
-    So the old versions of an array that a loop writes into are held by nobody, and a run in the middle of the sweep can write in
-    place. Short sweeps are over before anything runs: there is nothing to gain.
-    """
+    """For each node of a long `order` those of its inputs that no later one takes, less the outputs: what a sweep may forget
+    after it."""
     found: dict[Node, list[Node]] = {}
     if len(order) > LONG:
         taken = set(outputs)
