@@ -335,6 +335,16 @@ def test_a_number_for_an_output_with_a_shape_is_not_broadcast():
         pullback(1.0)
 
 
+def test_a_pullback_takes_one_cotangent():
+    _, pullback = nb.vjp(lambda x: (x, 2.0 * x), 1.0)
+    for wrong in ((), (1.0, 2.0)):
+        with pytest.raises(
+            nb.ArgumentTypeError, match=rf"pullback: takes one cotangent, with the structure of the output; got {len(wrong)}"
+        ):
+            pullback(*wrong)
+    assert pullback((1.0, 2.0))[0].item() == 5.0
+
+
 def test_mismatched_tangents_show_both_and_the_path():
     f = lambda p, y: p["a"].sum() * y
     p = {"a": nb.ones(2, nb.float32)}

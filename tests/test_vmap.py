@@ -193,6 +193,8 @@ def test_in_axes_that_do_not_fit_the_call():
         nb.vmap(lambda p: p["a"], in_axes=-3)({"a": x})
     with pytest.raises(nb.AxisError, match=r"args\[1\] is a scalar, it has no axis 0 to map; give None for it in in_axes"):
         nb.vmap(nb.add)(x, 2.0)
+    with pytest.raises(nb.AxisError, match=r"kwargs\['s'\] is a scalar.* give None for it in in_axes, a dict by parameter name"):
+        nb.vmap(lambda x, s: x * s)(x, s=nb.array(2.0))
     with pytest.raises(nb.ArgumentTypeError, match=r"args\[1\]\[0\] is a str, which has no axis to map; give None for it"):
         nb.vmap(lambda x, names: x)(x, ["a"])
     with pytest.raises(nb.ArgumentTypeError, match=r"in_axes has 'first' for args\[0\]; an axis is an int, or None for none"):

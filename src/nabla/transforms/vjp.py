@@ -50,7 +50,13 @@ class Pullback:
         self._create_graph = create_graph
         self._reduce_axes = reduce_axes
 
-    def __call__(self, cotangent: Any) -> tuple[Any, ...]:
+    def __call__(self, *cotangents: Any) -> tuple[Any, ...]:
+        if len(cotangents) != 1:
+            raise ArgumentTypeError(
+                f"pullback: takes one cotangent, with the structure of the output; got {len(cotangents)}. For a function that "
+                f"returns several values, pass them together: pullback((g, h)) for a tuple of two"
+            )
+        (cotangent,) = cotangents
         given = self._checked(cotangent)
         if self._create_graph:
             grads = self._sweep(given)

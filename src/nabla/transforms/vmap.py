@@ -110,7 +110,8 @@ class _Lanes:
             raise ArgumentTypeError(f"vmap: {path} is a {type(x).__name__}, which has no axis to map; give None for it in in_axes")
         node = node_at(x, path, "vmap")
         if not node.shape:
-            raise AxisError(f"vmap: {path} is a scalar, it has no axis {axis} to map; give None for it in in_axes")
+            how = "in_axes, a dict by parameter name" if path.startswith("kwargs") else "in_axes"
+            raise AxisError(f"vmap: {path} is a scalar, it has no axis {axis} to map; give None for it in {how}")
         if not -node.ndim <= axis < node.ndim:
             raise AxisError(f"vmap: in_axes gives axis {axis} for {path}, which has shape {node.shape}")
         node = move_axis(node, axis % node.ndim, 0)
