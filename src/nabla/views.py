@@ -150,8 +150,8 @@ def move(x: Tensor, node: Node) -> None:
     lock = getattr(x, "_lock", None)
     if lock is not None:
         raise ArgumentError(
-            f"an in-place write at {user_line()} to the result of {lock}, which in NumPy is read-only, or may or may not share memory with "
-            f"what it was made from. Write x = x.copy() first for a tensor of its own, or write to the original."
+            f"an in-place write at {user_line()} to the result of {lock}, which in NumPy is read-only, or may or may not share memory "
+            f"with what it was made from. Write x = x.copy() first for a tensor of its own, or write to the original."
         )
     if old.prim is LEAF:
         node = written(old, node)
@@ -172,8 +172,8 @@ def _keep_books(x: Tensor, old: Node, tokens: Tokens, birth: int) -> None:
             continue
         if token.placeholder and birth < token.id:
             raise TracedValueError(
-                f"a value that differs between the lanes of {token.what} (at {token.line}) was written at {user_line()} into a tensor of shape "
-                f"{old.shape} that was made outside the mapped function, where it has one value for all lanes. Make it inside "
+                f"a value that differs between the lanes of {token.what} (at {token.line}) was written at {user_line()} into a tensor "
+                f"of shape {old.shape} that was made outside the mapped function, where it has one value for all lanes. Make it inside "
                 f"(x = x.copy() will do), and return it."
             )
         token.moved.append((x, old))
@@ -191,7 +191,9 @@ def _in_place(symbol: str, apply: Callable[[Any, Any], Any]) -> Callable[[Tensor
             return out
         node = out._node
         if node.shape != old.shape:
-            raise ShapeError(f"x {symbol} y cannot change the shape of x, from {old.shape} to {node.shape}; write x = x {symbol[:-1]} y")
+            raise ShapeError(
+                f"x {symbol} y cannot change the shape of x, from {old.shape} to {node.shape}; write x = x {symbol[:-1]} y"
+            )
         if node.dtype is not old.dtype:
             node = _cast_back(node, old.dtype, symbol)
         if plain:
@@ -206,8 +208,8 @@ def _in_place(symbol: str, apply: Callable[[Any, Any], Any]) -> Callable[[Tensor
 def _cast_back(node: Node, dtype: np.dtype, symbol: str) -> Node:
     if not np.can_cast(node.dtype, dtype, "same_kind"):
         raise DTypeError(
-            f"x {symbol} y cannot change the dtype of x, from {dtypes.strong(dtype)} to {dtypes.strong(node.dtype)}; write x = x {symbol[:-1]} y "
-            f"for a new tensor, or convert y"
+            f"x {symbol} y cannot change the dtype of x, from {dtypes.strong(dtype)} to {dtypes.strong(node.dtype)}; "
+            f"write x = x {symbol[:-1]} y for a new tensor, or convert y"
         )
     return cast(node, dtype)
 

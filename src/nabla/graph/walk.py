@@ -29,15 +29,20 @@ def between(outputs: Iterable[Node], targets: AbstractSet[Token]) -> list[Node]:
     return sorted(seen, key=by_id)
 
 
-LONG = 1000
-"""What a sweep over more nodes than this has to do, so that a loop that writes into an array stays linear in time and memory: the old
-versions of the array must not be held when they are written into."""
+MANY = 1000
+
+
+def rewrites(order: Sequence[Node]) -> bool:
+    """Whether this is a long program that writes into arrays. A loop of writes costs time and memory linear in its length only
+    if the old versions of the array are not held when they are written into; sweeps over such programs see to that."""
+    return len(order) > MANY and any([node.prim.updates for node in order])
 
 
 def swept(outputs: Sequence[Node], targets: AbstractSet[Token]) -> list[Node]:
-    """The nodes of `between`, for a sweep that will hold them while it runs others: in a long program, what is pending runs first."""
+    """The nodes of `between`, for a sweep that will hold them while it runs others: where they write into arrays, what is pending
+    runs first."""
     order = between(outputs, targets)
-    if len(order) > LONG:
+    if rewrites(order):
         ready = [node for node in outputs if node.value is None and not node.tokens.placeholder]
         if ready:
             del order
@@ -47,10 +52,10 @@ def swept(outputs: Sequence[Node], targets: AbstractSet[Token]) -> list[Node]:
 
 
 def last_uses(order: Sequence[Node], outputs: Iterable[Node]) -> dict[Node, list[Node]]:
-    """For each node of a long `order` those of its inputs that no later one takes, less the outputs: what a sweep may forget
-    after it."""
+    """For each node of an `order` that writes into arrays, those of its inputs that no later one takes, less the outputs: what
+    a sweep may forget after it."""
     found: dict[Node, list[Node]] = {}
-    if len(order) > LONG:
+    if rewrites(order):
         taken = set(outputs)
         for node in reversed(order):
             for x in node.inputs:

@@ -229,7 +229,8 @@ def written_along_axis(x: Node, indices: ArrayLike, values: ArrayLike, axis: int
 def compress(condition: ArrayLike, x: ArrayLike, /, axis: int | None = None) -> Tensor:
     """The slices of x along `axis` (None: the elements of the flattened tensor) where the 1-d `condition` holds.
 
-    A condition shorter than the axis counts as False for the rest. Its value decides the shape, so under vmap and jit it must be a constant.
+    A condition shorter than the axis counts as False for the rest. Its value decides the shape, so under vmap and jit it must be
+    a constant.
 
     >>> import nabla as nb
     >>> nb.compress([True, False, True], [1.0, 2.0, 3.0]).tolist()

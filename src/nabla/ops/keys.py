@@ -167,7 +167,7 @@ def compose(spec: Spec, layout: Layout, inner: Spec, inner_layout: Layout) -> tu
 
 def takes_all(spec: Spec, shape: Shape) -> bool:
     """Whether the part is the whole, in its order."""
-    for entry, n in zip(spec, shape):
+    for entry, n in zip(spec, shape):  # noqa: SIM110 - on the path of every read and write
         if type(entry) is not tuple or entry[1] != n or entry[2] != 1:
             return False
     return True
@@ -322,7 +322,8 @@ def checked(array: Node, axis: int, n: int) -> Node:
 def check_mask(mask: Node, axis: int, shape: Shape) -> None:
     if mask.shape != shape[axis : axis + mask.ndim]:
         raise BoundsError(
-            f"a mask of shape {mask.shape} stands for the axes from {axis} on of a tensor of shape {shape}; their lengths must be equal"
+            f"a mask of shape {mask.shape} stands for the axes from {axis} on of a tensor of shape {shape}; "
+            f"their lengths must be equal"
         )
 
 
@@ -331,8 +332,8 @@ def mask_value(mask: Node) -> Any:
     if mask.tokens.placeholder and mask.tokens.ended is None:
         token = next(token for token in mask.tokens.members if token.placeholder)
         raise TracedValueError(
-            f"a mask at {user_line()} has no value under {token.what} (at {token.line}), so it is not known how many elements it picks. "
-            f"Write nb.where(mask, x, y) for x[mask], and x[mask] = v with a v of one element."
+            f"a mask at {user_line()} has no value under {token.what} (at {token.line}), so it is not known how many elements it "
+            f"picks. Write nb.where(mask, x, y) for x[mask], and x[mask] = v with a v of one element."
         )
     return _value(mask)
 
@@ -368,7 +369,7 @@ def unshow(v: Node, layout: Layout, shape: Shape) -> Node:
         v = reshape(v, shape=v.shape[extra:])
         extra = 0
     if extra > 0 or any(n not in (1, m) for n, m in zip(reversed(v.shape), reversed(shape))):
-        raise ShapeError(f"what is written has shape {v.shape}, which does not broadcast to the shape {shape} of the part written to")
+        raise ShapeError(f"what is written has shape {v.shape}, which does not broadcast to the shape {shape} of the part")
     if layout == _IN_ORDER[len(layout)]:
         return v
     perm = [axis for axis in layout if axis is not None]

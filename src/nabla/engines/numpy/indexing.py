@@ -13,7 +13,7 @@ from nabla.primitives import indexing as i
 from nabla.primitives.base import Primitive
 
 SMALL = 8
-"""A part that is so many times smaller than the whole is copied: a view of it would keep the whole from being written to, or freed."""
+"""A part that is so many times smaller than the whole is copied: a view would keep the whole from being written to, or freed."""
 
 _ALL = slice(None)
 
@@ -123,5 +123,3 @@ KERNELS: dict[Primitive, Kernel] = {
     i.index_add: _index_add,
     i.assemble: _assemble,
 }
-
-UPDATES = frozenset([i.index_set, i.index_add])
