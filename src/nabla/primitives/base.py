@@ -44,6 +44,8 @@ class Primitive:
 
     __slots__ = ("batch", "eager", "infer", "masks", "name", "nondifferentiable")
 
+    updates = False
+    """Whether the result is the first input with a part changed, so that an engine may write it over that input."""
     gathers = False
     """Whether several nodes of it with one shape sum to one node (`merge`), or are written into another (`add_to`): the cotangents
     of the reads of one array. Such a node says itself where it has zeros (`covers`)."""

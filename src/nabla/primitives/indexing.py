@@ -144,6 +144,7 @@ class _Update(Linear):
     """The hot path of a write: shape and dtype are those of x."""
 
     __slots__ = ()
+    updates = True
 
     def __call__(self, *inputs: Node, **params: Any) -> Node:
         x = inputs[0]
@@ -262,6 +263,4 @@ def along_axis(x: Node, positions: Node, axis: int, unique: bool = False) -> Nod
 def arrays_along(shape: Shape, positions: Node, axis: int) -> list[Node]:
     """The index arrays for that: the positions along `axis`, and each place's own number along the others."""
     ndim = len(shape)
-    return [
-        positions if i == axis else constant(np.arange(n).reshape(-1, *(1,) * (ndim - i - 1))) for i, n in enumerate(shape)
-    ]
+    return [positions if i == axis else constant(np.arange(n).reshape(-1, *(1,) * (ndim - i - 1))) for i, n in enumerate(shape)]

@@ -6,7 +6,7 @@ from typing import Any, Callable
 
 import numpy as np
 
-from nabla.engines.numpy.table import KERNELS, UPDATES
+from nabla.engines.numpy.table import KERNELS
 from nabla.graph.graph import Graph
 from nabla.graph.node import Node
 
@@ -21,7 +21,7 @@ def compile(graph: Graph) -> Callable[..., list[Any]]:
                 slots[x] = len(graph.inputs) + len(graph.nodes) + len(constants)
                 constants.append(x.value)
     steps = [
-        (KERNELS[node.prim], node.prim in UPDATES, [slots[x] for x in node.inputs], node.params) for node in graph.nodes
+        (KERNELS[node.prim], node.prim.updates, [slots[x] for x in node.inputs], node.params) for node in graph.nodes
     ]
     results = [slots[node] for node in graph.outputs]
     count = len(graph.inputs)

@@ -13,7 +13,7 @@ from typing import Sequence
 
 import numpy as np
 
-from nabla.engines.numpy.table import KERNELS, UPDATES
+from nabla.engines.numpy.table import KERNELS
 from nabla.errors import BoundsError, TracedValueError, user_line
 from nabla.graph.collector import FEW, paused_collector
 from nabla.graph.node import Node, runtime, set_value
@@ -33,7 +33,7 @@ def realize(nodes: Sequence[Node]) -> None:
             if node.tokens.placeholder:
                 raise TracedValueError(without_value(node))
     with np.errstate(all="ignore"):
-        if not UPDATES.isdisjoint([node.prim for node in order]):
+        if any([node.prim.updates for node in order]):
             del order  # which would look like somebody who can see old versions
             with _updating:
                 _run(pending(nodes))
@@ -56,7 +56,7 @@ def _run(order: list[Node]) -> None:
         inputs = node.inputs  # read before the value: another thread sets the value and then drops the inputs
         if node.value is None:
             prim = node.prim
-            if prim in UPDATES:
+            if prim.updates:
                 _update(node, inputs)
                 continue
             kernel = KERNELS[prim]

@@ -15,6 +15,3 @@ KERNELS: dict[Primitive, Kernel] = {
     **linalg.KERNELS,
     **indexing.KERNELS,
 }
-
-UPDATES: frozenset[Primitive] = indexing.UPDATES
-"""Updates of indexing: their kernel gets, as its first argument, a buffer that it writes into and returns."""
