@@ -150,8 +150,8 @@ def move(x: Tensor, node: Node) -> None:
     lock = getattr(x, "_lock", None)
     if lock is not None:
         raise ArgumentError(
-            f"an in-place write at {user_line()} to the result of {lock}, which in NumPy is read-only, or may or may not share memory "
-            f"with what it was made from. Write x = x.copy() first for a tensor of its own, or write to the original."
+            f"an in-place write at {user_line()} to the result of {lock}, which in NumPy is read-only, or may or may not share "
+            f"memory with what it was made from. Write x = x.copy() first for a tensor of its own, or write to the original."
         )
     if old.prim is LEAF:
         node = written(old, node)
@@ -172,9 +172,9 @@ def _keep_books(x: Tensor, old: Node, tokens: Tokens, birth: int) -> None:
             continue
         if token.placeholder and birth < token.id:
             raise TracedValueError(
-                f"a value that differs between the lanes of {token.what} (at {token.line}) was written at {user_line()} into a tensor "
-                f"of shape {old.shape} that was made outside the mapped function, where it has one value for all lanes. Make it inside "
-                f"(x = x.copy() will do), and return it."
+                f"a value that differs between the lanes of {token.what} (at {token.line}) was written at {user_line()} into a "
+                f"tensor of shape {old.shape} that was made outside the mapped function, where it has one value for all lanes. "
+                f"Make it inside (x = x.copy() will do), and return it."
             )
         token.moved.append((x, old))
 
