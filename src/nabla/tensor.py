@@ -164,7 +164,9 @@ class Tensor:
 
     def __index__(self) -> int:
         if self._node.shape or self._node.dtype.kind not in "iu":
-            raise ArgumentTypeError(f"only an integer tensor of shape () is an index; this one has shape {self.shape}, {self.dtype}")
+            raise ArgumentTypeError(
+                f"only an integer tensor of shape () is an index; this one has shape {self.shape} and dtype {self.dtype}"
+            )
         return int(read(self._node))
 
     def __copy__(self) -> Tensor:
@@ -198,9 +200,9 @@ class Tensor:
         node = self._node
         if flag and not is_leaf(node):
             if self.requires_grad:
-                raise ArgumentTypeError("this tensor was computed from a requires_grad leaf; write x = x.detach() before making it one")
+                raise ArgumentTypeError("this tensor was computed from a requires_grad leaf; write x = x.detach() to make it one")
             if any(token.running and not token.placeholder for token in node.tokens.members):
-                raise TracedValueError("this tensor is being differentiated by a transform; write x.detach() to start a leaf from it")
+                raise TracedValueError("this tensor is being differentiated by a transform; write x = x.detach() to make it a leaf")
             self._node = make_leaf(node)
         elif not flag and is_leaf(node):
             self._node = detach(node)

@@ -35,7 +35,7 @@ MANY = 1000
 def rewrites(order: Sequence[Node]) -> bool:
     """Whether this is a long program that writes into arrays. A loop of writes costs time and memory linear in its length only
     if the old versions of the array are not held when they are written into; sweeps over such programs see to that."""
-    return len(order) > MANY and any([node.prim.updates for node in order])
+    return len(order) > MANY and True in [node.prim.updates for node in order]
 
 
 def swept(outputs: Sequence[Node], targets: AbstractSet[Token]) -> list[Node]:

@@ -1,1 +1,4 @@
-"""Functions on primitives, written once for nodes and handles alike: a handle (or anything array-like) gives a handle, a node a node."""
+"""Functions on primitives, written once for nodes and handles alike.
+
+A handle, or anything array-like, gives a handle; a node gives a node.
+"""

@@ -148,7 +148,7 @@ def _fits(value: Any, v: Node, dtype: np.dtype) -> bool:
 
 
 @op
-def take(x: ArrayLike, indices: ArrayLike, /, *, axis: int | None = None, mode: str = "raise") -> Tensor:
+def take(x: ArrayLike, indices: ArrayLike, /, axis: int | None = None, mode: str = "raise") -> Tensor:
     """The elements (or slices) of x at `indices` along `axis`; None: of the flattened tensor.
 
     The result has the shape of `indices` in place of the axis. mode: "raise" is an error for an index out of bounds, "wrap" counts

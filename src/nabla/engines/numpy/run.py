@@ -33,7 +33,7 @@ def realize(nodes: Sequence[Node]) -> None:
             if node.tokens.placeholder:
                 raise TracedValueError(without_value(node))
     with np.errstate(all="ignore"):
-        if any([node.prim.updates for node in order]):
+        if True in [node.prim.updates for node in order]:
             del order  # which would look like somebody who can see old versions
             with _updating:
                 _run(pending(nodes))
