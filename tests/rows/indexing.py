@@ -52,7 +52,9 @@ ROWS = [
     ),
     # writes
     Row("index_set", [normal(5), normal()], {"spec": (2,)}, value=lambda x, v: written(x, v, 2)),
-    Row("index_set", [normal(4, 3), normal(2, 3)], {"spec": ((3, 2, -2), ALL_OF_3)}, value=lambda x, v: written(x, v, np.s_[3:0:-2])),
+    Row(
+        "index_set", [normal(4, 3), normal(2, 3)], {"spec": ((3, 2, -2), ALL_OF_3)}, value=lambda x, v: written(x, v, np.s_[3:0:-2])
+    ),
     Row("index_set", [normal(4, 3), normal(2, 1)], {"spec": ((0, 2, 1), ALL_OF_3)}, value=lambda x, v: written(x, v, np.s_[:2])),
     Row("index_set", [normal(), normal()], {"spec": ()}, value=lambda x, v: v),
     Row("index_set", [normal(3), normal(0)], {"spec": ((0, 0, 1),)}, value=lambda x, v: x),
@@ -105,7 +107,9 @@ ROWS = [
         ),
     ),
     Row("index_add", [normal(5), normal()], {"spec": (2,)}, value=lambda x, v: added(x, v, 2, ())),
-    Row("index_add", [normal(4, 3), normal(3)], {"spec": ((0, 2, 2), ALL_OF_3)}, value=lambda x, v: added(x, v, np.s_[::2], (2, 3))),
+    Row(
+        "index_add", [normal(4, 3), normal(3)], {"spec": ((0, 2, 2), ALL_OF_3)}, value=lambda x, v: added(x, v, np.s_[::2], (2, 3))
+    ),
     Row(
         "index_add",
         [normal(4), normal(5), exactly([1, 3, 1, -1, 1])],
