@@ -9,6 +9,8 @@ import numpy as np
 from nabla.graph.node import Node
 
 LONGEST_CONSTANT = 6
+INSIDE = ("token", "whole")
+"""Parameters that are parts of the graph, not of what the node means."""
 
 
 def listing(nodes: Sequence[Node], outputs: Iterable[Node]) -> str:
@@ -33,7 +35,7 @@ def type_of(node: Node) -> str:
 
 def _right_side(node: Node, names: dict[Node, str]) -> str:
     parts = [node.prim.name, *(_name(x, names) for x in node.inputs)]
-    parts += [f"{key}={_short(value)}" for key, value in node.params.items() if key != "token"]
+    parts += [f"{key}={_short(value)}" for key, value in node.params.items() if key not in INSIDE]
     return " ".join(parts)
 
 
