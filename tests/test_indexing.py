@@ -371,3 +371,8 @@ def test_compress_and_extract():
         nb.extract([True], X)
     with pytest.raises(IndexError, match="out of bounds"):
         nb.compress([False, False, True], X, axis=0)
+
+
+def test_in():
+    x = nb.array(X)
+    assert 3.0 in x and 3.5 not in x and nb.array(7.0) in x

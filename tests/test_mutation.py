@@ -330,10 +330,36 @@ def test_what_may_share_memory_is_not_written_in_place(make):
     assert x.numpy().tolist() == np.arange(6.0).reshape(2, 3).tolist()
 
 
-def test_a_reshape_of_what_is_no_tensor_is_its_own():
+def test_a_reshape_that_can_share_memory_with_nothing_is_written():
     y = nb.reshape([1.0, 2.0], (2, 1))
     y += 1.0
     assert y.tolist() == [[2.0], [3.0]]
+    z = nb.arange(6.0).reshape(2, 3)
+    z[0] = 7.0
+    z += 1.0
+    assert z.tolist() == [[8.0, 8.0, 8.0], [4.0, 5.0, 6.0]]
+    x = nb.arange(6.0)
+    a, b = x.reshape(2, 3), x.reshape(3, 2)
+    del x
+    with pytest.raises(ValueError, match="result of reshape"):
+        a[0] = 1.0
+    del b
+    a[0] = 1.0
+    assert a.tolist() == [[1.0, 1.0, 1.0], [3.0, 4.0, 5.0]]
+    row = a.reshape(6)[:2]
+    with pytest.raises(ValueError, match="result of reshape"):
+        row[0] = 2.0
+
+
+def test_the_parts_of_complex_numbers():
+    z = nb.array([1.0 + 2.0j, 3.0j])
+    with pytest.raises(ValueError, match="result of real"):
+        z.real[0] = 5.0
+    with pytest.raises(ValueError, match="result of imag"):
+        z.imag[0] = 5.0
+    with pytest.raises(ValueError, match="result of real"):
+        z = nb.array([1.0, 2.0])
+        z.real[0] = 5.0
 
 
 def test_the_shape_and_dtype_of_what_is_written_in_place_stay():

@@ -39,7 +39,8 @@ class Tensor:
     Make one with `nb.array`, `nb.asarray`, `nb.zeros` and the like. Nothing is computed until a value is asked for.
     """
 
-    # Set only where they are asked for: _birth, the number of the first node (views.py); _lock, why it cannot be written in place.
+    # Set only where they are asked for: _birth, the number of the first node (views.py), _lock, whom it might share memory with
+    # (ops/sharing.py).
     __slots__ = ("__weakref__", "_birth", "_lock", "_node")
     __hash__ = None  # type: ignore[assignment]
     __array_priority__ = 100.0
@@ -275,6 +276,7 @@ class Tensor:
     __getitem__ = views.getitem
     __setitem__ = views.setitem
     __iter__ = views.iterate
+    __contains__ = views.contains
     __iadd__ = views.iadd
     __isub__ = views.isub
     __imul__ = views.imul

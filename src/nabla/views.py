@@ -25,6 +25,7 @@ from nabla.graph.tokens import EMPTY, Tokens
 from nabla.ops import indexing
 from nabla.ops.keys import Layout, basic_part, compose, shown_shape
 from nabla.ops.lift import ArrayLike, born
+from nabla.ops.sharing import locked_by
 from nabla.primitives.base import Shape
 from nabla.primitives.indexing import Spec, index
 from nabla.primitives.leaves import LEAF, LeafToken, not_a_leaf, written
@@ -114,6 +115,11 @@ def iterate(x: Tensor) -> Iterator[Tensor]:
     return (getitem(x, i) for i in range(shape[0]))
 
 
+def contains(x: Tensor, item: ArrayLike) -> bool:
+    """Whether an element of x equals `item`: `item in x`."""
+    return bool((x == item).any())
+
+
 # Writing
 
 
@@ -147,7 +153,7 @@ def setitem(x: Tensor, key: Any, value: ArrayLike) -> None:
 def move(x: Tensor, node: Node) -> None:
     """The handle x, not a view, moves to a node that was made by writing into it."""
     old = x._node
-    lock = getattr(x, "_lock", None)
+    lock = locked_by(x)
     if lock is not None:
         raise ArgumentError(
             f"an in-place write at {user_line()} to the result of {lock}, which in NumPy is read-only, or may or may not share "

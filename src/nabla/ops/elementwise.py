@@ -18,6 +18,7 @@ from nabla.errors import ArgumentError, DTypeError
 from nabla.graph.node import Node, is_scalar, runtime
 from nabla.ops.axes import integer
 from nabla.ops.lift import ArrayLike, as_node, binary, inexact, op, pair, together, unary, want_real
+from nabla.ops.sharing import shares
 from nabla.primitives import elementwise as e, formulas as f
 from nabla.primitives.base import zeros
 from nabla.primitives.shape import cast, conj as _conj, convert, imag as _imag, real as _real
@@ -648,7 +649,7 @@ def round(x: ArrayLike, /, decimals: int = 0) -> Tensor:
 # Parts of complex numbers. The gradient of a real function of z = x + iy is df/dx - i df/dy.
 
 
-@op
+@shares
 def real(x: ArrayLike, /) -> Tensor:
     """The real part.
 
@@ -659,7 +660,7 @@ def real(x: ArrayLike, /) -> Tensor:
     return _real(x) if x.dtype.kind == "c" else fresh(x)  # type: ignore[return-value]
 
 
-@op
+@shares
 def imag(x: ArrayLike, /) -> Tensor:
     """The imaginary part; zeros for real numbers.
 

@@ -1,13 +1,18 @@
 """Functions whose result shares memory with their argument in NumPy: transpositions, new axes, slices, reshapes.
 
 `shares` in place of `op` makes the result for a tensor a view of it, where the function was one step that only selects and
-arranges elements; writes then go through, and later writes are seen. What cannot be said so (a reshape, of which NumPy leaves open
-whether it shares memory, a broadcast, which is read-only there) cannot be written in place.
+arranges elements; writes then go through, and later writes are seen. What cannot be said so (a reshape, of which NumPy leaves
+open whether it shares memory, a broadcast, which is read-only there) has the values of its line, and cannot be written in place
+as long as there is a tensor with which it might share them: `nb.arange(6).reshape(2, 3)` can.
+
+`_lock` of a handle is the name of such a function (None for the argument) and an object that stands for the memory, of which all
+that might share it hold a reference.
 """
 
 from __future__ import annotations
 
 from functools import wraps
+from sys import getrefcount
 from typing import Any, Callable, ParamSpec, TypeVar
 
 from nabla.graph.node import DEEPEST, Node, runtime
@@ -48,14 +53,35 @@ def _sharing(x: Any, node: Node, out: Any, name: str) -> Any:
         return wrap(out)  # no element to share, or one by its integers: a number
     part = _step(node, out)
     base = x
-    if part is not None and type(x) is not runtime.handle:
-        part = compose(x._spec, x._layout, *part)
+    if type(x) is not runtime.handle:
+        part = None if part is None else compose(x._spec, x._layout, *part)
         base = x._base
     if part is not None:
         return runtime.view(base, *part, out)
+    if not hasattr(base, "_lock"):
+        base._lock = (None, object())
     handle = wrap(out)
-    handle._lock = name
+    handle._lock = (name, base._lock[1])
     return handle
+
+
+def locked_by(x: Any) -> str | None:
+    """The function that made x, if x might share memory with another tensor."""
+    name, memory = getattr(x, "_lock", _OPEN)
+    return name if name is not None and getrefcount(memory) > _ALONE else None
+
+
+_OPEN = (None, None)
+
+
+def _references() -> int:
+    """What getrefcount says here of the memory of a tensor that shares it with none."""
+    lock = ("", object())
+    _, memory = lock
+    return getrefcount(memory)
+
+
+_ALONE = _references()
 
 
 def _step(x: Node, out: Node) -> tuple[Spec, Layout] | None:
