@@ -16,7 +16,7 @@ from nabla.primitives.elementwise import add
 from nabla.primitives.leaves import LeafToken, is_leaf, leaf_token
 from nabla.tensor import Tensor
 from nabla.transforms.jvp import matching
-from nabla.transforms.trace import cut_off, want_bool
+from nabla.transforms.trace import Path, cut_off, want_bool
 
 
 def backward(
@@ -78,9 +78,9 @@ _adding = Lock()
 """Held while gradients are added up: threads may share leaves."""
 
 
-def _outputs(outputs: Any) -> tuple[list[Node], list[str], tree.TreeDef]:
+def _outputs(outputs: Any) -> tuple[list[Node], Sequence[Path], tree.TreeDef]:
     values, structure = tree.flatten(outputs)
-    paths = tree.paths(structure, "outputs")
+    paths = tree.places(structure, "outputs")
     if not values:
         raise ArgumentTypeError(f"backward: there is no tensor in the outputs {outputs!r}")
     for x, path in zip(values, paths):
@@ -92,7 +92,7 @@ def _outputs(outputs: Any) -> tuple[list[Node], list[str], tree.TreeDef]:
     return [x._node for x in values], paths, structure
 
 
-def _cotangents(nodes: Sequence[Node], paths: Sequence[str], structure: tree.TreeDef, cotangents: Any) -> list[Node]:
+def _cotangents(nodes: Sequence[Node], paths: Sequence[Path], structure: tree.TreeDef, cotangents: Any) -> list[Node]:
     if cotangents is None:
         for node, path in zip(nodes, paths):
             if node.shape:
@@ -106,13 +106,13 @@ def _cotangents(nodes: Sequence[Node], paths: Sequence[str], structure: tree.Tre
     tree.want_structure(cotangents, structure, "backward: the cotangent", "cotangents", "the outputs")
     result = []
     for g, node, path in zip(tree.leaves(cotangents), nodes, paths):
-        where = path.replace("outputs", "cotangents", 1)
+        where = tree.under(path, "cotangents")
         result.append(matching(g, node, where, path, "backward"))
         _want_one_value(result[-1], where)
     return result
 
 
-def _want_one_value(x: Node, path: str) -> None:
+def _want_one_value(x: Node, path: Path) -> None:
     if x.tokens.placeholder:
         raise TracedValueError(
             f"backward: at {user_line()}, {path} differs between the examples of a mapped function, and .grad has room "

@@ -151,7 +151,8 @@ class _Options:
     """The parameters of grad, checked when the transform is made."""
 
     __slots__ = (
-        "allow_int", "create_graph", "forward", "fun", "has_aux", "holomorphic", "realize", "reduce_axes", "selection", "what",
+        "allow_int", "create_graph", "forward", "fun", "has_aux", "holomorphic", "realize", "reduce_axes", "selection", "valued",
+        "what",
     )  # fmt: skip
 
     def __init__(
@@ -163,6 +164,7 @@ class _Options:
         if mode not in ("reverse", "forward"):
             raise ArgumentError(f"{what}: mode must be 'reverse' or 'forward'; got {mode!r}")
         self.what = what
+        self.valued = what == "value_and_grad"  # the value is asked for; the gradient may do without it
         self.fun = fun
         self.selection = Selection(what, argnums, argnames, default=0)
         self.has_aux = has_aux
@@ -193,7 +195,7 @@ def _differentiate(options: _Options, args: Sequence[Any], kwargs: dict[str, Any
         if trace.token.reads:
             trace.check_connected([out])
     if options.realize:
-        nodes = [out, *grads]
+        nodes = [out, *grads] if options.valued else list(grads)
         if aux is not None:
             nodes += aux_nodes(aux)
         realize_free(nodes)

@@ -18,6 +18,7 @@ from nabla.transforms.jvp import along, as_arguments
 from nabla.transforms.trace import (
     Leaf,
     Opened,
+    Path,
     Selection,
     Trace,
     aux_nodes,
@@ -254,7 +255,7 @@ def _all_arrays(what: str, args: Sequence[Any]) -> Selection:
     return Selection(what, found[0] if len(found) == 1 else tuple(found), None, None)
 
 
-def _check_dtypes(what: str, leaves: Sequence[Leaf], outputs: Sequence[Node], paths: Sequence[str], holomorphic: bool) -> None:
+def _check_dtypes(what: str, leaves: Sequence[Leaf], outputs: Sequence[Node], paths: Sequence[Path], holomorphic: bool) -> None:
     for out, path in zip(outputs, paths):
         if out.dtype.kind not in "fc" and out.dtype != float0:
             raise DTypeError(f"{what}: {path} has dtype {out.dtype}, which has no derivative; return floating numbers")

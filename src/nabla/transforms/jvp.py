@@ -17,6 +17,7 @@ from nabla.primitives.base import constant, scalar, zeros
 from nabla.tensor import Tensor
 from nabla.transforms.trace import (
     Leaf,
+    Path,
     Trace,
     aux_nodes,
     cut_off,
@@ -102,7 +103,7 @@ def _seeds(what: str, leaves: Sequence[Leaf], args: Sequence[Any], directions: S
                     f"of dtype float0"
                 )
             continue
-        path = leaf.path.replace("primals", "tangents", 1)
+        path = tree.under(leaf.path, "tangents")
         seeds[leaf.variable] = matching(dx, leaf.node, path, leaf.path, what)
     return seeds
 
@@ -119,7 +120,7 @@ def _matched(what: str, x: Any, dx: Any, x_path: str, dx_path: str) -> list[Any]
     return parts  # type: ignore[return-value]
 
 
-def matching(value: Any, like: Node, path: str, like_path: str, what: str) -> Node:
+def matching(value: Any, like: Node, path: Path, like_path: Path, what: str) -> Node:
     """A tangent or cotangent as a node, checked against the shape and dtype it must have; Python numbers are weak."""
     if is_scalar(value):
         if isinstance(value, complex) and like.dtype.kind != "c":

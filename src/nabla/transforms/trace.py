@@ -25,13 +25,16 @@ from nabla.primitives.structure import detach, variable
 from nabla.tensor import Tensor
 
 
+Path = str | tree.Place
+
+
 class Leaf:
     """One differentiated leaf: its variable (None for an integer or boolean), its path, and, where it was NumPy's, whether
     it was an array or a scalar."""
 
     __slots__ = ("node", "numpy", "path", "variable")
 
-    def __init__(self, node: Node, variable: Node | None, numpy: type | None, path: str) -> None:
+    def __init__(self, node: Node, variable: Node | None, numpy: type | None, path: Path) -> None:
         self.node = node
         self.variable = variable
         self.numpy = numpy
@@ -43,7 +46,7 @@ def numpy_kind(x: Any) -> type | None:
     return np.ndarray if isinstance(x, np.ndarray) else np.generic if isinstance(x, np.generic) else None
 
 
-def node_at(x: Any, path: str, what: str) -> Node:
+def node_at(x: Any, path: Path, what: str) -> Node:
     """Something array-like as a node; an error says where it stands."""
     try:
         return as_node(x)
@@ -51,7 +54,7 @@ def node_at(x: Any, path: str, what: str) -> Node:
         raise type(error)(f"{what}: {path}: {error}") from error
 
 
-def leaf_node(x: Any, path: str, what: str, allow_int: bool) -> Node:
+def leaf_node(x: Any, path: Path, what: str, allow_int: bool) -> Node:
     """A leaf to be differentiated, as a node."""
     kind = type(x)
     if kind is Tensor:
@@ -107,10 +110,10 @@ class Trace:
             self.leaves.append(Leaf(node, v, None, path))
             return Tensor(v)
         values, structure = tree.flatten(x)
-        paths = tree.paths(structure, path)
-        return tree.unflatten(structure, [self._open_leaf(leaf, p, allow_int) for leaf, p in zip(values, paths)])
+        places = tree.places(structure, path)
+        return tree.unflatten(structure, [self._open_leaf(leaf, p, allow_int) for leaf, p in zip(values, places)])
 
-    def _open_leaf(self, x: Any, path: str, allow_int: bool) -> Any:
+    def _open_leaf(self, x: Any, path: Path, allow_int: bool) -> Any:
         node = leaf_node(x, path, self.what, allow_int)
         if node.dtype.kind in "fc":
             v = variable(node, self.token)
@@ -207,7 +210,7 @@ def realize_valued(nodes: Iterable[Node]) -> None:
         runtime.realize(wanted)
 
 
-def output_node(x: Any, path: str, what: str) -> Node:
+def output_node(x: Any, path: Path, what: str) -> Node:
     """A leaf of what the user's function returned, as a node."""
     if isinstance(x, Tensor):
         node = x._node
@@ -236,18 +239,18 @@ def aux_nodes(aux: Any) -> list[Node]:
     return [x._node for x in tree.leaves(aux) if isinstance(x, Tensor)]
 
 
-def flatten_outputs(result: Any, what: str) -> tuple[list[Node], tree.TreeDef, list[str]]:
-    """What the function returned: its leaves as nodes, its structure, the paths of the leaves."""
+def flatten_outputs(result: Any, what: str) -> tuple[list[Node], tree.TreeDef, Sequence[Path]]:
+    """What the function returned: its leaves as nodes, its structure, the places of the leaves."""
     if type(result) is Tensor:
         return [output_node(result, "output", what)], _LEAF, ["output"]
     values, structure = tree.flatten(result)
-    paths = tree.paths(structure, "output")
+    places = tree.places(structure, "output")
     if not values:
         raise ArgumentTypeError(
             f"{what}: the function returned {'None' if result is None else repr(result)}, nothing to differentiate; "
             f"is a return statement missing?"
         )
-    return [output_node(x, p, what) for x, p in zip(values, paths)], structure, paths
+    return [output_node(x, p, what) for x, p in zip(values, places)], structure, places
 
 
 _LEAF = tree.structure(0)
@@ -284,7 +287,12 @@ class Selection:
         n = len(args)
         if self.argnums is None:
             return []
-        wanted = (self.argnums,) if isinstance(self.argnums, int) else self.argnums
+        if isinstance(self.argnums, int):
+            if 0 <= self.argnums < n:  # the common case
+                return [self.argnums]
+            wanted: tuple[int, ...] = (self.argnums,)
+        else:
+            wanted = self.argnums
         result = []
         for i in wanted:
             if not -n <= i < n:

@@ -16,6 +16,7 @@ from nabla.tensor import Tensor
 from nabla.transforms.jvp import matching
 from nabla.transforms.reduce_axes import reduced
 from nabla.transforms.trace import (
+    Path,
     Trace,
     aux_nodes,
     cut_off,
@@ -38,7 +39,7 @@ class Pullback:
     __slots__ = ("_create_graph", "_outputs", "_paths", "_reduce_axes", "_spans", "_structure", "_structures", "_trace")
 
     def __init__(
-        self, trace: Trace, outputs: list[Node], structure: tree.TreeDef, paths: list[str], spans: list[tuple[int, int]],
+        self, trace: Trace, outputs: list[Node], structure: tree.TreeDef, paths: Sequence[Path], spans: list[tuple[int, int]],
         structures: list[tree.TreeDef], create_graph: bool, reduce_axes: tuple[str, ...],
     ) -> None:  # fmt: skip
         self._trace = trace
@@ -88,7 +89,7 @@ class Pullback:
         tree.want_structure(cotangent, self._structure, "pullback: the cotangent", "cotangent", "the output")
         result: list[Node | None] = []
         for x, out, path in zip(tree.leaves(cotangent), self._outputs, self._paths):
-            where = path.replace("output", "cotangent", 1)
+            where = tree.under(path, "cotangent")
             if out.dtype.kind in "fc":
                 result.append(matching(x, out, where, path, "pullback"))
             elif hasattr(x, "dtype") and x.dtype == float0:

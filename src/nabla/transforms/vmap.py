@@ -20,7 +20,7 @@ from nabla.primitives.shape import broadcast, move_axis
 from nabla.primitives.structure import placeholder
 from nabla.tensor import Tensor
 from nabla.transforms.jacobian import want_chunk_size
-from nabla.transforms.trace import decorator, fresh, node_at, output_node, realize_free, want_callable, wraps
+from nabla.transforms.trace import Path, decorator, fresh, node_at, output_node, realize_free, want_callable, wraps
 
 UNMAPPED = None
 
@@ -151,7 +151,7 @@ def _map(
         if result is None:
             raise ArgumentTypeError("vmap: the function returned None; is a return statement missing?")
         values, structure = tree.flatten(result)
-        paths = tree.paths(structure, "output")
+        paths = tree.places(structure, "output")
         places = _flatten_axes(out_axes, result, "output")
         outputs = [output_node(x, p, "vmap") for x, p in zip(values, paths)]
         wholes = dict(lanes.wholes)
@@ -186,7 +186,7 @@ def _in_chunks(
     return [(concat(*[node for node, _ in column], axis=0), True) if column[0][1] else column[0] for column in zip(*parts)]
 
 
-def _place(node: Node, is_mapped: bool, axis: Any, size: int, path: str) -> Node:
+def _place(node: Node, is_mapped: bool, axis: Any, size: int, path: Path) -> Node:
     """Put the mapped axis of an output where out_axes wants it."""
     if axis is None:
         if is_mapped:
