@@ -53,7 +53,7 @@ def test_who_cannot_be_a_leaf():
         nb.array([1, 2], requires_grad=True)
     with pytest.raises(nb.ArgumentTypeError, match=r"computed from a requires_grad leaf; write x = x.detach"):
         (leaf(1.0) * 2.0).requires_grad_()
-    with pytest.raises(nb.TracedValueError, match=r"being differentiated by a transform; write x.detach"):
+    with pytest.raises(nb.TracedValueError, match=r"being differentiated by a transform; write x = x.detach"):
         nb.grad(lambda x: x.requires_grad_())(1.0)
     with pytest.raises(nb.TracedValueError, match=r"under vmap a tensor has none; use nb.grad inside vmap"):
         nb.vmap(lambda x: x.requires_grad_())(np.ones(2))

@@ -92,6 +92,33 @@ def paths(structure: TreeDef, root: str) -> list[str]:
     return [accessor.codify(root) for accessor in structure.accessors()]
 
 
+class Place:
+    """Where a leaf stands in a pytree, as one would write it. Made for every leaf of every call, it is put in words only when
+    a message shows it."""
+
+    __slots__ = ("_index", "_root", "_structure")
+
+    def __init__(self, structure: TreeDef, root: str, index: int) -> None:
+        self._structure = structure
+        self._root = root
+        self._index = index
+
+    def __str__(self) -> str:
+        return paths(self._structure, self._root)[self._index]
+
+
+def places(structure: TreeDef, root: str) -> list[Place]:
+    """The place of each leaf."""
+    return [Place(structure, root, i) for i in range(structure.num_leaves)]
+
+
+def under(place: str | Place, name: str) -> str | Place:
+    """The same place in another tree, which is called `name`: "primals[0]['w']" becomes "tangents[0]['w']"."""
+    if isinstance(place, Place):
+        return Place(place._structure, str(under(place._root, name)), place._index)
+    return name + place[len(place.partition("[")[0]) :]
+
+
 def children(tree: Any) -> tuple[list[Any], Any, Sequence[Any]] | None:
     """The children of a container with its metadata and the entries that name them; None for a leaf."""
     if is_leaf(tree):

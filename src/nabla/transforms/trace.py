@@ -24,7 +24,6 @@ from nabla.primitives.base import constant, scalar
 from nabla.primitives.structure import detach, variable
 from nabla.tensor import Tensor
 
-
 Path = str | tree.Place
 
 

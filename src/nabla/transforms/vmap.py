@@ -22,8 +22,6 @@ from nabla.tensor import Tensor
 from nabla.transforms.jacobian import want_chunk_size
 from nabla.transforms.trace import Path, decorator, fresh, node_at, output_node, realize_free, want_callable, wraps
 
-UNMAPPED = None
-
 
 def vmap(
     fn: Callable[..., Any] | None = None,
