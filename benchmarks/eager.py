@@ -211,9 +211,7 @@ def jax_not_jitted():
         return lambda: jax.block_until_ready(jax.jvp(slope, (x,), (v,))[1])
 
     cross_entropy = likelihood(jnp, lambda logits: jax.nn.log_softmax(logits, axis=1))
-    return Library(
-        "jax, not jitted", jnp, jnp.asarray, np.asarray, unit_rows(jnp.asarray), cross_entropy, gradient, hvp
-    )
+    return Library("jax, not jitted", jnp, jnp.asarray, np.asarray, unit_rows(jnp.asarray), cross_entropy, gradient, hvp)
 
 
 CONTENDERS = {

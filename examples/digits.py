@@ -187,9 +187,7 @@ def main(fast=False, out=OUTPUT):
     pictures = [out / "digits_training.png", out / "digits_mistakes.png"]
     picture_training(history, confusion, pictures[0])
     hardest = np.argsort(-needed)
-    picture_mistakes(
-        misread[0][hardest], misread[2][hardest], misread[1][hardest], slopes[hardest], needed[hardest], pictures[1]
-    )
+    picture_mistakes(misread[0][hardest], misread[2][hardest], misread[1][hardest], slopes[hardest], needed[hardest], pictures[1])
     return {
         "accuracy": accuracy,
         "misread": len(wrong),

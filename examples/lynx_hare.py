@@ -127,9 +127,7 @@ def picture(theta, path, spread, covariance, years, file):
         left.plot(YEARS, PELTS[:, k], "o", color=colour, markersize=5, markeredgecolor="white", label=name)
     left.set(xlabel="year", ylabel="pelts (thousands)", xlim=(1899.5, 1920.5), ylim=(0, 130))
     left.set_xticks(range(1900, 1921, 4))
-    left.set_title(
-        "Pelts, fitted curves, and 95% bands for the curve (dark) and for a year's pelts (light)", fontsize=10
-    )
+    left.set_title("Pelts, fitted curves, and 95% bands for the curve (dark) and for a year's pelts (light)", fontsize=10)
     left.legend(frameon=False, loc="upper center", ncols=2)
 
     right.plot(*PELTS.T, color="tab:gray", linewidth=0.7, alpha=0.7)

@@ -152,16 +152,12 @@ def picture(theta, flowers, names, belongs, strongest, chosen, predicted, refitt
         left.plot([], [], "o", color=paint, markersize=5, label=name)
     left.legend(frameon=False, loc="upper left", title="group of mostly", alignment="left")
     left.set(xlabel="sepal length (cm)", ylabel="petal length (cm)")
-    left.set_title(
-        "Fitted density; colour: probability of each group; rings: the most influential flowers", fontsize=10
-    )
+    left.set_title("Fitted density; colour: probability of each group; rings: the most influential flowers", fontsize=10)
 
     limit = 1.15 * np.abs([predicted, refitted]).max()
     right.plot([-limit, limit], [-limit, limit], color="tab:gray", linewidth=0.8)
     right.scatter(predicted, refitted, c=colours[chosen], s=30, edgecolors="white", linewidths=0.5)
-    right.set(
-        xlabel="predicted by the flower's gradient (% points)", ylabel="fitted again without the flower (% points)"
-    )
+    right.set(xlabel="predicted by the flower's gradient (% points)", ylabel="fitted again without the flower (% points)")
     right.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
     right.set_title(f"Change of the share of {names[1]} when one flower is left out", fontsize=10)
     figure.savefig(path, dpi=130)
@@ -197,9 +193,7 @@ def main(fast=False, out=OUTPUT):
     slopes = np.asarray(nb.jacrev(summary)(theta))
     plain = np.sqrt(np.einsum("...i,ij,...j", slopes, covariance, slopes))
     robust = np.sqrt(np.einsum("...i,ij,...j", slopes, sandwich, slopes))
-    print(
-        "found, with standard errors from the Hessian (and, in brackets, without trusting that flowers are Gaussian):"
-    )
+    print("found, with standard errors from the Hessian (and, in brackets, without trusting that flowers are Gaussian):")
     names = iris.target_names[table.argmax(axis=1)]
     for g in range(GROUPS):
         cells = [f"{v:.3f} +- {p:.3f} ({r:.3f})" for v, p, r in zip(values[g], plain[g], robust[g], strict=True)]
@@ -215,9 +209,7 @@ def main(fast=False, out=OUTPUT):
     for k, flower in enumerate(chosen):
         refitted[k] = 100 * (float(summary(fit_without(flowers, flower, theta, covariance))[1, 0]) - values[1, 0])
         if k % 10 == 9:
-            print(
-                f"  fitted again without flower {k + 1} of {len(chosen)}   {perf_counter() - start:5.1f} s", flush=True
-            )
+            print(f"  fitted again without flower {k + 1} of {len(chosen)}   {perf_counter() - start:5.1f} s", flush=True)
     agreement = np.corrcoef(predicted, refitted)[0, 1]
     print(f"influence predicted by the gradients and found by fitting again: correlation {agreement:.4f}")
     print(f"the flowers that moved the estimates most, counted from 0: {', '.join(map(str, strongest))}")

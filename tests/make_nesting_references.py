@@ -128,9 +128,7 @@ def check(program, results, sample):
         if nesting.count("-") < 2 or nesting in sample:
             expected = np.asarray(evaluate(WITH_NUMPY, program, nesting))
             if expected.shape != result.shape:
-                raise SystemExit(
-                    f"{program.__name__} {nesting}: shape {result.shape}, differences give {expected.shape}"
-                )
+                raise SystemExit(f"{program.__name__} {nesting}: shape {result.shape}, differences give {expected.shape}")
             error = np.max(np.abs(result - expected)) / max(1.0, np.max(np.abs(expected)))
             if error > 1e-7:
                 raise SystemExit(f"{program.__name__} {nesting}: off by {error:.1e} from finite differences")

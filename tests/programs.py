@@ -29,9 +29,7 @@ USUAL_DOMAIN = (0.2, 0.8)  # where all others are defined and smooth
 SECOND_DOMAIN = (1.1, 1.7)  # of a second operand: nothing jumps or is equal there
 STEPPED = {"nextafter"}  # NumPy's result is next to the first operand: to differences it is a step function
 UNARY = sorted(name for name, prim in REGISTRY.items() if isinstance(prim, Unary) and is_smooth(prim))
-BINARY = sorted(
-    name for name, prim in REGISTRY.items() if isinstance(prim, Binary) and is_smooth(prim) and name not in STEPPED
-)
+BINARY = sorted(name for name, prim in REGISTRY.items() if isinstance(prim, Binary) and is_smooth(prim) and name not in STEPPED)
 BINARY += ["maximum", "minimum"]
 
 

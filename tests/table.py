@@ -337,15 +337,10 @@ class Batched:
             flags_of_extra = [not all(flags) or not flags] * len(extra)
             every = [*flags, *flags_of_extra]
             per_lane = [
-                [
-                    draw if flag else base
-                    for draw, base, flag in zip([*draws, *more], [*case.arrays, *extra], every, strict=True)
-                ]
+                [draw if flag else base for draw, base, flag in zip([*draws, *more], [*case.arrays, *extra], every, strict=True)]
                 for draws, more in zip(case.draws, further, strict=True)
             ]
-            stacked = [
-                np.stack(xs) if flag else xs[0] for xs, flag in zip(zip(*per_lane, strict=True), every, strict=True)
-            ]
+            stacked = [np.stack(xs) if flag else xs[0] for xs, flag in zip(zip(*per_lane, strict=True), every, strict=True)]
             together = values(lanes(program, [node_of(x) for x in stacked], every, LANES))
             one_by_one = [arrays_of(program)(xs) for xs in per_lane]
             expected = [np.stack(outs) for outs in zip(*one_by_one, strict=True)]
@@ -375,13 +370,9 @@ MODES = {
     "reverse": Mode(write_reverse, verify_reverse, like_inputs),
     "reverse of a where": Mode(write_masked, verify_masked, like_inputs),
     "forward over forward": Mode(write_forward_over_forward, verify_forward_over_forward, like_outputs),
-    "reverse over forward": Mode(
-        write_reverse_over_forward, verify_reverse_over_forward, lambda case: [*case.xs, *case.dx]
-    ),
+    "reverse over forward": Mode(write_reverse_over_forward, verify_reverse_over_forward, lambda case: [*case.xs, *case.dx]),
     "forward over reverse": Mode(write_forward_over_reverse, verify_forward_over_reverse, like_inputs),
-    "reverse over reverse": Mode(
-        write_reverse_over_reverse, verify_reverse_over_reverse, lambda case: [*case.xs, *case.g]
-    ),
+    "reverse over reverse": Mode(write_reverse_over_reverse, verify_reverse_over_reverse, lambda case: [*case.xs, *case.g]),
     "batched value": Batched("whole", ""),
     "batched forward": Batched("pushed_at", "dx"),
     "batched gradient": Batched("pulled_at", "g"),
@@ -426,9 +417,7 @@ class AtEdge(Case):
     def __init__(self, row, edge):
         self.row, self.edge, self.dtype = row, edge, np.dtype(edge.dtype)
         kinds = [np.asarray(x).dtype.kind for x in edge.inputs]
-        self.arrays = [
-            np.asarray(x, self.dtype if kind in "fc" else None) for x, kind in zip(edge.inputs, kinds, strict=True)
-        ]
+        self.arrays = [np.asarray(x, self.dtype if kind in "fc" else None) for x, kind in zip(edge.inputs, kinds, strict=True)]
         self.wrt = [i for i, g in enumerate(edge.gradient) if g is not None]
         self.g = [np.ones_like(x) for x in floats(self.outputs)]
 

@@ -156,9 +156,7 @@ def test_products_are_numpys(ours, theirs, x, y, dtype):
     same(ours(x, y), theirs(x, y))
 
 
-@pytest.mark.parametrize(
-    ("ours", "theirs", "x", "y"), [c for c in CASES if 0 not in c[2]], ids=[i for i in IDS if "(0" not in i]
-)
+@pytest.mark.parametrize(("ours", "theirs", "x", "y"), [c for c in CASES if 0 not in c[2]], ids=[i for i in IDS if "(0" not in i])
 def test_products_in_every_mode(ours, theirs, x, y):
     for dtype in ("float64", "complex128"):
         nb.testing.check_grads(ours, (array(x, dtype), array(y, dtype)))

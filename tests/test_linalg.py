@@ -393,9 +393,7 @@ def test_norms_are_numpys(shape, dtype):
     same(linalg.norm(x, keepdims=True), np.linalg.norm(x, keepdims=True))
     for order, axis, keepdims in itertools.product(ORDERS, range(-len(shape), len(shape)), (False, True)):
         same(linalg.norm(x, order, axis, keepdims), np.linalg.norm(x, order, axis, keepdims))
-    for order, axis, keepdims in itertools.product(
-        ORDERS[1:], (None, 0, (0,), tuple(range(len(shape)))), (False, True)
-    ):
+    for order, axis, keepdims in itertools.product(ORDERS[1:], (None, 0, (0,), tuple(range(len(shape)))), (False, True)):
         options = {"axis": axis, "keepdims": keepdims, "ord": order}
         same(linalg.vector_norm(x, **options), np.linalg.vector_norm(x, **options))
     if len(shape) > 1:

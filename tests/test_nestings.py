@@ -76,9 +76,7 @@ def swapping_vmap(f, **axes):
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-@pytest.mark.parametrize(
-    ("nesting", "confusion"), [("jacfwd-grad", {"grad": blind_grad}), ("grad-vmap", {"vmap": swapping_vmap})]
-)
+@pytest.mark.parametrize(("nesting", "confusion"), [("jacfwd-grad", {"grad": blind_grad}), ("grad-vmap", {"vmap": swapping_vmap})])
 def test_no_program_hides_a_confusion(name, nesting, confusion):
     confused = SimpleNamespace(**{**vars(WITH_NABLA), **confusion})
     found = deviation(evaluate(confused, PROGRAMS[name], nesting), REFERENCES[name][nesting])

@@ -17,9 +17,7 @@ import nabla as nb
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "nabla"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
-PYTHON_FILES = sorted(
-    path for room in ("src", "tests", "examples", "benchmarks") for path in (ROOT / room).rglob("*.py")
-)
+PYTHON_FILES = sorted(path for room in ("src", "tests", "examples", "benchmarks") for path in (ROOT / room).rglob("*.py"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 VERSION = PROJECT["project"]["version"]
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -90,9 +88,7 @@ def is_docstring(statement: ast.stmt) -> bool:
 def is_given_a_body(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     """`@unary(primitive)` and the like make the function from its name and docstring; `@overload` needs no body."""
     marks = function.decorator_list
-    return any(
-        isinstance(mark, ast.Call) or ast.unparse(mark).endswith(("overload", "abstractmethod")) for mark in marks
-    )
+    return any(isinstance(mark, ast.Call) or ast.unparse(mark).endswith(("overload", "abstractmethod")) for mark in marks)
 
 
 def test_nothing_is_left_unfinished():

@@ -91,9 +91,7 @@ def check_document(text: str, name: str) -> int:
             checked += run_prompts(code, first_line, names, name)
             continue
         for claim in run_plain(code, first_line, names):
-            assert claim.shown == claim.stated, (
-                f"{name}, line {claim.line}: says {claim.stated!r}, shows {claim.shown!r}"
-            )
+            assert claim.shown == claim.stated, f"{name}, line {claim.line}: says {claim.stated!r}, shows {claim.shown!r}"
             checked += 1
     return checked
 

@@ -185,9 +185,7 @@ def test_derivatives(call):
     all_of_them = tuple(range(len(xs)))
     gradients = nb.grad(q, all_of_them)(*xs)
     forward = nb.grad(q, all_of_them, mode="forward")(*xs)
-    again = nb.grad(lambda *ys: sum([(g * x).sum() for g, x in zip(nb.grad(q, all_of_them)(*ys), xs)]), all_of_them)(
-        *xs
-    )
+    again = nb.grad(lambda *ys: sum([(g * x).sum() for g, x in zip(nb.grad(q, all_of_them)(*ys), xs)]), all_of_them)(*xs)
     for g, h, c in zip(gradients, forward, again, strict=True):
         np.testing.assert_allclose(g, h, rtol=1e-12)
         np.testing.assert_allclose(g, c, rtol=1e-12)  # the Hessian is constant, so that times x is the gradient
@@ -299,15 +297,11 @@ def test_unstack_along_an_axis():
 
 def test_meshgrid_options():
     for options in ({"indexing": "ij"}, {"sparse": True}, {"indexing": "ij", "sparse": True}):
-        for found, expected in zip(
-            nb.meshgrid(V, counted(3), **options), np.meshgrid(V, counted(3), **options), strict=True
-        ):
+        for found, expected in zip(nb.meshgrid(V, counted(3), **options), np.meshgrid(V, counted(3), **options), strict=True):
             np.testing.assert_array_equal(found, expected, strict=True)
 
 
-@pytest.mark.parametrize(
-    "values", [3.0, 2, True, (1.0, 2.0), ((1.0, 2.0), (3.0, 4.0)), ((1.0,), (2.0,)), np.array(5.0)]
-)
+@pytest.mark.parametrize("values", [3.0, 2, True, (1.0, 2.0), ((1.0, 2.0), (3.0, 4.0)), ((1.0,), (2.0,)), np.array(5.0)])
 def test_constants_of_pad(values):
     for widths in (1, ((1, 2), (0, 3))):
         expected = np.pad(M, widths, constant_values=values)

@@ -259,9 +259,7 @@ class _Inputs:
             outs = [output_node(x, "output", "check_grads") for x in tree.leaves(f(*self.arguments(moved)))]
             found = [Tensor(out) for out in outs if _moves(out)]
             if not found:
-                raise ArgumentTypeError(
-                    "the function returned nothing that is floating or complex, so it has no derivative"
-                )
+                raise ArgumentTypeError("the function returned nothing that is floating or complex, so it has no derivative")
             return found
 
         return program
@@ -291,9 +289,7 @@ def _like(value: np.ndarray, x: Any) -> Any:
 class _Check:
     """One run of check_grads: its directions, and what it forgives."""
 
-    def __init__(
-        self, inputs: _Inputs, modes: Sequence[str], atol: float | None, rtol: float | None, step: float
-    ) -> None:
+    def __init__(self, inputs: _Inputs, modes: Sequence[str], atol: float | None, rtol: float | None, step: float) -> None:
         self.inputs = inputs
         self.modes = modes
         self.step = step
@@ -356,8 +352,7 @@ class _Check:
 
 def _off(mode: str, path: str, found: str, expected: str, excess: str) -> AssertionError:
     return AssertionError(
-        f"check_grads: the derivative in {mode} mode is off at {path}: found {found}, "
-        f"differences give {expected} ({excess})"
+        f"check_grads: the derivative in {mode} mode is off at {path}: found {found}, differences give {expected} ({excess})"
     )
 
 

@@ -8,9 +8,7 @@ UP = {"axis": 0, "descending": False}
 DOWN = {"axis": 0, "descending": True}
 
 ROWS = [
-    Row(
-        "sort", [distinct(5)], UP, value=np.sort, edges=[Edge([[2.0, 1.0, 2.0]], [[1.0, 1.0, 1.0]], second=[[0.0] * 3])]
-    ),
+    Row("sort", [distinct(5)], UP, value=np.sort, edges=[Edge([[2.0, 1.0, 2.0]], [[1.0, 1.0, 1.0]], second=[[0.0] * 3])]),
     Row("sort", [distinct(5)], DOWN, value=lambda x: np.sort(x)[::-1]),
     Row("sort", [distinct(3, 4)], {"axis": 1, "descending": False}, value=lambda x: np.sort(x, 1)),
     Row("sort", [distinct(3, 4)], DOWN, value=lambda x: np.sort(x, 0)[::-1]),

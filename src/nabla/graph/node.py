@@ -110,9 +110,7 @@ class Node:
         return f"<node {self.id}: {self.prim.name} {self.dtype}{list(self.shape)}>"
 
 
-def make(
-    prim: Primitive, inputs: tuple[Node, ...], params: Mapping[str, Any], shape: tuple[int, ...], dtype: np.dtype
-) -> Node:
+def make(prim: Primitive, inputs: tuple[Node, ...], params: Mapping[str, Any], shape: tuple[int, ...], dtype: np.dtype) -> Node:
     """A new node on any number of inputs."""
     tokens = EMPTY
     depth = 0

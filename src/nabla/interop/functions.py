@@ -145,9 +145,7 @@ FUNCTIONS: dict[Function, Function] = {
 }
 
 
-def array_function(
-    self: Tensor, func: Function, types: Iterable[type], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> Any:
+def array_function(self: Tensor, func: Function, types: Iterable[type], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     """NumPy's protocol (NEP 18): a function was called with a tensor among its arguments."""
     name = f"{func.__module__}.{func.__name__}".replace("numpy", "np", 1)
     ours = FUNCTIONS.get(func)

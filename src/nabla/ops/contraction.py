@@ -66,9 +66,7 @@ def _stacks(x: Node, y: Node) -> Node:
     """The product where one is a vector or a stack of matrices."""
     xs, ys = x.shape, y.shape
     if not xs or not ys:
-        raise ShapeError(
-            f"matmul: the {'second' if xs else 'first'} operand has shape (), it is one number; use * to scale"
-        )
+        raise ShapeError(f"matmul: the {'second' if xs else 'first'} operand has shape (), it is one number; use * to scale")
     last, first = len(xs) - 1, max(len(ys) - 2, 0)
     if xs[last] != ys[first]:
         raise ShapeError(_inner_sizes("matmul", xs, ys))
@@ -154,9 +152,7 @@ def vecdot(x: ArrayLike, y: ArrayLike, /, *, axis: int = -1) -> Tensor:
     x, y = promoted(*pair(x, y))
     x, y = conjugate(_at_end("vecdot", x, axis)), _at_end("vecdot", y, axis)
     if x.shape[-1] != y.shape[-1]:
-        raise ShapeError(
-            f"vecdot: the vectors have lengths {x.shape[-1]} and {y.shape[-1]} (shapes {x.shape} and {y.shape})"
-        )
+        raise ShapeError(f"vecdot: the vectors have lengths {x.shape[-1]} and {y.shape[-1]} (shapes {x.shape} and {y.shape})")
     rest = aligned(len(broadcast_shapes("vecdot, other axes", (x.shape[:-1], y.shape[:-1]))))
     of_x, of_y = rest[len(rest) - x.ndim + 1 :], rest[len(rest) - y.ndim + 1 :]
     return contracted((x, y), ((*of_x, "inner"), (*of_y, "inner")), rest)  # type: ignore[return-value]
@@ -180,9 +176,7 @@ def inner(x: ArrayLike, y: ArrayLike, /) -> Tensor:
         return mul(x, y)  # type: ignore[return-value]
     x, y = promoted(x, y)
     if x.shape[-1] != y.shape[-1]:
-        raise ShapeError(
-            f"inner: the last axes have lengths {x.shape[-1]} and {y.shape[-1]} (shapes {x.shape} and {y.shape})"
-        )
+        raise ShapeError(f"inner: the last axes have lengths {x.shape[-1]} and {y.shape[-1]} (shapes {x.shape} and {y.shape})")
     contract = ((x.ndim - 1,), (y.ndim - 1,))
     return dot_general(x, y, contract=contract, batch=NO_AXES)  # type: ignore[return-value]
 
@@ -209,9 +203,7 @@ def cross(x: ArrayLike, y: ArrayLike, /, *, axis: int = -1) -> Tensor:
     x, y = _at_end("cross", x, axis), _at_end("cross", y, axis)
     for z in (x, y):
         if z.shape[-1] != 3:
-            raise ShapeError(
-                f"cross: the vectors have 3 elements along axis {axis}; got {z.shape[-1]} (shape {z.shape})"
-            )
+            raise ShapeError(f"cross: the vectors have 3 elements along axis {axis}; got {z.shape[-1]} (shape {z.shape})")
     out = _rolled(x * _rolled(y) - _rolled(x) * y)
     return move_axis(out, out.ndim - 1, one_axis("cross", axis, out.ndim))  # type: ignore[return-value]
 

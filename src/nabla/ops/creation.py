@@ -112,9 +112,7 @@ def astype(x: ArrayLike, dtype: DTypeLike, /) -> Tensor:
     node = as_node(x)
     wanted = dtypes.canonical(dtype)
     if node.dtype.kind == "c" and wanted.kind not in "cb":
-        raise DTypeError(
-            f"astype: {node.dtype} to {wanted} would drop the imaginary parts; write nb.real(x), or nb.abs(x)"
-        )
+        raise DTypeError(f"astype: {node.dtype} to {wanted} would drop the imaginary parts; write nb.real(x), or nb.abs(x)")
     return cast(node, wanted)  # type: ignore[return-value]
 
 
@@ -208,9 +206,7 @@ def full_like(x: ArrayLike, fill_value: ArrayLike, dtype: DTypeLike | None = Non
     return _filled(as_node(fill_value, _dtype(dtype) or dtypes.strong(node.dtype)), node.shape)
 
 
-def arange(
-    start: ArrayLike, /, stop: ArrayLike | None = None, step: ArrayLike = 1, *, dtype: DTypeLike | None = None
-) -> Tensor:
+def arange(start: ArrayLike, /, stop: ArrayLike | None = None, step: ArrayLike = 1, *, dtype: DTypeLike | None = None) -> Tensor:
     """The numbers from `start` (0 if only one is given) up to `stop`, which is left out, `step` apart.
 
     Integers give int64; with a float among them the default dtype. Their values decide how many numbers there are, so
@@ -250,9 +246,7 @@ def _number(name: str, x: ArrayLike) -> Any:
 
 
 @op
-def linspace(
-    start: ArrayLike, stop: ArrayLike, num: int = 50, *, endpoint: bool = True, dtype: DTypeLike | None = None
-) -> Tensor:
+def linspace(start: ArrayLike, stop: ArrayLike, num: int = 50, *, endpoint: bool = True, dtype: DTypeLike | None = None) -> Tensor:
     """`num` numbers evenly spaced from `start` to `stop`, along a new first axis; differentiable in both.
 
     endpoint: whether `stop` is the last of them.

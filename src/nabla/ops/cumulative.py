@@ -55,9 +55,7 @@ def cumprod(x: ArrayLike, /, axis: int | None = None, dtype: DTypeLike = None) -
 
 
 @op
-def cumulative_sum(
-    x: ArrayLike, /, *, axis: int | None = None, dtype: DTypeLike = None, include_initial: bool = False
-) -> Tensor:
+def cumulative_sum(x: ArrayLike, /, *, axis: int | None = None, dtype: DTypeLike = None, include_initial: bool = False) -> Tensor:
     """`cumsum` as the Array API standard has it.
 
     `axis` may be left out where x has one axis only; include_initial puts a 0 first.
@@ -72,9 +70,7 @@ def cumulative_sum(
 
 
 @op
-def cumulative_prod(
-    x: ArrayLike, /, *, axis: int | None = None, dtype: DTypeLike = None, include_initial: bool = False
-) -> Tensor:
+def cumulative_prod(x: ArrayLike, /, *, axis: int | None = None, dtype: DTypeLike = None, include_initial: bool = False) -> Tensor:
     """`cumprod` as the Array API standard has it.
 
     `axis` may be left out where x has one axis only; include_initial puts a 1 first.

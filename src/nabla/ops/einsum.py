@@ -54,9 +54,7 @@ class _Planner:
                     raise ShapeError(_mismatch(label, labels, shapes))
         self.shapes = list(shapes)
 
-    def add(
-        self, function: Callable[..., Any], positions: tuple[int, ...], labels: Labels, shape: tuple[int, ...]
-    ) -> int:
+    def add(self, function: Callable[..., Any], positions: tuple[int, ...], labels: Labels, shape: tuple[int, ...]) -> int:
         self.steps.append((function, positions))
         self.labels.append(labels)
         self.shapes.append(shape)
@@ -214,9 +212,7 @@ def _term(term: str, subscripts: str) -> list[Any]:
 
 def _listed(term: Any) -> list[Any]:
     if not isinstance(term, (list, tuple)):
-        raise ArgumentTypeError(
-            f"einsum: expected a string of subscripts, or a list of integers behind each operand; got {term!r}"
-        )
+        raise ArgumentTypeError(f"einsum: expected a string of subscripts, or a list of integers behind each operand; got {term!r}")
     return [x if x is Ellipsis else operator.index(x) for x in term]
 
 

@@ -50,8 +50,7 @@ def _concat(name: str, nodes: Sequence[Node], axis: int) -> Node:
         shape = node.shape
         if len(shape) != len(first) or shape[:axis] != first[:axis] or shape[axis + 1 :] != first[axis + 1 :]:
             raise ShapeError(
-                f"{name}: the shapes may differ only along axis {axis}, "
-                f"but array 0 has {first} and array {i} has {shape}"
+                f"{name}: the shapes may differ only along axis {axis}, but array 0 has {first} and array {i} has {shape}"
             )
     return nodes[0] if len(nodes) == 1 else joined(*nodes, axis=axis)
 
@@ -92,9 +91,7 @@ def _stacked(name: str, nodes: list[Node], axis: int) -> Node:
     shape = nodes[0].shape
     for i, node in enumerate(nodes):
         if node.shape != shape:
-            raise ShapeError(
-                f"{name}: the arrays have one shape, but array 0 has {shape} and array {i} has {node.shape}"
-            )
+            raise ShapeError(f"{name}: the arrays have one shape, but array 0 has {shape} and array {i} has {node.shape}")
     return side_by_side(nodes, one_axis(name, axis, len(shape) + 1))
 
 
@@ -206,9 +203,7 @@ def repeat(x: ArrayLike, repeats: ArrayLike, /, axis: int | None = None) -> Tens
         spread_out = broadcast(reshaped(node, (*head, n, 1, *tail)), shape=(*head, n, times, *tail))
         return reshaped(spread_out, (*head, n * times, *tail))  # type: ignore[return-value]
     if counts.shape != (shape[axis],):
-        raise ShapeError(
-            f"repeat: {shape[axis]} elements along axis {axis} need as many repetitions; got shape {counts.shape}"
-        )
+        raise ShapeError(f"repeat: {shape[axis]} elements along axis {axis} need as many repetitions; got shape {counts.shape}")
     return gathered(node, np.repeat(np.arange(shape[axis]), counts), axis)  # type: ignore[return-value]
 
 
@@ -299,9 +294,7 @@ def pad(x: ArrayLike, pad_width: Any, /, mode: str = "constant", *, constant_val
         n = node.shape[axis]
         if low or high:
             if not n:
-                raise ShapeError(
-                    f"pad: axis {axis} of shape {node.shape} is empty, so mode={mode!r} has nothing to take"
-                )
+                raise ShapeError(f"pad: axis {axis} of shape {node.shape} is empty, so mode={mode!r} has nothing to take")
             node = gathered(node, np.pad(np.arange(n), (low, high), mode=mode), axis)  # type: ignore[call-overload]
     return node  # type: ignore[return-value]
 
@@ -315,9 +308,7 @@ def _widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
     try:
         table = np.broadcast_to(given, (ndim, 2))
     except ValueError:
-        raise ShapeError(
-            f"pad: for {ndim} axes, pad_width is a number, a pair, or {ndim} pairs; got {pad_width!r}"
-        ) from None
+        raise ShapeError(f"pad: for {ndim} axes, pad_width is a number, a pair, or {ndim} pairs; got {pad_width!r}") from None
     return [(int(low), int(high)) for low, high in table]
 
 
@@ -334,8 +325,7 @@ def _border_values(values: Any, x: Node) -> list[tuple[Node, Node]]:
         fits = False
     if not fits:
         raise ShapeError(
-            f"pad: for {x.ndim} axes, constant_values is a number, a pair, or {x.ndim} pairs; "
-            f"got an array of shape {node.shape}"
+            f"pad: for {x.ndim} axes, constant_values is a number, a pair, or {x.ndim} pairs; got an array of shape {node.shape}"
         )
     table = broadcast(node, shape=(x.ndim, 2)) if node.shape != (x.ndim, 2) else node
     return [(index(table, spec=(axis, 0)), index(table, spec=(axis, 1))) for axis in range(x.ndim)]

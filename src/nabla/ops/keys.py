@@ -160,6 +160,8 @@ def compose(spec: Spec, layout: Layout, inner: Spec, inner_layout: Layout) -> tu
             kept.append(axis)
         else:
             whole[axis] = start + entry * step
+    if not inner_layout:
+        return tuple(whole), ()
     rank = {axis: i for i, axis in enumerate(sorted(axis for axis in kept if axis is not None))}
     shown = [None if i is None else kept[i] for i in inner_layout]
     return tuple(whole), tuple([None if axis is None else rank[axis] for axis in shown])
@@ -181,6 +183,8 @@ def part_of(key: Any, shape: Shape, *, distinct: bool = False) -> Part:
     basic = basic_part(key, shape)
     if basic is not None:
         return Part(*basic)
+    if type(key) is np.ndarray and key.dtype.kind in "iu" and key.ndim and shape:
+        return _rows(as_node(key), shape, distinct)
     items = classified(key)
     taken = sum(axes_taken(item) for item in items)
     if taken > len(shape):
@@ -189,6 +193,15 @@ def part_of(key: Any, shape: Shape, *, distinct: bool = False) -> Part:
     for place, item in enumerate(items):
         reader.take(item, place)
     return reader.part(distinct)
+
+
+def _rows(array: Node, shape: Shape, distinct: bool) -> Part:
+    """The commonest of them: one index array, an ndarray, for the first axis."""
+    n = shape[0]
+    rows = checked(array, 0, n)
+    unique = rows.size <= 1 or (distinct and len(np.unique(rows.value % n)) == rows.size)
+    spec = (None, *[(0, m, 1) for m in shape[1:]])
+    return Part(spec, _IN_ORDER[rows.ndim + len(shape) - 1], (rows,), unique)
 
 
 def classified(key: Any) -> list[Any]:

@@ -94,9 +94,7 @@ def _from_sequence(x: Any, dtype: np.dtype | None) -> Node:
 
 def _holds_arrays(x: Any) -> bool:
     """Whether nodes or handles are among the leaves of nested lists."""
-    return any(
-        _holds_arrays(item) if isinstance(item, (list, tuple)) else isinstance(item, (Node, runtime.handle)) for item in x
-    )
+    return any(_holds_arrays(item) if isinstance(item, (list, tuple)) else isinstance(item, (Node, runtime.handle)) for item in x)
 
 
 def _holds_numpy(x: Any) -> bool:

@@ -94,9 +94,7 @@ def solve(a: ArrayLike, b: ArrayLike, /) -> Tensor:
 
 
 @op
-def solve_triangular(
-    a: ArrayLike, b: ArrayLike, /, trans: Any = 0, lower: bool = False, unit_diagonal: bool = False
-) -> Tensor:
+def solve_triangular(a: ArrayLike, b: ArrayLike, /, trans: Any = 0, lower: bool = False, unit_diagonal: bool = False) -> Tensor:
     """The x of t @ x = b, where t is the upper (with `lower`, the lower) triangle of a; leading axes broadcast.
 
     trans: 0 or "N" for t itself, 1 or "T" for its transpose, 2 or "C" for the conjugate of that. With unit_diagonal the
@@ -242,9 +240,7 @@ def norm(x: ArrayLike, ord: Any = None, axis: Any = None, keepdims: bool = False
     if axis is None:
         axes = tuple(range(x.ndim))
         if ord is not None and x.ndim not in (1, 2):
-            raise ArgumentError(
-                f"norm: ord={ord!r} is for vectors and matrices; x has shape {x.shape}, so give an axis"
-            )
+            raise ArgumentError(f"norm: ord={ord!r} is for vectors and matrices; x has shape {x.shape}, so give an axis")
         if ord is None:
             return _vector_norm(x, axes, 2, keepdims)  # type: ignore[return-value]
     else:

@@ -301,9 +301,7 @@ def min(
     return _extremum("min", r.reduce_min, minimum, as_node(x), axis, keepdims, initial, where)  # type: ignore[return-value]
 
 
-def _extremum(
-    name: str, prim: Primitive, of_two: Primitive, x: Node, axis: Axis, keepdims: bool, initial: Any, where: Any
-) -> Node:
+def _extremum(name: str, prim: Primitive, of_two: Primitive, x: Node, axis: Axis, keepdims: bool, initial: Any, where: Any) -> Node:
     want_real(name, x)
     axes = several_axes(name, axis, x.ndim)
     if initial is None:

@@ -54,9 +54,7 @@ def _completed(x: Node, shape: Shape) -> Shape:
         elif n == -1:
             open_axes.append(axis)
         else:
-            raise ShapeError(
-                f"reshape: a length is not negative, but for -1, which means what is left over; got {shape}"
-            )
+            raise ShapeError(f"reshape: a length is not negative, but for -1, which means what is left over; got {shape}")
     if len(open_axes) > 1:
         raise ShapeError(f"reshape: only one length may be -1; got {shape}")
     if open_axes and known and x.size % known == 0:
@@ -72,9 +70,7 @@ def _completed(x: Node, shape: Shape) -> Shape:
 
 def want_c(name: str, order: str) -> None:
     if order != "C":
-        raise ArgumentError(
-            f'{name}: only order="C" is known (the last axis runs fastest); got {order!r}. Transpose first?'
-        )
+        raise ArgumentError(f'{name}: only order="C" is known (the last axis runs fastest); got {order!r}. Transpose first?')
 
 
 @shares
@@ -114,9 +110,7 @@ def squeeze(x: ArrayLike, /, axis: Any = None) -> Tensor:
         axes = tuple([i for i in axes if node.shape[i] == 1])
     for i in axes:
         if node.shape[i] != 1:
-            raise ShapeError(
-                f"squeeze: axis {i} of shape {node.shape} has length {node.shape[i]}; only an axis of length 1 can go"
-            )
+            raise ShapeError(f"squeeze: axis {i} of shape {node.shape} has length {node.shape[i]}; only an axis of length 1 can go")
     return reshaped(node, tuple([n for i, n in enumerate(node.shape) if i not in axes]))  # type: ignore[return-value]
 
 
@@ -227,9 +221,7 @@ def permute_dims(x: ArrayLike, /, axes: Sequence[int] | None = None) -> Tensor:
         return permuted(node, tuple(range(ndim))[::-1])  # type: ignore[return-value]
     perm = ordered_axes("permute_dims", axes, ndim)
     if len(perm) != ndim:
-        raise AxisError(
-            f"permute_dims: {ndim} axes are to be named, for a tensor of shape {node.shape}; got {tuple(axes)}"
-        )
+        raise AxisError(f"permute_dims: {ndim} axes are to be named, for a tensor of shape {node.shape}; got {tuple(axes)}")
     return permuted(node, perm)  # type: ignore[return-value]
 
 
@@ -280,9 +272,7 @@ def moveaxis(x: ArrayLike, source: Any, destination: Any, /) -> Tensor:
     sources = ordered_axes("moveaxis", source, node.ndim)
     targets = ordered_axes("moveaxis", destination, node.ndim)
     if len(sources) != len(targets):
-        raise AxisError(
-            f"moveaxis: as many places as axes are needed; got source={source} and destination={destination}"
-        )
+        raise AxisError(f"moveaxis: as many places as axes are needed; got source={source} and destination={destination}")
     perm = [axis for axis in range(node.ndim) if axis not in sources]
     for target, axis in sorted(zip(targets, sources)):
         perm.insert(target, axis)
@@ -376,8 +366,7 @@ def split(x: ArrayLike, indices_or_sections: Any, /, axis: int = 0) -> list[Tens
         count = _sections("split", indices_or_sections)
         if node.shape[axis] % count:
             raise ShapeError(
-                f"split: {node.shape[axis]} elements cannot be cut into {count} equal pieces; "
-                f"array_split allows unequal ones"
+                f"split: {node.shape[axis]} elements cannot be cut into {count} equal pieces; array_split allows unequal ones"
             )
     return _pieces("split", node, indices_or_sections, axis)  # type: ignore[return-value]
 

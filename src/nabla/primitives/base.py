@@ -125,8 +125,7 @@ def broadcast_shapes(name: str, shapes: Sequence[Shape]) -> Shape:
                 if n != 1:
                     if size != 1 and size != n:
                         raise ShapeError(
-                            f"{name}: shapes {' and '.join(map(str, shapes))} do not broadcast "
-                            f"(axis {axis}: {size} against {n})"
+                            f"{name}: shapes {' and '.join(map(str, shapes))} do not broadcast (axis {axis}: {size} against {n})"
                         )
                     size = n
         result.append(size)

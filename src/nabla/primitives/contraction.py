@@ -95,9 +95,7 @@ def _shrinks(node: Node) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _transposed(
-    position: int, ndims: tuple[int, int], contract: Pair, batch: Pair
-) -> tuple[bool, dict[str, Pair], Axes | None]:
+def _transposed(position: int, ndims: tuple[int, int], contract: Pair, batch: Pair) -> tuple[bool, dict[str, Pair], Axes | None]:
     """How to contract g with the other input: whether g comes first, the parameters, how to permute the result."""
     other = 1 - position
     shared = len(batch[0])

@@ -213,13 +213,9 @@ def with_float0(prim: Elementwise, *inputs: Node) -> Node:
         if prim.name == "subtract" and x is inputs[1]:
             x = neg(x)
         return x if x.shape == shape else broadcast(x, shape=shape)
-    if prim.name in ("add", "subtract", "multiply", "negative") or (
-        prim.name == "divide" and inputs[1:] == tuple(numbers)
-    ):
+    if prim.name in ("add", "subtract", "multiply", "negative") or (prim.name == "divide" and inputs[1:] == tuple(numbers)):
         return zeros(shape, dtypes.float0)
-    raise DTypeError(
-        f"{prim.name}: a float0 tensor (the derivative of an integer) can only be added, subtracted and scaled"
-    )
+    raise DTypeError(f"{prim.name}: a float0 tensor (the derivative of an integer) can only be added, subtracted and scaled")
 
 
 def _spoken(kinds: str) -> str:

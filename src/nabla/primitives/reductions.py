@@ -99,9 +99,7 @@ def _extremum_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node |
 
 
 def _extremum(name: str) -> General:
-    return General(
-        name, reduced_shape, jvp=_extremum_jvp, vjp=_extremum_vjp, batch=batch_axes, masks=True, eager=shrinks
-    )
+    return General(name, reduced_shape, jvp=_extremum_jvp, vjp=_extremum_vjp, batch=batch_axes, masks=True, eager=shrinks)
 
 
 reduce_max = _extremum("max")

@@ -20,9 +20,7 @@ def compile(graph: Graph) -> Callable[..., list[Any]]:
             if x not in slots:
                 slots[x] = len(graph.inputs) + len(graph.nodes) + len(constants)
                 constants.append(x.value)
-    steps = [
-        (KERNELS[node.prim], node.prim.updates, [slots[x] for x in node.inputs], node.params) for node in graph.nodes
-    ]
+    steps = [(KERNELS[node.prim], node.prim.updates, [slots[x] for x in node.inputs], node.params) for node in graph.nodes]
     results = [slots[node] for node in graph.outputs]
     count = len(graph.inputs)
 
