@@ -183,7 +183,7 @@ def part_of(key: Any, shape: Shape, *, distinct: bool = False) -> Part:
     basic = basic_part(key, shape)
     if basic is not None:
         return Part(*basic)
-    if type(key) is np.ndarray and key.dtype.kind in "iu" and key.ndim and shape:
+    if shape and type(key) in (np.ndarray, runtime.handle) and key.dtype.kind in "iu" and key.ndim:
         return _rows(as_node(key), shape, distinct)
     items = classified(key)
     taken = sum(axes_taken(item) for item in items)
@@ -196,10 +196,10 @@ def part_of(key: Any, shape: Shape, *, distinct: bool = False) -> Part:
 
 
 def _rows(array: Node, shape: Shape, distinct: bool) -> Part:
-    """The commonest of them: one index array, an ndarray, for the first axis."""
+    """The commonest of them: one index array, for the first axis."""
     n = shape[0]
     rows = checked(array, 0, n)
-    unique = rows.size <= 1 or (distinct and len(np.unique(rows.value % n)) == rows.size)
+    unique = rows.size <= 1 or (distinct and rows.value is not None and len(np.unique(rows.value % n)) == rows.size)
     spec = (None, *[(0, m, 1) for m in shape[1:]])
     return Part(spec, _IN_ORDER[rows.ndim + len(shape) - 1], (rows,), unique)
 
