@@ -83,8 +83,9 @@ def test_the_gradient_has_the_shape_and_dtype_of_its_argument():
         x = nb.array([[1.0, 2.0, 3.0]], dtype)
         g = nb.grad(lambda x: x.sum() * 2.0)(x)
         assert (g.shape, g.dtype) == (x.shape, x.dtype)
-    g32, g64 = nb.grad(lambda a, b: (a * b).sum(), argnums=(0, 1))(nb.array([1.0], nb.float32), nb.array([2.0]))
-    assert (g32.dtype, g64.dtype) == (nb.float32, nb.float64)
+    for mode in ("reverse", "forward"):
+        g32, g64 = nb.grad(lambda a, b: (a * b).sum(), argnums=(0, 1), mode=mode)(nb.array([1.0], nb.float32), nb.array([2.0]))
+        assert (g32.dtype, g64.dtype) == (nb.float32, nb.float64)
 
 
 def test_an_argument_that_is_not_used_has_gradient_zero():

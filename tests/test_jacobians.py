@@ -178,6 +178,17 @@ def test_outputs_that_do_not_depend_on_an_input_have_zeros(jacobian):
 
 
 @pytest.mark.parametrize("jacobian", JACOBIANS)
+def test_a_block_has_the_dtype_of_its_variable_in_either_mode(jacobian):
+    single, double, number = nb.ones(2, nb.float32), nb.ones(2), 2.0
+    jac = jacobian(lambda x, y, s: x * y * s, argnums=(0, 1, 2))(single, double, number)
+    assert [j.dtype for j in jac] == [nb.float32, nb.float64, nb.float64]
+    jac = jacobian(lambda x, y: x * y * 1j, argnums=(0, 1))(single, double)
+    assert [j.dtype for j in jac] == [nb.complex64, nb.complex128]
+    assert jacobian(lambda z: nb.abs(z) * double)(nb.ones(2, nb.complex64)).dtype == nb.complex64
+    assert jacobian(lambda x: double)(single).dtype == nb.float32
+
+
+@pytest.mark.parametrize("jacobian", JACOBIANS)
 def test_sizes_of_zero(jacobian):
     assert jacobian(lambda x: x * 2.0)(nb.zeros(0)).shape == (0, 0)
     assert jacobian(lambda x: x[:0])(nb.ones(3)).shape == (0, 3)
@@ -416,6 +427,12 @@ def test_hvp_of_several_arguments_and_of_pytrees():
     assert type(tree["a"]) is np.ndarray
     assert tree["a"].tolist() == [6.0, 0.0]
     assert nb.hvp(lambda p: p[0] ** 2 * p[1], ([2.0, 3.0],), ([1.0, 0.0],))[0][1].item() == 4.0
+
+
+def test_hvp_with_integers_among_the_arguments():
+    hx, hn = nb.hvp(lambda x, n: x**n, (2.0, 3), (1.0, None))
+    assert hx.item() == 12.0
+    assert (hn.dtype, hn.shape) == (nb.float0, ())
 
 
 def test_hvp_can_be_differentiated_and_mapped():

@@ -137,22 +137,30 @@ def forward_gradient(trace: Trace, out: Node, holomorphic: bool) -> list[Node]:
 def forward_jacobian(trace: Trace, outputs: Sequence[Node], chunk_size: int | None, holomorphic: bool) -> list[list[Node]]:
     """Per output and variable. For complex variables of a real output: df/dx - i df/dy, from two real directions."""
     columns = forward_columns(trace, outputs, chunk_size)
-    if holomorphic or all(v.dtype.kind != "c" for v in trace.variables):
-        return columns
-    turned = forward_columns(trace, outputs, chunk_size, 1j)
-    return [
-        [cast(a, v.dtype) - cast(b, v.dtype) * 1j if v.dtype.kind == "c" else a for a, b, v in zip(xs, ys, trace.variables)]
-        for xs, ys in zip(columns, turned)
-    ]
+    if not holomorphic and any(v.dtype.kind == "c" for v in trace.variables):
+        turned = forward_columns(trace, outputs, chunk_size, 1j)
+        columns = [
+            [cast(a, v.dtype) - cast(b, v.dtype) * 1j if v.dtype.kind == "c" else a for a, b, v in zip(xs, ys, trace.variables)]
+            for xs, ys in zip(columns, turned)
+        ]
+    return _in_dtypes(trace, outputs, columns)
 
 
 def reverse_jacobian(trace: Trace, outputs: Sequence[Node], chunk_size: int | None, holomorphic: bool) -> list[list[Node]]:
     """Per output and variable. For a complex output of real variables: d Re f + i d Im f, from two real pairings."""
     rows = reverse_rows(trace, outputs, chunk_size)
-    if holomorphic or all(out.dtype.kind != "c" for out in outputs):
-        return rows
-    turned = reverse_rows(trace, outputs, chunk_size, -1j)
+    if not holomorphic and any(out.dtype.kind == "c" for out in outputs):
+        turned = reverse_rows(trace, outputs, chunk_size, -1j)
+        rows = [
+            [cast(a, out.dtype) + cast(b, out.dtype) * 1j if out.dtype.kind == "c" else a for a, b in zip(xs, ys)]
+            for xs, ys, out in zip(rows, turned, outputs)
+        ]
+    return _in_dtypes(trace, outputs, rows)
+
+
+def _in_dtypes(trace: Trace, outputs: Sequence[Node], blocks: Sequence[Sequence[Node]]) -> list[list[Node]]:
+    """Each block in the dtype of its variable, in either mode; complex where the output is."""
     return [
-        [cast(a, out.dtype) + cast(b, out.dtype) * 1j if out.dtype.kind == "c" else a for a, b in zip(xs, ys)]
-        for xs, ys, out in zip(rows, turned, outputs)
+        [cast(block, dtypes.to_complex(v.dtype) if out.dtype.kind == "c" else v.dtype) for block, v in zip(row, trace.variables)]
+        for row, out in zip(blocks, outputs)
     ]

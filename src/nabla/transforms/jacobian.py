@@ -55,8 +55,9 @@ def jacrev(
         allow_int: integer inputs are allowed; their Jacobian has dtype float0.
         chunk_size: at most so many sweeps at once, which bounds the memory.
 
-    Each leaf has shape (*out_shape, *in_shape); the tree is the structure of the output with that of the input at its leaves. An
-    argument that was an ndarray has an ndarray Jacobian, unless an outer transform still runs.
+    Each leaf has shape (*out_shape, *in_shape) and the dtype of the input, complex where the output is. The tree is the structure
+    of the output with that of the input at its leaves. An argument that was an ndarray has an ndarray Jacobian, unless an outer
+    transform still runs.
 
     >>> import nabla as nb
     >>> nb.jacrev(lambda x: x**2)(nb.array([1.0, 2.0])).tolist()
@@ -139,7 +140,8 @@ def hvp(fn: Callable[..., Any], primals: Any, tangents: Any) -> Any:
     """The product of the Hessian of a scalar function with a vector, forward over reverse: about the cost of two gradients.
 
     primals, tangents: tuples or lists of the function's arguments and of directions of the same structure; a lone array or dict
-    is the single argument. Returns the product in the structure of the primals; NumPy's where they were.
+    is the single argument. The direction of an integer is None or of dtype float0, and so is its product. Returns the product in
+    the structure of the primals; NumPy's where they were.
 
     >>> import nabla as nb
     >>> nb.hvp(lambda x: (x**3).sum(), nb.array([1.0, 2.0]), nb.array([1.0, 0.0])).tolist()
@@ -148,7 +150,7 @@ def hvp(fn: Callable[..., Any], primals: Any, tangents: Any) -> Any:
     want_callable("hvp", fn)
     alone = not isinstance(primals, (tuple, list)) or hasattr(primals, "_fields")
     args = as_arguments(primals)
-    gradient = grad(fn, argnums=tuple(range(len(args))))
+    gradient = grad(fn, argnums=tuple(range(len(args))), allow_int=True)
     _, product, _ = along("hvp", gradient, args, (tangents,) if alone else tangents, False, True)
     values, structure = tree.flatten(product)
     given = [give(x._node, Leaf(x._node, None, numpy_kind(leaf), ""), True) for x, leaf in zip(values, tree.leaves(args))]
