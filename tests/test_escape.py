@@ -91,6 +91,14 @@ def test_reads_that_do_not_cut(differentiate):
     assert differentiate(f, nb.array(1.5)).item() in (12.0, 8.0)  # 4 x^2
 
 
+def test_printing_leaves_no_mark(differentiate):
+    def f(x):
+        assert f"{x:.2f} {x} {x!r} {x:>8}" == "1.50 1.5 tensor(1.5)      1.5"
+        return nb.array(3.0)
+
+    assert differentiate(f, nb.array(1.5)).item() == 0.0
+
+
 def test_a_choice_by_bool_leaves_no_mark(differentiate):
     step = lambda x: nb.array(1.0) if x > 0 else nb.array(2.0)
     assert differentiate(step, nb.array(1.5)).item() == 0.0

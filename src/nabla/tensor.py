@@ -108,7 +108,9 @@ class Tensor:
         return str(value_of(node))
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec and not self.shape else format(str(self), spec)
+        if spec and not self.shape:
+            return format(value_of(self._node).item(), spec)  # to look at a number is not to compute with it
+        return format(str(self), spec)
 
     def __len__(self) -> int:
         if not self.shape:
