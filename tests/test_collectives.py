@@ -72,6 +72,37 @@ def test_integers_stay_integers_but_for_the_mean():
     assert along(lambda x: nb.pmean(x, "i"))(X.astype(np.float32)).dtype == nb.float32
 
 
+def test_small_integers_and_booleans():
+    assert along(lambda x: nb.psum(x > 0.0, "i"))(X).tolist() == [3] * 4
+    assert along(lambda x: nb.pmean(x > 0.0, "i"))(X).tolist() == [0.75] * 4
+    assert along(lambda x: nb.pmax(x > 1.0, "i"))(X).tolist() == [True] * 4
+    assert along(lambda x: nb.pmin(x > 1.0, "i"))(X).tolist() == [False] * 4
+    many = np.full(4, 100, np.int8)
+    assert along(lambda n: nb.psum(n, "i"))(many).tolist() == [400] * 4
+    for extremes in (np.array([0, 3, 255], np.uint8), np.array([-(2**63), 2**63 - 1, 0])):
+        both = along(lambda n: (nb.pmin(n, "i"), nb.pmax(n, "i")))(extremes)
+        assert both[0].tolist() == [extremes.min()] * 3
+        assert both[1].tolist() == [extremes.max()] * 3
+        assert both[0].dtype == extremes.dtype
+
+
+def test_of_python_numbers_it_is_a_number_at_once():
+    def f(x):
+        return x * nb.ones(int(nb.psum(1, "i"))) if nb.psum(2.0, "i") == 8.0 and nb.pmax(3, "i") == 3 else None
+
+    assert along(f)(X).shape == (4, 4)
+    assert nb.vmap(along(lambda x: float(nb.psum(1, ("i", "j"))) * x), axis_name="j")(M).tolist() == (6.0 * M).tolist()
+
+
+def test_nan_and_order():
+    values = np.array([1.0, np.nan, 2.0])
+    assert np.isnan(along(lambda x: nb.pmax(x, "i") + nb.pmin(x, "i"))(values)).all()
+    for name in ("pmax", "pmin"):
+        with pytest.raises(nb.DTypeError, match=f"{name}: complex numbers have no order"):
+            along(lambda x: COLLECTIVES[name][0](x * 1j, "i"))(X)
+    assert along(lambda x: nb.psum(x * 1j, "i"))(X)[0].item() == 1j * X.sum()
+
+
 def test_the_index_and_the_size():
     f = along(lambda x: (nb.axis_index("i"), x * nb.axis_index("i"), nb.axis_size("i"), nb.psum(1, "i")))
     index, product, size, count = f(X)
@@ -93,7 +124,8 @@ def test_the_index_where_nothing_is_mapped():
 
 
 def test_no_lanes_at_all():
-    assert along(lambda x: nb.psum(x, "i"))(np.ones(0)).shape == (0,)
+    for collective, _ in COLLECTIVES.values():
+        assert along(lambda x: collective(x, "i"))(np.ones(0)).shape == (0,)
     assert nb.vmap(lambda x: nb.psum(x, "i"), out_axes=None, axis_name="i")(np.ones((0, 2))).tolist() == [0.0, 0.0]
 
 
@@ -317,6 +349,11 @@ def test_an_axis_that_is_not_there(name):
         nb.vmap(nb.vmap(lambda x: call(*args, "k"), axis_name="j"), axis_name="i")(M)
     with pytest.raises(nb.ArgumentTypeError, match=rf"{name}: "):
         along(lambda x: call(*args, 0))(X)
+
+
+def test_an_axis_that_is_named_twice():
+    with pytest.raises(nb.ArgumentError, match=r"psum: \('i', 'i'\) names an axis twice"):
+        along(lambda x: nb.psum(x, ("i", "i")))(X)
 
 
 def test_an_axis_whose_vmap_has_ended():

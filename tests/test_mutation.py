@@ -27,13 +27,16 @@ ARRANGED = {
     "flip": lambda xp, x: xp.flip(x, 0),
     "split": lambda xp, x: xp.split(x, [1])[-1],
 }
-KINDS = ["view", "view", "arrange", "set", "set", "set at", "in place", "in place", "write back", "copy", "compute"]
+KINDS = ["view", "view", "view", "arrange", "set", "set", "set", "set at", "in place", "in place", "write back", "copy", "compute"]
 numbers = st.integers(-3, 3).map(float)
+
+
+USUAL = [np.s_[::2], np.s_[1::2], np.s_[::-1], np.s_[::-2], np.s_[1:], np.s_[:-1], np.s_[:]]
 
 
 def slices(n):
     bounds = st.none() | st.integers(-n - 1, n + 1)
-    return st.builds(slice, bounds, bounds, st.none() | st.sampled_from([-2, -1, 1, 2]))
+    return st.sampled_from(USUAL) | st.builds(slice, bounds, bounds, st.none() | st.sampled_from([-2, -1, 1, 2]))
 
 
 @st.composite
@@ -86,12 +89,12 @@ def values(draw, arrays, shape):
 
 @st.composite
 def programs(draw):
-    first = draw(st.sampled_from([(4,), (3, 2), (2, 3, 2), (1, 4)]))
+    first = draw(st.sampled_from([(6,), (5, 2), (2, 3, 3), (1, 4)]))
     start = np.arange(float(np.prod(first))).reshape(first)
     arrays = [start.copy()]
     steps = []
     for _ in range(draw(st.integers(1, 12))):
-        i = draw(st.integers(0, len(arrays) - 1))
+        i = draw(st.just(len(arrays) - 1) | st.integers(0, len(arrays) - 1))
         x = arrays[i]
         kind = draw(st.sampled_from(KINDS))
         if kind == "view":

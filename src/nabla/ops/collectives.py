@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
+from math import prod
 from types import MappingProxyType
 from typing import Any, Callable, Mapping, Sequence
 
-from nabla import tree
-from nabla.errors import ArgumentTypeError, AxisError
-from nabla.graph.node import Node, runtime
+from nabla import dtypes, tree
+from nabla.errors import ArgumentError, ArgumentTypeError, AxisError
+from nabla.graph.node import Node, is_scalar, runtime
 from nabla.graph.tokens import EMPTY, Token
 from nabla.graph.walk import between
-from nabla.ops.lift import as_node, inexact
+from nabla.ops.lift import as_node, inexact, want_real
 from nabla.primitives import collectives as c
+from nabla.primitives.formulas import bit_not
+from nabla.primitives.shape import cast
 
 axes: ContextVar[Mapping[str, Node]] = ContextVar("nabla_axes", default=MappingProxyType({}))
 """The named axes that are open here, innermost last: name -> node of the axis."""
@@ -69,9 +72,14 @@ _REDUCING = frozenset([c.psum, c.pmax])
 
 
 def _collective(f: Callable[[Node, Node], Node], what: str, x: Any, axis_name: str | Sequence[str]) -> Any:
-    nodes = [axis_node(name, what) for name in want_axes(what, axis_name)]
+    names = want_axes(what, axis_name)
+    if len(set(names)) < len(names):
+        raise ArgumentError(f"{what}: {axis_name!r} names an axis twice")
+    nodes = [axis_node(name, what) for name in names]
 
     def leaf(y: Any) -> Any:
+        if is_scalar(y):  # one number for all lanes: nb.psum(1, "i") may stand where Python wants a number
+            return runtime.handle(as_node(y * prod(axis.params["size"] for axis in nodes) if what == "psum" else y))
         out = as_node(y)
         for axis in nodes:
             out = f(out, axis)
@@ -81,13 +89,15 @@ def _collective(f: Callable[[Node, Node], Node], what: str, x: Any, axis_name: s
 
 
 def psum(x: Any, axis_name: str | Sequence[str]) -> Any:
-    """The sum over all lanes of a named axis (or several), in every lane; `x` may be a pytree.
+    """The sum over all lanes of a named axis (or several), in every lane; `x` may be a pytree. Of booleans, how many are True.
+
+    The sum of a Python number is known at once: nb.psum(1, "i") counts the lanes.
 
     >>> import nabla as nb
     >>> nb.vmap(lambda x: x / nb.psum(x, "i"), axis_name="i")(nb.array([1.0, 3.0])).tolist()
     [0.25, 0.75]
     """
-    return _collective(c.psum, "psum", x, axis_name)
+    return _collective(lambda y, axis: c.psum(_counted(y), axis), "psum", x, axis_name)
 
 
 def pmean(x: Any, axis_name: str | Sequence[str]) -> Any:
@@ -109,7 +119,7 @@ def pmax(x: Any, axis_name: str | Sequence[str]) -> Any:
     >>> nb.vmap(lambda x: nb.pmax(x, "i"), axis_name="i")(nb.array([1.0, 3.0])).tolist()
     [3.0, 3.0]
     """
-    return _collective(c.pmax, "pmax", x, axis_name)
+    return _collective(lambda y, axis: c.pmax(_ordered("pmax", y), axis), "pmax", x, axis_name)
 
 
 def pmin(x: Any, axis_name: str | Sequence[str]) -> Any:
@@ -119,7 +129,23 @@ def pmin(x: Any, axis_name: str | Sequence[str]) -> Any:
     >>> nb.vmap(lambda x: nb.pmin(x, "i"), axis_name="i")(nb.array([1.0, 3.0])).tolist()
     [1.0, 1.0]
     """
-    return _collective(lambda y, axis: -c.pmax(-y, axis), "pmin", x, axis_name)
+    return _collective(lambda y, axis: _reversed(c.pmax(_reversed(_ordered("pmin", y)), axis)), "pmin", x, axis_name)
+
+
+def _counted(x: Node) -> Node:
+    """Integers and booleans in 64 bits, as nb.sum has them."""
+    wide = {"b": dtypes.int64, "i": dtypes.int64, "u": dtypes.uint64}.get(x.dtype.kind)
+    return x if wide is None else cast(x, wide)
+
+
+def _ordered(what: str, x: Node) -> Node:
+    want_real(what, x)
+    return x
+
+
+def _reversed(x: Node) -> Node:
+    """The largest becomes the smallest; integers have no -x for each x, but a complement."""
+    return bit_not(x) if x.dtype.kind in "biu" else -x
 
 
 def axis_index(axis_name: str) -> Any:

@@ -154,6 +154,8 @@ def _no_shape(*inputs: Node, **params: Any) -> tuple[Shape, np.dtype]:
 CONSTANT = Constant("constant", _no_shape, batch=never)
 ALL_ZERO: dict[str, Any] = {}
 """The parameters of a constant that is zero everywhere, told by identity."""
+ALL_ONE: dict[str, Any] = {}
+"""Likewise of one that is one everywhere: a product with it is the other factor."""
 
 
 def constant(value: Any, dtype: np.dtype | None = None) -> Node:
@@ -165,7 +167,10 @@ def constant(value: Any, dtype: np.dtype | None = None) -> Node:
 
 @lru_cache(maxsize=4096)
 def _scalar(value: Any, dtype: np.dtype, identity: int, text: str) -> Node:
-    return constant(dtype.type(value), dtype)
+    node = constant(dtype.type(value), dtype)
+    if value == 1:
+        node.params = ALL_ONE
+    return node
 
 
 def scalar(value: bool | int | float | complex, dtype: np.dtype) -> Node:
@@ -195,6 +200,18 @@ def _zeros(shape: Shape, dtype: np.dtype, value: np.ndarray) -> Node:
 @lru_cache(maxsize=256)
 def _few_zeros(shape: Shape, dtype: np.dtype, identity: int) -> Node:
     return _zeros(shape, dtype, np.zeros(shape, dtype))
+
+
+@lru_cache(maxsize=256)
+def _ones(shape: Shape, dtype: np.dtype, identity: int) -> Node:
+    node = Node(CONSTANT, (), ALL_ONE, shape, dtype, EMPTY, 0)
+    node.value = np.ndarray(shape, dtype, np.ones((), dtype), 0, (0,) * len(shape))
+    return node
+
+
+def ones(shape: Shape, dtype: np.dtype) -> Node:
+    """Ones, known as such to the sweeps: one of them, seen everywhere."""
+    return _ones(shape, dtype, id(dtype))
 
 
 def zeros_like(x: Node) -> Node:

@@ -52,6 +52,8 @@ def _pmax_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size
     x, axis = inputs
     if not mapped[1]:
         return pmax(x, axis), mapped[0]
+    if mapped[0] and size == 0:  # no lane asks
+        return x, True
     return (reduce_max(x, axes=(0,)) if mapped[0] else x), False
 
 

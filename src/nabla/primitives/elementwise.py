@@ -15,7 +15,7 @@ from nabla.dtypes import float64
 from nabla.errors import DTypeError
 from nabla.graph.node import NO_PARAMS, Node, make
 from nabla.graph.tokens import EMPTY, Token, cuts, union
-from nabla.primitives.base import Primitive, Shape, broadcast_shapes, scalar, zeros
+from nabla.primitives.base import ALL_ONE, Primitive, Shape, broadcast_shapes, scalar, zeros
 from nabla.primitives.shape import broadcast, cast, expand_batched, sum_to
 
 Partial = Callable[..., Node]
@@ -122,10 +122,8 @@ class Elementwise(Primitive):
                 gx = g
             elif partial is MINUS_ONE:
                 gx = neg(g)
-            elif masked:
-                gx = safe_mul(g, partial(node, *inputs, **node.params))
             else:
-                gx = mul(g, partial(node, *inputs, **node.params))
+                gx = product(g, partial(node, *inputs, **node.params), masked)
             result.append(gx if gx.shape == x.shape else sum_to(gx, x.shape))
         return result
 
@@ -189,7 +187,7 @@ class Binary(Elementwise):
             if px is ONE:
                 gx = g
             else:
-                gx = safe_mul(g, px(node, x, y)) if masked else mul(g, px(node, x, y))
+                gx = product(g, px(node, x, y), masked)
             if gx.shape != x.shape:
                 gx = sum_to(gx, x.shape)
         if py is not ZERO and y.tokens is not EMPTY and not wanted.isdisjoint(y.tokens.members):
@@ -198,10 +196,17 @@ class Binary(Elementwise):
             elif py is MINUS_ONE:
                 gy = neg(g)
             else:
-                gy = safe_mul(g, py(node, x, y)) if masked else mul(g, py(node, x, y))
+                gy = product(g, py(node, x, y), masked)
             if gy.shape != y.shape:
                 gy = sum_to(gy, y.shape)
         return gx, gy
+
+
+def product(g: Node, partial: Node, masked: bool) -> Node:
+    """A cotangent times a partial derivative."""
+    if g.params is ALL_ONE and g.shape == partial.shape and g.dtype is partial.dtype:
+        return partial
+    return safe_mul(g, partial) if masked else mul(g, partial)
 
 
 def with_float0(prim: Elementwise, *inputs: Node) -> Node:

@@ -11,7 +11,7 @@ import numpy as np
 
 from nabla import dtypes
 from nabla.graph.node import Node
-from nabla.primitives.base import Shape, same
+from nabla.primitives.base import ALL_ONE, Shape, ones, same
 from nabla.primitives.kinds import Linear
 
 
@@ -115,6 +115,8 @@ def restore_axes(x: Node, shape: Shape, axes: tuple[int, ...]) -> Node:
 
 
 def _sum_transpose(g: Node, x: Node, axes: tuple[int, ...]) -> Node:
+    if g.params is ALL_ONE:
+        return ones(x.shape, g.dtype)
     if g.shape:
         g = restore_axes(g, x.shape, axes)
     return broadcast(g, shape=x.shape)

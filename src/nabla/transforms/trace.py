@@ -21,6 +21,7 @@ from nabla.graph.tokens import EMPTY, Token, raise_ended
 from nabla.graph.walk import between
 from nabla.ops.lift import as_node, born
 from nabla.primitives.base import constant, scalar
+from nabla.primitives.leaves import not_a_leaf
 from nabla.primitives.structure import detach, variable
 from nabla.tensor import Tensor
 
@@ -263,7 +264,7 @@ def give(node: Node, leaf: Leaf, as_numpy: bool) -> Any:
     if as_numpy and leaf.numpy is not None and node.value is not None and node.dtype.kind != "V" and is_free(node):
         array = np.array(node.value)
         return array[()] if leaf.numpy is np.generic else array
-    return Tensor(node)
+    return born(not_a_leaf(node))
 
 
 # Which arguments
@@ -357,7 +358,7 @@ class Opened:
         self.trace = trace
         self.positions = selection.positions(args)
         self.names = selection.names(kwargs)
-        self.args: list[Any] = [None] * len(args)
+        self.args = list(args)
         self.kwargs: dict[str, Any] = {}
         self.spans: list[tuple[int, int]] = []
         self.structures: list[tree.TreeDef] = []
@@ -366,11 +367,12 @@ class Opened:
         for i, x in enumerate(args):
             if i not in self.positions:
                 self.args[i] = fresh(x)
-        for name in self.names:
-            self.kwargs[name] = self._open(kwargs[name], f"kwargs[{name!r}]", allow_int)
-        for name, x in kwargs.items():
-            if name not in self.names:
-                self.kwargs[name] = fresh(x)
+        if kwargs:
+            for name in self.names:
+                self.kwargs[name] = self._open(kwargs[name], f"kwargs[{name!r}]", allow_int)
+            for name, x in kwargs.items():
+                if name not in self.names:
+                    self.kwargs[name] = fresh(x)
         if not trace.leaves:
             raise ArgumentTypeError(f"{trace.what}: there is nothing to differentiate in the selected arguments")
 

@@ -17,7 +17,7 @@ from nabla.engines.numpy.table import KERNELS
 from nabla.errors import BoundsError, TracedValueError, user_line
 from nabla.graph.collector import FEW, paused_collector
 from nabla.graph.node import Node, runtime, set_value
-from nabla.graph.tokens import raise_ended
+from nabla.graph.tokens import EMPTY, raise_ended
 from nabla.graph.walk import pending
 
 
@@ -27,27 +27,28 @@ def realize(nodes: Sequence[Node]) -> None:
     if not order:
         return
     for node in nodes:
-        if node.value is None:
-            if node.tokens.ended is not None:
-                raise_ended(node.tokens.ended)
-            if node.tokens.placeholder:
+        tokens = node.tokens
+        if tokens is not EMPTY and node.value is None:
+            if tokens.ended is not None:
+                raise_ended(tokens.ended)
+            if tokens.placeholder:
                 raise TracedValueError(without_value(node))
-    with np.errstate(all="ignore"):
-        if True in [node.prim.updates for node in order]:
-            del order  # which would look like somebody who can see old versions
-            with _updating:
-                _run(pending(nodes))
-        elif len(order) <= FEW:
+    if True in [node.prim.updates for node in order]:
+        del order  # which would look like somebody who can see old versions
+        with _updating:
+            _run(pending(nodes))
+    elif len(order) <= FEW:
+        _run(order)
+    else:
+        with paused_collector():
             _run(order)
-        else:
-            with paused_collector():
-                _run(order)
 
 
 _updating = RLock()
 """Held while updates run: of two threads that ask for the same update, the second finds it done."""
 
 
+@np.errstate(all="ignore")
 def _run(order: list[Node]) -> None:
     """Run nodes, oldest first; each leaves the list as it runs, so that nothing is held longer than needed."""
     order.reverse()
