@@ -232,6 +232,29 @@ def test_registering_twice_is_told():
         nb.tree.register_pytree_node(Pair, lambda p: ((), None), lambda _, c: None)
 
 
+@nb.register_dataclass
+@dataclasses.dataclass
+class Picky:
+    w: np.ndarray
+
+    def __post_init__(self):
+        if self.w.ndim != 2:
+            raise ValueError("a matrix is wanted")
+
+
+def test_a_class_that_checks_its_fields():
+    """Nothing but gradients and values is ever put into it."""
+    p = Picky(np.ones((2, 3)))
+    assert nb.grad(lambda p: (p.w**2).sum())(p).w.shape == (2, 3)
+    assert nb.jvp(lambda p: p, (p,), (p,))[1].w.shape == (2, 3)
+    _, pullback = nb.vjp(lambda p: p, p)
+    assert pullback(p)[0].w.shape == (2, 3)
+    with pytest.raises(nb.TreeError, match="cotangent is a leaf, but in the output it is a Picky of 1"):
+        pullback(np.ones((2, 3)))
+    with pytest.raises(nb.TreeError, match="the tangent does not have the structure of primals"):
+        nb.jvp(lambda p: p, (p,), (1.0,))
+
+
 # ---- nb.tree --------------------------------------------------------------------------------------------------
 
 

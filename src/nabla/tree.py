@@ -209,32 +209,35 @@ def want_structure(given: Any, wanted: TreeDef, what: str, root: str, like: str)
     found = structure(given)
     if found == wanted:
         return
-    where, a, b = _difference(given, unflatten(wanted, range(wanted.num_leaves)), root)
+    where, a, b = _difference(found, wanted, root)
     raise TreeError(
         f"{what} does not have the structure of {like}: {where} is {a}, but in {like} it is {b}\n"
         f"  {like + ':':<12} {wanted}\n  {root + ':':<12} {found}"
     )
 
 
-def _difference(given: Any, wanted: Any, path: str) -> tuple[str, str, str]:
-    """The first place where two trees differ, and what each has there."""
-    a, b = children(given), children(wanted)
-    if a is None or b is None or type(given) is not type(wanted) or len(a[0]) != len(b[0]) or a[1] != b[1]:
-        return path, _described(given, a), _described(wanted, b)
-    for x, y, p in zip(a[0], b[0], child_paths(given, path)):
-        if structure(x) != structure(y):
-            return _difference(x, y, p)
-    return path, _described(given, a), _described(wanted, b)
+def _difference(found: TreeDef, wanted: TreeDef, path: str) -> tuple[str, str, str]:
+    """The first place where two structures differ, and what each has there."""
+    if (found.type, found.entries()) != (wanted.type, wanted.entries()):
+        return path, _described(found), _described(wanted)
+    leaves = 0
+    for entry, x, y in zip(found.entries(), found.children(), wanted.children()):
+        if x != y:
+            below = found.accessors()[leaves][:1].codify(path) if x.num_leaves else f"{path}[{entry!r}]"
+            return _difference(x, y, below)
+        leaves += x.num_leaves
+    return path, _described(found), f"{_described(wanted)} with other static parts"
 
 
-def _described(x: Any, level: tuple[list[Any], Any, Sequence[Any]] | None) -> str:
-    if x is None:
-        return "None"
-    if level is None:
+def _described(level: TreeDef) -> str:
+    kind = level.type
+    if kind is None:
         return "a leaf"
-    if isinstance(x, dict):
-        return f"a {type(x).__name__} with the keys {', '.join(map(repr, level[2])) or 'none'}"
-    return f"a {type(x).__name__} of {len(level[0])}"
+    if kind is type(None):
+        return "None"
+    if issubclass(kind, dict):
+        return f"a {kind.__name__} with the keys {', '.join(map(repr, level.entries())) or 'none'}"
+    return f"a {kind.__name__} of {level.num_children}"
 
 
 def rebuild(tree: Any, parts: Sequence[Any]) -> Any:
