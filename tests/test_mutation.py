@@ -585,6 +585,10 @@ def test_leaves_are_written_inside_no_grad_only():
     assert w.tolist() == [2.0, 0.0] and w.requires_grad and w.grad.tolist() == [2.0, 4.0]
     (w * w).sum().backward()
     assert w.grad.tolist() == [6.0, 4.0]
+    with nb.no_grad():
+        w += 1.0
+        assert not (w * w).requires_grad  # it is no younger than it was
+    assert (w * w).requires_grad
 
 
 def test_memory_is_not_shared_with_what_was_handed_out():

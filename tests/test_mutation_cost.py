@@ -88,20 +88,36 @@ def vector(n):
     return nb.array(0.9 + 0.1 * np.cos(np.arange(float(n))))
 
 
-@pytest.mark.parametrize(("f", "mode"), CASES, ids=[f"{f.__name__} {mode}" for f, mode in CASES])
-def test_a_write_does_not_copy_the_array(f, mode, monkeypatch):
-    copies = []
+@pytest.fixture
+def copies(monkeypatch):
+    """One entry for each update that copies the array."""
+    counted = []
 
     def take_over(node, honest=run._take_over):
         buffer = honest(node)
         if buffer is None:
-            copies.append(1)  # not the node, which would hold it
+            counted.append(1)  # not the node, which would hold it
         return buffer
 
     monkeypatch.setattr(run, "_take_over", take_over)
+    return counted
+
+
+@pytest.mark.parametrize(("f", "mode"), CASES, ids=[f"{f.__name__} {mode}" for f, mode in CASES])
+def test_a_write_does_not_copy_the_array(f, mode, copies):
     n = 1200  # more than one run of the engine, more than a short sweep
     MODES[mode](f, vector(n))
     assert len(copies) <= 12, f"{len(copies)} copies in {n} writes"
+
+
+def test_a_write_to_a_leaf_does_not_copy_it(copies):
+    w = nb.array(np.zeros(100), requires_grad=True)
+    w.grad = nb.ones(100)
+    with nb.no_grad():
+        for i in range(100):
+            w[i] -= 0.5 * w.grad[i]
+    assert len(copies) <= 1
+    assert w.tolist() == [-0.5] * 100 and w.is_leaf
 
 
 @pytest.mark.parametrize("mode", ["plain", "grad", "jvp"])

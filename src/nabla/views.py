@@ -28,7 +28,7 @@ from nabla.ops.lift import ArrayLike, born
 from nabla.ops.sharing import locked_by
 from nabla.primitives.base import Shape
 from nabla.primitives.indexing import Spec, index
-from nabla.primitives.leaves import LEAF, LeafToken, not_a_leaf, written
+from nabla.primitives.leaves import LEAF, LeafToken, inheritance, make_leaf, not_a_leaf
 from nabla.primitives.shape import cast
 
 if TYPE_CHECKING:
@@ -145,22 +145,25 @@ def setitem(x: Tensor, key: Any, value: ArrayLike) -> None:
         base = x._base  # type: ignore[attr-defined]
     if type(value) is runtime.view and value._base is base and value._spec == spec and value._layout == layout:
         return  # x[key] += v has written through the view x[key] already
-    node = base._node
-    v = indexing.as_written(value, node.dtype)
-    move(base, indexing.write_basic(node, v, spec, layout, shown_shape(spec, layout)))
+    v = indexing.as_written(value, base._node.dtype)
+    move(base, indexing.write_basic(base._node, v, spec, layout, shown_shape(spec, layout)))
 
 
 def move(x: Tensor, node: Node) -> None:
     """The handle x, not a view, moves to a node that was made by writing into it."""
-    old = x._node
     lock = locked_by(x)
     if lock is not None:
         raise ArgumentError(
             f"an in-place write at {user_line()} to the result of {lock}, which in NumPy is read-only, or may or may not share "
             f"memory with what it was made from. Write x = x.copy() first for a tensor of its own, or write to the original."
         )
-    if old.prim is LEAF:
-        node = written(old, node)
+    if x._node.prim is LEAF:
+        grad, age = inheritance(x._node)
+        if not node.tokens.placeholder:
+            x._node = node  # nobody holds the old leaf now, so that the new one can have its buffer
+        x._node = make_leaf(node, grad, age)
+        return
+    old = x._node
     tokens = node.tokens
     birth = getattr(x, "_birth", None)
     if birth is None:

@@ -34,8 +34,8 @@ class LeafToken(Token):
 LEAF = Constant("leaf", same, batch=never)
 
 
-def make_leaf(x: Node, grad: Any = None) -> Node:
-    """A new leaf with the value of `x`, and nothing of its history."""
+def make_leaf(x: Node, grad: Any = None, age: int | None = None) -> Node:
+    """A new leaf with the value of `x`, and nothing of its history. It is as old as `age` says, for no_grad."""
     if x.dtype.kind not in "fc":
         raise DTypeError(f"requires_grad needs a real or complex floating tensor; this one has dtype {x.dtype}")
     if x.tokens.placeholder:
@@ -44,6 +44,8 @@ def make_leaf(x: Node, grad: Any = None) -> Node:
         runtime.realize((x,))
     token = LeafToken()
     token.grad = grad
+    if age is not None:
+        token.id = age
     node = Node(LEAF, (), {"token": token}, x.shape, x.dtype, Tokens((token,)), 0)
     node.value = x.value
     token.live_with(node)
@@ -68,13 +70,13 @@ def leaf_token(node: Node) -> LeafToken:
     return token
 
 
-def written(old: Node, new: Node) -> Node:
-    """What a handle on `old` moves to when `new` is written in place: for a leaf, a new leaf, and only inside no_grad."""
-    if old.prim is not LEAF:
-        return new
+def inheritance(leaf: Node) -> tuple[Any, int]:
+    """What a leaf that is written in place, which is allowed inside no_grad only, hands on to the one that takes its place: its
+    `.grad` and its age."""
     if not cuts.active or not cuts.entry.get():
         raise ArgumentError(
             f"an in-place write to a requires_grad leaf (at {user_line()}) would lose its gradient. Write inside "
             f"`with nb.no_grad():` to update it, or out of place: y = x + 1 instead of x += 1."
         )
-    return make_leaf(new, leaf_token(old).grad)
+    token = leaf_token(leaf)
+    return token.grad, token.id
