@@ -53,6 +53,8 @@ def test_who_cannot_be_a_leaf():
         nb.array([1, 2], requires_grad=True)
     with pytest.raises(nb.ArgumentTypeError, match=r"computed from a requires_grad leaf; write x = x.detach"):
         (leaf(1.0) * 2.0).requires_grad_()
+    with pytest.raises(nb.ArgumentTypeError, match=r"computed from a requires_grad leaf; write x = x.detach\(\) for a constant"):
+        (leaf(1.0) * 2.0).requires_grad = False
     with pytest.raises(nb.TracedValueError, match=r"being differentiated by a transform; write x = x.detach"):
         nb.grad(lambda x: x.requires_grad_())(1.0)
     with pytest.raises(nb.TracedValueError, match=r"under vmap a tensor has none; use nb.grad inside vmap"):
@@ -467,6 +469,38 @@ def test_inside_no_grad_the_handle_moves_to_a_new_leaf():
     (w * w).sum().backward()
     assert w.grad.tolist() == [0.0, 14.0]
     assert same.grad.tolist() == [2.0, 4.0]
+
+
+def test_parameters_of_any_shape_are_updated_in_a_loop_over_them():
+    params = {"w": leaf(1.0, 2.0), "b": leaf(3.0)}
+    ((params["w"] * 2.0).sum() + params["b"] ** 2).backward()
+    b = params["b"]
+    with nb.no_grad():
+        for p in params.values():
+            p -= 0.5 * p.grad
+    assert params["w"].tolist() == [0.0, 1.0]
+    assert params["b"].item() == 0.0
+    assert b is params["b"] and b.is_leaf and b.grad.item() == 6.0
+    with pytest.raises(nb.ArgumentError, match="an in-place write to a requires_grad leaf"):
+        b += 1.0
+    s = t = b * 2.0  # not a leaf: a number, as in Python
+    t += 1.0
+    assert (s.item(), t.item()) == (0.0, 1.0)
+
+
+def test_a_view_of_a_leaf():
+    w = leaf(1.0, 2.0, 3.0)
+    v = w[1:]
+    (v * v).sum().backward()
+    assert w.grad.tolist() == [0.0, 4.0, 6.0]
+    assert v.grad is None and not v.is_leaf
+    with nb.no_grad():
+        v += 1.0
+        w[0] = 9.0
+    assert (w.tolist(), v.tolist()) == ([9.0, 3.0, 4.0], [3.0, 4.0])
+    assert w.is_leaf and w.grad.tolist() == [0.0, 4.0, 6.0]
+    with pytest.raises(nb.ArgumentError, match="an in-place write to a requires_grad leaf"):
+        v += 1.0
 
 
 def test_a_training_loop():

@@ -209,6 +209,8 @@ class Tensor:
             self._node = make_leaf(node)
         elif not flag and is_leaf(node):
             self._node = detach(node)
+        elif not flag and self.requires_grad:
+            raise ArgumentTypeError("this tensor was computed from a requires_grad leaf; write x = x.detach() for a constant")
         return self
 
     @property
