@@ -58,6 +58,12 @@ def test_an_output_cut_off_by_a_read_raises_and_names_the_line(differentiate, re
     assert differentiate(lambda x: x * 2.0, nb.array(1.5)).shape == ()
 
 
+@pytest.mark.parametrize(("read", "name"), [(float, "float"), (int, "int"), (complex, "complex"), (nb.Tensor.item, ".item")])
+def test_only_a_tensor_of_one_element_is_a_number(read, name):
+    with pytest.raises(nb.ShapeError, match=rf"{name}\(\) needs a tensor of one element; this one has shape \(2,\)"):
+        nb.grad(lambda x: x * read(nb.stack([x, x])))(1.0)
+
+
 def test_a_read_of_one_argument_is_told_by_its_path():
     f = lambda p, x: nb.array(p["w"].item()) * x
     with pytest.raises(nb.TracedValueError, match=r"grad: the output does not depend on args\[0\]\['w'\] except"):

@@ -110,6 +110,15 @@ def test_vmap_in_and_out(tree):
     assert [x.tolist() for x in nb.tree.leaves(g)] == [[12.0, 24.0], [4.0, 9.0]]
 
 
+def test_axes_of_a_class_of_ones_own():
+    line = Line(np.arange(3.0), 1.0)
+    assert nb.vmap(lambda line: line.slope + line.offset, in_axes=(Line(0, None),))(line).tolist() == [1.0, 2.0, 3.0]
+    out = nb.vmap(lambda line: Line(line.slope, 7.0), in_axes=(Line(0, None),), out_axes=Line(0, None))(line)
+    assert (out.slope.shape, out.offset.item()) == ((3,), 7.0)
+    with pytest.raises(nb.TreeError, match=r"in_axes has Pair.* where args\[0\] is a Line with 2 children|in_axes has <.*Pair"):
+        nb.vmap(lambda line: line.slope, in_axes=(Pair(0, None, "tag"),))(line)
+
+
 def test_backward(tree):
     leaves = nb.tree.map(lambda x: nb.array(x, requires_grad=True), tree)
     nb.backward(nb.tree.map(lambda x: x * x, leaves), nb.tree.map(lambda x: 10.0, tree))

@@ -313,11 +313,15 @@ def test_python_floats_have_the_default_dtype():
     assert nb.grad(lambda x: x**2)(3.0).dtype == nb.float64
 
 
-def test_subclasses_of_float_are_floats():
+def test_subclasses_of_numbers_are_numbers():
     class Metres(float):
         pass
 
+    class Impedance(complex):
+        pass
+
     assert nb.grad(lambda x: x**2)(Metres(3.0)).item() == 6.0
+    assert nb.grad(lambda z: nb.abs(z) ** 2)(Impedance(1 + 2j)).item() == 2 - 4j
 
 
 @pytest.mark.parametrize("name", ["grad", "jacrev", "jacfwd", "vjp"])
