@@ -5,6 +5,7 @@ handle and the part of the base that it shows. A write through a view moves the 
 what is there now. A view of a view is a view of the same base, so that x[1:][i] = v costs what x[i + 1] = v costs.
 
 Tensors of shape () stand for Python and NumPy scalars: an in-place operator gives a new one (`t = s; t += 1` leaves s alone).
+Not so a leaf of `backward`: `for p in parameters: p -= step * p.grad` has to reach the parameter, of whatever shape.
 
 What a write has to keep in order: an exception in a transform puts back the handles that were moved in its scope
 (graph/tokens.py), a lane of a vmap cannot be written into what was made outside of it, and a leaf of `backward` is written only
@@ -196,7 +197,7 @@ def _in_place(symbol: str, apply: Callable[[Any, Any], Any]) -> Callable[[Tensor
         plain = type(x) is runtime.handle
         out = apply(x, y)
         old = x._node
-        if plain and not old.shape:
+        if plain and not old.shape and old.prim is not LEAF:
             return out
         node = out._node
         if node.shape != old.shape:
