@@ -452,3 +452,12 @@ def test_float0_adds_and_scales_as_zero():
 def test_float0_does_nothing_else(call):
     with pytest.raises(nb.DTypeError, match=r"float0 tensor .* can only be added, subtracted and scaled$"):
         call(zero(2))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_derivative_of_tanh_of_many_elements_keeps_its_digits(dtype):
+    x = np.linspace(-40.0, 40.0, 1001).astype(dtype)
+    slopes = nb.grad(lambda v: nb.tanh(v).sum())(x)
+    expected = 1.0 / np.cosh(x.astype(np.float64)) ** 2
+    np.testing.assert_allclose(slopes, expected, rtol=8 * np.finfo(dtype).eps)
+    assert slopes.dtype == dtype

@@ -172,9 +172,6 @@ class Tensor:
             )
         return int(read(self._node))
 
-    def __copy__(self) -> Tensor:
-        return Tensor(self._node)
-
     def __deepcopy__(self, memo: Any) -> Tensor:
         return _restored(*self._state("copy.deepcopy"))
 
@@ -295,6 +292,7 @@ class Tensor:
     __ilshift__ = views.ilshift
     __irshift__ = views.irshift
     copy = views.copy
+    __copy__ = views.copy
     fill = views.fill
     dot = contraction.dot
     sum = reductions.sum
