@@ -110,6 +110,18 @@ def test_with_a_graph_the_outer_transform_holds_what_it_needs(without_collector)
     assert all(node() is None for node in watch)
 
 
+def test_a_leaf_that_lives_long_remembers_no_derivative_and_no_no_grad():
+    w = nb.array([1.0, 2.0], requires_grad=True)
+    sets = []
+    for _ in range(300):
+        with nb.no_grad():
+            assert not (w * 2.0).requires_grad
+        nb.grad(lambda x: (x * w).sum())(w)
+        (w * w).sum().backward()
+        sets.append(len(w._node.tokens.unions) + len(w._node.tokens.noted))
+    assert max(sets) <= max(sets[:100])
+
+
 def test_a_wrapped_function_holds_its_function_and_nothing_else(without_collector):
     def f(x):
         return x * x

@@ -232,18 +232,20 @@ def test_a_pullback_made_inside_a_transform_used_inside_it():
 
 
 @pytest.mark.parametrize("outer", ["reverse", "forward"])
-def test_create_graph_false_cuts_derivatives_only(outer):
+@pytest.mark.parametrize("inner", [lambda y: y**3, nb.exp, lambda y: y * y, lambda y: 5.0 * y])
+def test_create_graph_false_cuts_derivatives_only(outer, inner):
     def by_vjp(x):
-        out, pullback = nb.vjp(lambda y: y**3, x, create_graph=False)
+        out, pullback = nb.vjp(inner, x, create_graph=False)
         return out, pullback(1.0)[0]
 
     def by_jvp(x):
-        return nb.jvp(lambda y: y**3, (x,), (1.0,), create_graph=False)
+        return nb.jvp(inner, (x,), (1.0,), create_graph=False)
 
+    expected = nb.grad(inner)(2.0).item()
     for f in (by_vjp, by_jvp):
-        assert nb.grad(lambda x: f(x)[0], mode=outer)(2.0).item() == 12.0
+        assert nb.grad(lambda x: f(x)[0], mode=outer)(2.0).item() == pytest.approx(expected)
         assert nb.grad(lambda x: f(x)[1], mode=outer)(2.0).item() == 0.0
-        assert f(nb.array(2.0))[1].item() == 12.0
+        assert f(nb.array(2.0))[1].item() == pytest.approx(expected)
 
 
 def test_hessian_vector_products_in_all_four_nestings():
