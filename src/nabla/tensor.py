@@ -26,7 +26,7 @@ from nabla.ops import (
     shape as shapes,
     sorting,
 )
-from nabla.ops.lift import or_not_implemented, reflected
+from nabla.ops.lift import born, or_not_implemented, reflected
 from nabla.primitives.base import constant
 from nabla.primitives.leaves import LeafToken, is_leaf, leaf_token, make_leaf
 from nabla.primitives.structure import detach
@@ -172,6 +172,9 @@ class Tensor:
             )
         return int(read(self._node))
 
+    def __copy__(self) -> Tensor:
+        return born(self._node)
+
     def __deepcopy__(self, memo: Any) -> Tensor:
         return _restored(*self._state("copy.deepcopy"))
 
@@ -292,7 +295,6 @@ class Tensor:
     __ilshift__ = views.ilshift
     __irshift__ = views.irshift
     copy = views.copy
-    __copy__ = views.copy
     fill = views.fill
     dot = contraction.dot
     sum = reductions.sum
