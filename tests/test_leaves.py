@@ -87,6 +87,20 @@ def test_handles_on_one_leaf_share_its_grad():
     assert same.grad.tolist() == [3.0, 3.0]
 
 
+def test_a_gradient_that_has_the_value_of_a_tensor_is_another_tensor():
+    w, c = leaf(3.0, 4.0), nb.array([5.0, 6.0])
+    for transform in (nb.grad, nb.jacrev, nb.jacfwd, lambda f: lambda x: nb.vjp(f, x)[1](1.0)[0]):
+        g = transform(lambda x: (x * w).sum())(nb.ones(2))
+        assert g.requires_grad and not g.is_leaf
+        h = transform(lambda x: (x * c).sum())(nb.ones(2))
+        h += 1.0
+        assert (h.tolist(), c.tolist()) == ([6.0, 7.0], [5.0, 6.0])
+    nb.backward(nb.grad(lambda x: (x * w).sum())(nb.ones(2)), np.ones(2))
+    assert w.grad.tolist() == [1.0, 1.0]
+    outs = [nb.vjp(lambda x: x, w)[0], nb.jvp(lambda x: x, (w,), (w,))[1], nb.vmap(lambda x: x)(w)]
+    assert all(out.requires_grad and not out.is_leaf for out in outs)
+
+
 def test_a_deep_copy_and_a_pickle_are_leaves_of_their_own():
     w = leaf(1.0, 2.0)
     for other in (copy.deepcopy(w), pickle.loads(pickle.dumps(w))):

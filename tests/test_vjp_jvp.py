@@ -248,6 +248,16 @@ def test_create_graph_false_cuts_derivatives_only(outer, inner):
         assert f(nb.array(2.0))[1].item() == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("outer", ["reverse", "forward"])
+@pytest.mark.parametrize("linear", [lambda y: y, lambda y: y * 1.0, lambda y: 5.0 * y])
+def test_create_graph_false_cuts_off_directions_that_depend_on_the_outer_variable_too(outer, linear):
+    by_vjp = lambda x: nb.vjp(linear, x, create_graph=False)[1](x)[0]
+    by_jvp = lambda x: nb.jvp(linear, (x,), (x,), create_graph=False)[1]
+    for f in (by_vjp, by_jvp):
+        assert nb.grad(f, mode=outer)(2.0).item() == 0.0
+        assert nb.jacfwd(f)(nb.array([2.0])).tolist() == [[0.0]]
+
+
 def test_hessian_vector_products_in_all_four_nestings():
     f = lambda x: (nb.sin(x[:-1]) * x[1:] ** 2).sum() + nb.exp(x[0] * x[2])
     x, v = nb.array([0.3, -0.5, 0.9]), nb.array([1.0, 0.4, -2.0])

@@ -413,6 +413,21 @@ def test_an_unmapped_argument_takes_mapped_values_and_is_unchanged_outside():
     assert out.tolist() == [1.0, 3.0]
 
 
+def test_results_of_inner_transforms_take_mapped_values():
+    constant = nb.array([1.0, 2.0])
+
+    def f(v):
+        inner = nb.vmap(lambda x: x)(constant)
+        gradient = nb.grad(lambda x: (x * constant).sum())(constant)
+        out, _ = nb.vjp(lambda x: constant, 1.0)
+        for made in (inner, gradient, out):
+            made[0] = v
+        return nb.stack([inner, gradient, out])
+
+    assert nb.vmap(f)(np.array([7.0, 8.0])).tolist() == [[[7.0, 2.0]] * 3, [[8.0, 2.0]] * 3]
+    assert constant.tolist() == [1.0, 2.0]
+
+
 def test_a_tensor_from_outside_does_not_take_mapped_values():
     outside = nb.zeros(2)
 

@@ -22,6 +22,7 @@ from nabla.transforms.trace import (
     cut_off,
     decorator,
     give,
+    hand_out,
     output_node,
     realize_free,
     realize_valued,
@@ -141,7 +142,7 @@ def value_and_grad(
 
     def valued_gradient(*args: Any, **kwargs: Any) -> Any:
         out, grads, aux = _differentiate(options, args, kwargs)
-        value = Tensor(out)
+        value = hand_out(out)
         return ((value, aux) if has_aux else value), grads
 
     return wraps(fun, valued_gradient)

@@ -14,7 +14,6 @@ from nabla.graph.node import Node, is_scalar
 from nabla.graph.tokens import cut_older
 from nabla.ops.lift import as_node
 from nabla.primitives.base import constant, scalar, zeros
-from nabla.tensor import Tensor
 from nabla.transforms.trace import (
     Leaf,
     Path,
@@ -22,6 +21,7 @@ from nabla.transforms.trace import (
     aux_nodes,
     cut_off,
     flatten_outputs,
+    hand_out,
     realize_free,
     split_aux,
     want_bool,
@@ -74,8 +74,8 @@ def along(
         if not create_graph:
             results = [cut_off(dx) for dx in results]
     realize_free([*outputs, *results, *(aux_nodes(aux) if has_aux else [])])
-    out = tree.unflatten(structure, [Tensor(node) for node in outputs])
-    return out, tree.unflatten(structure, [Tensor(node) for node in results]), aux
+    out = tree.unflatten(structure, [hand_out(node) for node in outputs])
+    return out, tree.unflatten(structure, [hand_out(node) for node in results]), aux
 
 
 def as_arguments(primals: Any) -> tuple[Any, ...]:

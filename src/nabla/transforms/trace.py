@@ -264,6 +264,11 @@ def give(node: Node, leaf: Leaf, as_numpy: bool) -> Any:
     if as_numpy and leaf.numpy is not None and node.value is not None and node.dtype.kind != "V" and is_free(node):
         array = np.array(node.value)
         return array[()] if leaf.numpy is np.generic else array
+    return hand_out(node)
+
+
+def hand_out(node: Node) -> Tensor:
+    """A result: a tensor of its own, though its node may be that of an argument or a leaf."""
     return born(not_a_leaf(node))
 
 

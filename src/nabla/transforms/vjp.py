@@ -12,7 +12,6 @@ from nabla.graph.node import Node
 from nabla.graph.tokens import cut_older
 from nabla.ops.collectives import want_axes
 from nabla.primitives.structure import leave
-from nabla.tensor import Tensor
 from nabla.transforms.jvp import matching
 from nabla.transforms.reduce_axes import reduced
 from nabla.transforms.trace import (
@@ -22,6 +21,7 @@ from nabla.transforms.trace import (
     cut_off,
     flatten_outputs,
     give,
+    hand_out,
     realize_free,
     realize_valued,
     split_aux,
@@ -151,5 +151,5 @@ def vjp(
         pullback = Pullback(trace, outputs, structure, paths, spans, structures, create_graph, axes)
     outside = [leave(node, trace.token) for node in outputs]
     realize_free([*outside, *(aux_nodes(aux) if has_aux else [])])
-    out = tree.unflatten(structure, [Tensor(node) for node in outside])
+    out = tree.unflatten(structure, [hand_out(node) for node in outside])
     return (out, pullback, aux) if has_aux else (out, pullback)

@@ -20,7 +20,7 @@ from nabla.primitives.shape import broadcast, move_axis
 from nabla.primitives.structure import placeholder
 from nabla.tensor import Tensor
 from nabla.transforms.jacobian import want_chunk_size
-from nabla.transforms.trace import Path, decorator, fresh, node_at, output_node, realize_free, want_callable, wraps
+from nabla.transforms.trace import Path, decorator, fresh, hand_out, node_at, output_node, realize_free, want_callable, wraps
 
 
 def vmap(
@@ -167,7 +167,7 @@ def _map(
             open_axes.reset(mark)
         token.kill()
     realize_free(results)
-    return tree.unflatten(structure, [Tensor(node) for node in results])
+    return tree.unflatten(structure, [hand_out(node) for node in results])
 
 
 def _in_chunks(
