@@ -300,6 +300,14 @@ def test_create_graph_makes_gradients_that_can_be_differentiated():
     assert w.grad.item() == 2 * 12.0 * 12.0
 
 
+def test_a_constant_gradient_added_to_one_that_can_be_differentiated_is_a_constant():
+    w = leaf(2.0)
+    (w**3).backward(create_graph=True)
+    (w**3).backward()
+    assert w.grad.item() == 24.0
+    assert not w.grad.requires_grad
+
+
 def test_without_it_gradients_are_constants():
     w = leaf(2.0)
     (w**3).backward()

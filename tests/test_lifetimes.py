@@ -110,6 +110,24 @@ def test_with_a_graph_the_outer_transform_holds_what_it_needs(without_collector)
     assert all(node() is None for node in watch)
 
 
+def test_a_pullback_keeps_what_it_needs_and_not_what_was_only_read(without_collector):
+    watch, kept = [], []
+
+    def f(x):
+        assert float(watched(nb.cos(x), watch)) < 2.0
+        y = watched(nb.exp(x), watch)
+        kept.append(y * 3.0)
+        return y * y
+
+    _, pullback = nb.vjp(f, nb.array(1.5))
+    only_read, needed = (node() for node in watch)
+    assert only_read is None and needed is not None
+    del needed
+    assert kept[0].item() == 6.0 * np.exp(1.5)
+    del pullback
+    assert watch[1]() is None  # though a value that was made from it lives
+
+
 def test_a_leaf_that_lives_long_remembers_no_derivative_and_no_no_grad():
     w = nb.array([1.0, 2.0], requires_grad=True)
     sets = []
