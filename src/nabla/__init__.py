@@ -43,7 +43,22 @@ from nabla.errors import (
     TracedValueError,
     TreeError,
 )
-from nabla.ops import linalg
+from nabla.ops import linalg, special
+from nabla.ops.activations import (
+    elu,
+    gelu,
+    leaky_relu,
+    log_expit,
+    log_softmax,
+    logit,
+    logsumexp,
+    relu,
+    selu,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+)
 from nabla.ops.collectives import axis_index, axis_size, pmax, pmean, pmin, psum
 from nabla.ops.contraction import cross, dot, inner, kron, matmul, outer, tensordot, vdot, vecdot
 from nabla.ops.creation import (
@@ -214,29 +229,7 @@ from nabla.ops.shape import (
     vsplit,
 )
 from nabla.ops.sorting import argsort, median, sort
-from nabla.ops.special import (
-    digamma,
-    elu,
-    entr,
-    erf,
-    erfc,
-    gammaln,
-    gelu,
-    leaky_relu,
-    log_expit,
-    log_softmax,
-    logit,
-    logsumexp,
-    polygamma,
-    relu,
-    selu,
-    sigmoid,
-    silu,
-    softmax,
-    softplus,
-    xlog1py,
-    xlogy,
-)
+from nabla.ops.special import digamma, entr, erf, erfc, gammaln, polygamma, xlog1py, xlogy
 from nabla.show import make_graph, show, to_dot
 from nabla.tensor import Tensor
 from nabla.transforms.backward import backward
@@ -501,6 +494,7 @@ __all__ = [
     "softmax",
     "softplus",
     "sort",
+    "special",
     "split",
     "sqrt",
     "square",

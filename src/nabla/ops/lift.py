@@ -260,5 +260,12 @@ def want_real(name: str, x: Node) -> None:
         raise DTypeError(f"{name}: complex numbers have no order; got {x.dtype}")
 
 
+def real_floats(name: str, x: ArrayLike) -> Node:
+    """The node of an argument that has to be real; integers and booleans as floats of the default dtype."""
+    node = as_node(x)
+    want_real(name, node)
+    return inexact(node)
+
+
 def broadcast_to(x: Node, shape: tuple[int, ...]) -> Node:
     return x if x.shape == shape else broadcast(x, shape=shape)

@@ -1,8 +1,7 @@
-"""Special functions, activations of neural networks, and softmax with its relatives. Names are SciPy's where it has
-one.
+"""Activations of neural networks, and softmax with its relatives. Names are SciPy's where it has one.
 
-All but sigmoid take real numbers only; integers and booleans become floats of the default dtype. What the
-derivative is at ties and kinks stands in docs/kinks.md.
+All but sigmoid take real numbers only; integers and booleans become floats of the default dtype. What the derivative is
+at ties and kinks stands in docs/kinks.md.
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from nabla.errors import ShapeError
 from nabla.graph.node import Node
-from nabla.ops.axes import integer, several_axes
-from nabla.ops.lift import ArrayLike, as_node, inexact, op, pair, unary, want_real
+from nabla.ops.axes import several_axes
+from nabla.ops.lift import ArrayLike, as_node, op, pair, real_floats, unary
 from nabla.ops.reductions import Axis
 from nabla.primitives import formulas as f
 from nabla.primitives.base import broadcast_shapes, zeros
@@ -29,108 +28,6 @@ from nabla.primitives.structure import detach
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
-
-
-def _real(name: str, x: ArrayLike) -> Node:
-    node = as_node(x)
-    want_real(name, node)
-    return inexact(node)
-
-
-# Error function and gamma
-
-
-@unary(f.erf)
-def erf(x: ArrayLike, /) -> Tensor:
-    """The error function, 2/sqrt(pi) times the integral of exp(-t**2) from 0 to x.
-
-    >>> float(nb.erf(0.0))
-    0.0
-    """
-
-
-@unary(f.erfc)
-def erfc(x: ArrayLike, /) -> Tensor:
-    """1 - erf(x), which keeps its digits for large x.
-
-    >>> float(nb.erfc(0.0))
-    1.0
-    """
-
-
-@unary(f.gammaln)
-def gammaln(x: ArrayLike, /) -> Tensor:
-    """The logarithm of the absolute value of the gamma function.
-
-    >>> float(nb.gammaln(2.0))
-    0.0
-    """
-
-
-@op
-def digamma(x: ArrayLike, /) -> Tensor:
-    """The derivative of gammaln.
-
-    >>> nb.allclose(nb.digamma(1.0), -0.5772156649015329)
-    True
-    """
-    return f.polygamma(_real("digamma", x), n=0)  # type: ignore[return-value]
-
-
-@op
-def polygamma(n: int, x: ArrayLike, /) -> Tensor:
-    """The n-th derivative of digamma, for a whole number n from 0 on.
-
-    >>> nb.allclose(nb.polygamma(1, 1.0), np.pi**2 / 6)
-    True
-    """
-    return f.polygamma(_real("polygamma", x), n=integer("polygamma", "n", n, 0))  # type: ignore[return-value]
-
-
-# Products with logarithms
-
-
-def _log_factor(x: Node, y: Node, edge: float, infinite: Node) -> Node:
-    """y, or where x = 0 and the logarithm is infinite or NaN for y <= edge or y = inf, what makes it 0."""
-    zero = f.equal(x, f.zero_of(x))
-    outside = f.logical_or(f.less_equal(y, f.like(y, edge)), infinite)
-    return f.select(f.logical_and(zero, outside), f.like(y, edge + 1.0), y)
-
-
-@op
-def xlogy(x: ArrayLike, y: ArrayLike, /) -> Tensor:
-    """x log(y), and 0 where x is 0 unless y is NaN. Where x = 0 and y <= 0, both derivatives are taken as 0.
-
-    >>> nb.xlogy([0.0, 2.0], [0.0, 1.0]).tolist()
-    [0.0, 0.0]
-    """
-    a, b = (_real("xlogy", z) for z in pair(x, y))
-    return a * f.log_(_log_factor(a, b, 0.0, f.isinf(b)))  # type: ignore[return-value]
-
-
-@op
-def xlog1py(x: ArrayLike, y: ArrayLike, /) -> Tensor:
-    """x log(1 + y), and 0 where x is 0 unless y is NaN. Where x = 0 and y <= -1, both derivatives are taken as 0.
-
-    >>> nb.xlog1py([0.0, 2.0], [-1.0, 0.0]).tolist()
-    [0.0, 0.0]
-    """
-    a, b = (_real("xlog1py", z) for z in pair(x, y))
-    return a * f.log1p(_log_factor(a, b, -1.0, f.isinf(b)))  # type: ignore[return-value]
-
-
-@op
-def entr(x: ArrayLike, /) -> Tensor:
-    """The entropy -x log(x): 0 at 0, where its derivative is taken as 0, and -inf for negative x.
-
-    >>> nb.entr([0.0, -1.0]).tolist()
-    [0.0, -inf]
-    """
-    x = _real("entr", x)
-    zero = f.zero_of(x)
-    inside = -x * f.log_(f.select(f.equal(x, zero), f.like(x, 1), x))
-    at_zero = f.select(f.equal(x, zero), zero, inside)
-    return f.select(f.less(x, zero), f.like(x, -float("inf")), at_zero)  # type: ignore[return-value]
 
 
 # The logistic function and its relatives
@@ -161,7 +58,7 @@ def log_expit(x: ArrayLike, /) -> Tensor:
     >>> float(nb.log_expit(-1000.0))
     -1000.0
     """
-    return -f.softplus(-_real("log_expit", x))  # type: ignore[return-value]
+    return -f.softplus(-real_floats("log_expit", x))  # type: ignore[return-value]
 
 
 @unary(f.softplus)
@@ -195,7 +92,7 @@ def leaky_relu(x: ArrayLike, /, slope: float = 0.01) -> Tensor:
     >>> nb.leaky_relu([-1.0, 2.0], 0.5).tolist()
     [-0.5, 2.0]
     """
-    x = _real("leaky_relu", x)
+    x = real_floats("leaky_relu", x)
     return f.select(f.greater(x, f.zero_of(x)), x, x * slope)  # type: ignore[return-value]
 
 
@@ -206,7 +103,7 @@ def elu(x: ArrayLike, /, alpha: float = 1.0) -> Tensor:
     >>> nb.elu([0.0, 2.0]).tolist()
     [0.0, 2.0]
     """
-    x = _real("elu", x)
+    x = real_floats("elu", x)
     return f.select(f.greater(x, f.zero_of(x)), x, f.expm1(x) * alpha)  # type: ignore[return-value]
 
 
@@ -219,7 +116,7 @@ def selu(x: ArrayLike, /) -> Tensor:
     >>> float(nb.selu(0.0))
     0.0
     """
-    return elu(_real("selu", x), 1.6732632423543772) * 1.0507009873554805
+    return elu(real_floats("selu", x), 1.6732632423543772) * 1.0507009873554805
 
 
 @op
@@ -229,7 +126,7 @@ def silu(x: ArrayLike, /) -> Tensor:
     >>> float(nb.silu(0.0))
     0.0
     """
-    x = _real("silu", x)
+    x = real_floats("silu", x)
     return x * f.logistic(x)
 
 
@@ -240,7 +137,7 @@ def gelu(x: ArrayLike, /) -> Tensor:
     >>> float(nb.gelu(0.0))
     0.0
     """
-    x = _real("gelu", x)
+    x = real_floats("gelu", x)
     return x * (f.erfc(x * -sqrt(0.5)) * 0.5)
 
 
@@ -257,7 +154,7 @@ def softmax(x: ArrayLike, /, axis: Axis = None) -> Tensor:
     >>> nb.softmax([[0.0, 0.0], [1000.0, -1000.0]], axis=1).tolist()
     [[0.5, 0.5], [1.0, 0.0]]
     """
-    x = _real("softmax", x)
+    x = real_floats("softmax", x)
     return _softmax(x, axes=several_axes("softmax", axis, x.ndim))  # type: ignore[return-value]
 
 
@@ -268,7 +165,7 @@ def log_softmax(x: ArrayLike, /, axis: Axis = None) -> Tensor:
     >>> nb.log_softmax([1000.0, -1000.0]).tolist()
     [0.0, -2000.0]
     """
-    x = _real("log_softmax", x)
+    x = real_floats("log_softmax", x)
     return _log_softmax(x, axes=several_axes("log_softmax", axis, x.ndim))  # type: ignore[return-value]
 
 
@@ -284,7 +181,7 @@ def logsumexp(x: ArrayLike, /, axis: Axis = None, b: ArrayLike | None = None, ke
     >>> nb.logsumexp([[1000.0, -1000.0], [-1000.0, 0.0]], axis=1).tolist()
     [1000.0, 0.0]
     """
-    x = _real("logsumexp", x)
+    x = real_floats("logsumexp", x)
     if b is not None:
         return _weighted(x, b, axis, keepdims)  # type: ignore[return-value]
     axes = several_axes("logsumexp", axis, x.ndim)
@@ -296,7 +193,7 @@ def _weighted(x: Node, b: ArrayLike, axis: Axis, keepdims: bool) -> Node:
     """m + log(sum(b exp(x - m))) with m the largest x that counts: a constant for the derivatives, which do not
     depend on it.
     """
-    x, weight = (_real("logsumexp", z) for z in pair(x, b))
+    x, weight = (real_floats("logsumexp", z) for z in pair(x, b))
     shape = broadcast_shapes("logsumexp", (x.shape, weight.shape))
     if len(shape) > x.ndim:
         raise ShapeError(f"logsumexp: b has shape {weight.shape}, more axes than x of shape {x.shape}; reshape x first")
