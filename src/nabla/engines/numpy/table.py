@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nabla.engines.numpy import contraction, elementwise, indexing, linalg, moving, reductions, softmax
+from nabla.engines.numpy import contraction, elementwise, indexing, linalg, moving, reductions, softmax, special
 from nabla.engines.numpy.kernel import Kernel
 from nabla.primitives.base import Primitive
 
@@ -11,6 +11,7 @@ KERNELS: dict[Primitive, Kernel] = {
     **elementwise.KERNELS,
     **reductions.KERNELS,
     **softmax.KERNELS,
+    **special.KERNELS,
     **contraction.KERNELS,
     **linalg.KERNELS,
     **indexing.KERNELS,

@@ -3,6 +3,8 @@
 from nabla.ops.activations import log_expit, log_softmax, logit, logsumexp, sigmoid as expit, softmax
 from nabla.ops.elementwise import cbrt, exp2, expm1, log1p, sinc
 from nabla.ops.special.elementary import digamma, digamma as psi, entr, erf, erfc, gammaln, polygamma, xlog1py, xlogy
+from nabla.ops.special.error_functions import erfcx
+from nabla.ops.special.gamma import gamma, rgamma
 
 __all__ = [
     "cbrt",
@@ -10,9 +12,11 @@ __all__ = [
     "entr",
     "erf",
     "erfc",
+    "erfcx",
     "exp2",
     "expit",
     "expm1",
+    "gamma",
     "gammaln",
     "log1p",
     "log_expit",
@@ -21,6 +25,7 @@ __all__ = [
     "logsumexp",
     "polygamma",
     "psi",
+    "rgamma",
     "sinc",
     "softmax",
     "xlog1py",
