@@ -43,7 +43,9 @@ from nabla.errors import (
     TracedValueError,
     TreeError,
 )
-from nabla.ops import linalg, special
+from nabla.interop.dlpack import from_dlpack
+from nabla.interop.standard import __array_api_version__, __array_namespace_info__
+from nabla.ops import fft, linalg, special
 from nabla.ops.activations import (
     elu,
     gelu,
@@ -71,7 +73,6 @@ from nabla.ops.creation import (
     empty,
     empty_like,
     eye,
-    from_dlpack,
     full,
     full_like,
     identity,
@@ -88,6 +89,7 @@ from nabla.ops.creation import (
     zeros_like,
 )
 from nabla.ops.cumulative import cummax, cummin, cumprod, cumsum, cumulative_prod, cumulative_sum, diff
+from nabla.ops.data_types import can_cast, finfo, iinfo, isdtype, result_type
 from nabla.ops.diagonals import diag, diagonal, trace, tril, triu
 from nabla.ops.einsum import einsum
 from nabla.ops.elementwise import (
@@ -202,12 +204,15 @@ from nabla.ops.logic import (
     where,
 )
 from nabla.ops.reductions import all, any, argmax, argmin, count_nonzero, max, mean, min, prod, ptp, std, sum, var
+from nabla.ops.searching import searchsorted
+from nabla.ops.sets import isin, unique_all, unique_counts, unique_inverse, unique_values
 from nabla.ops.shape import (
     array_split,
     atleast_1d,
     atleast_2d,
     atleast_3d,
     broadcast_arrays,
+    broadcast_shapes,
     broadcast_to,
     expand_dims,
     flip,
@@ -260,6 +265,8 @@ __all__ = [
     "Tensor",
     "TracedValueError",
     "TreeError",
+    "__array_api_version__",
+    "__array_namespace_info__",
     "abs",
     "absolute",
     "acos",
@@ -307,7 +314,9 @@ __all__ = [
     "bool",
     "bool_",
     "broadcast_arrays",
+    "broadcast_shapes",
     "broadcast_to",
+    "can_cast",
     "cbrt",
     "ceil",
     "clip",
@@ -360,6 +369,8 @@ __all__ = [
     "extract",
     "eye",
     "fabs",
+    "fft",
+    "finfo",
     "flatnonzero",
     "flip",
     "fliplr",
@@ -389,6 +400,7 @@ __all__ = [
     "hvp",
     "hypot",
     "identity",
+    "iinfo",
     "imag",
     "inf",
     "inner",
@@ -398,7 +410,9 @@ __all__ = [
     "int64",
     "invert",
     "isclose",
+    "isdtype",
     "isfinite",
+    "isin",
     "isinf",
     "isnan",
     "jacfwd",
@@ -476,11 +490,13 @@ __all__ = [
     "remainder",
     "repeat",
     "reshape",
+    "result_type",
     "right_shift",
     "rint",
     "roll",
     "rot90",
     "round",
+    "searchsorted",
     "selu",
     "set_default_dtype",
     "show",
@@ -524,6 +540,10 @@ __all__ = [
     "uint16",
     "uint32",
     "uint64",
+    "unique_all",
+    "unique_counts",
+    "unique_inverse",
+    "unique_values",
     "unstack",
     "using_default_dtype",
     "value_and_grad",

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nabla import dtypes
-from nabla.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from nabla.errors import ArgumentError, DTypeError, ShapeError
 from nabla.graph.node import Node, is_scalar, runtime
 from nabla.graph.tokens import EMPTY, next_id
 from nabla.ops.axes import as_shape, integer
+from nabla.ops.devices import want_cpu
 from nabla.ops.lift import ArrayLike, DTypeLike, as_node, op
 from nabla.primitives.base import constant
 from nabla.primitives.formulas import power
@@ -68,16 +69,17 @@ def _own(node: Node) -> Tensor:
     return handle
 
 
-def asarray(x: ArrayLike, dtype: DTypeLike | None = None, *, copy: bool | None = None) -> Tensor:
+def asarray(x: ArrayLike, /, dtype: DTypeLike | None = None, *, device: str | None = None, copy: bool | None = None) -> Tensor:
     """`x` as a tensor: itself if it is one of that dtype, else made from a number, an ndarray or nested lists.
 
     An ndarray is copied, because later writes to it must not be seen. copy: True gives a new tensor always; False
-    raises where a copy would be needed.
+    raises where a copy would be needed. device: "cpu", the only one.
 
     >>> t = nb.asarray(2.0)
     >>> nb.asarray(t) is t
     True
     """
+    want_cpu("asarray", device)
     wanted = _dtype(dtype)
     is_one = isinstance(x, runtime.handle) and (wanted is None or dtypes.strong(as_node(x).dtype) is wanted)
     if is_one and not copy:
@@ -100,15 +102,7 @@ def copy(x: ArrayLike) -> Tensor:
 
 
 @op
-def astype(x: ArrayLike, dtype: DTypeLike, /) -> Tensor:
-    """`x` in another dtype, a tensor of its own.
-
-    Floats become integers by being cut towards zero, and the derivative is zero then. Raises DTypeError for complex
-    numbers made real: say nb.real(x), or nb.abs(x).
-
-    >>> nb.astype([1.7, -1.7], "int64").tolist()
-    [1, -1]
-    """
+def _astype(x: ArrayLike, dtype: DTypeLike) -> Tensor:
     node = as_node(x)
     wanted = dtypes.canonical(dtype)
     if node.dtype.kind == "c" and wanted.kind not in "cb":
@@ -116,41 +110,65 @@ def astype(x: ArrayLike, dtype: DTypeLike, /) -> Tensor:
     return cast(node, wanted)  # type: ignore[return-value]
 
 
-def zeros(shape: int | tuple[int, ...], dtype: DTypeLike | None = None, *, requires_grad: bool = False) -> Tensor:
+def astype(x: ArrayLike, dtype: DTypeLike, /, *, copy: bool = True, device: str | None = None) -> Tensor:
+    """`x` in another dtype, a tensor of its own; with copy=False `x` itself, if it is a tensor of that dtype.
+
+    device: "cpu", the only one. Floats become integers by being cut towards zero, and the derivative is zero then. Raises
+    DTypeError for complex numbers made real: say nb.real(x), or nb.abs(x).
+
+    >>> nb.astype([1.7, -1.7], "int64").tolist()
+    [1, -1]
+    """
+    want_cpu("astype", device)
+    if not copy and isinstance(x, runtime.handle) and x.dtype is dtypes.canonical(dtype):
+        return x
+    return _astype(x, dtype)
+
+
+def zeros(
+    shape: int | tuple[int, ...], dtype: DTypeLike | None = None, *, device: str | None = None, requires_grad: bool = False
+) -> Tensor:
     """A tensor of zeros.
 
     >>> nb.zeros((2, 2)).tolist()
     [[0.0, 0.0], [0.0, 0.0]]
     """
+    want_cpu("zeros", device)
     wanted = _dtype(dtype) or dtypes.default_dtype()
     return _made(constant(np.zeros(as_shape("zeros", shape), wanted), wanted), requires_grad)
 
 
-def ones(shape: int | tuple[int, ...], dtype: DTypeLike | None = None, *, requires_grad: bool = False) -> Tensor:
+def ones(
+    shape: int | tuple[int, ...], dtype: DTypeLike | None = None, *, device: str | None = None, requires_grad: bool = False
+) -> Tensor:
     """A tensor of ones.
 
     >>> nb.ones(3).tolist()
     [1.0, 1.0, 1.0]
     """
+    want_cpu("ones", device)
     wanted = _dtype(dtype) or dtypes.default_dtype()
     return _made(constant(np.ones(as_shape("ones", shape), wanted), wanted), requires_grad)
 
 
-def empty(shape: int | tuple[int, ...], dtype: DTypeLike | None = None) -> Tensor:
+def empty(shape: int | tuple[int, ...], dtype: DTypeLike | None = None, *, device: str | None = None) -> Tensor:
     """A tensor to be filled; it holds zeros, so that the same program gives the same bits.
 
     >>> nb.empty((2, 3)).shape
     (2, 3)
     """
-    return zeros(shape, dtype)
+    return zeros(shape, dtype, device=device)
 
 
-def full(shape: int | tuple[int, ...], fill_value: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
+def full(
+    shape: int | tuple[int, ...], fill_value: ArrayLike, dtype: DTypeLike | None = None, *, device: str | None = None
+) -> Tensor:
     """A tensor with one value everywhere (or a tensor broadcast to `shape`); its derivative goes on.
 
     >>> nb.full((2,), 7.0).tolist()
     [7.0, 7.0]
     """
+    want_cpu("full", device)
     return _filled(as_node(fill_value, _dtype(dtype)), as_shape("full", shape))
 
 
@@ -163,30 +181,33 @@ def _filled(node: Node, shape: tuple[int, ...]) -> Tensor:
     return runtime.handle(node)
 
 
-def zeros_like(x: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
+def zeros_like(x: ArrayLike, /, dtype: DTypeLike | None = None, *, device: str | None = None) -> Tensor:
     """Zeros in the shape and dtype of `x`.
 
     >>> nb.zeros_like(nb.array([1.0, 2.0])).tolist()
     [0.0, 0.0]
     """
+    want_cpu("zeros_like", device)
     return _like(x, dtype, np.zeros)
 
 
-def ones_like(x: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
+def ones_like(x: ArrayLike, /, dtype: DTypeLike | None = None, *, device: str | None = None) -> Tensor:
     """Ones in the shape and dtype of `x`.
 
     >>> nb.ones_like(nb.array([1.0, 2.0])).tolist()
     [1.0, 1.0]
     """
+    want_cpu("ones_like", device)
     return _like(x, dtype, np.ones)
 
 
-def empty_like(x: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
+def empty_like(x: ArrayLike, /, dtype: DTypeLike | None = None, *, device: str | None = None) -> Tensor:
     """A tensor to be filled, in the shape and dtype of `x`; it holds zeros.
 
     >>> nb.empty_like(nb.array([1.0, 2.0])).shape
     (2,)
     """
+    want_cpu("empty_like", device)
     return _like(x, dtype, np.zeros)
 
 
@@ -196,17 +217,26 @@ def _like(x: ArrayLike, dtype: DTypeLike | None, make: Any) -> Tensor:
     return _made(constant(make(node.shape, wanted), wanted))
 
 
-def full_like(x: ArrayLike, fill_value: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
+def full_like(x: ArrayLike, /, fill_value: ArrayLike, dtype: DTypeLike | None = None, *, device: str | None = None) -> Tensor:
     """One value everywhere, in the shape and dtype of `x`.
 
     >>> nb.full_like(nb.array([1.0, 2.0]), 3).tolist()
     [3.0, 3.0]
     """
+    want_cpu("full_like", device)
     node = as_node(x)
     return _filled(as_node(fill_value, _dtype(dtype) or dtypes.strong(node.dtype)), node.shape)
 
 
-def arange(start: ArrayLike, /, stop: ArrayLike | None = None, step: ArrayLike = 1, *, dtype: DTypeLike | None = None) -> Tensor:
+def arange(
+    start: ArrayLike,
+    /,
+    stop: ArrayLike | None = None,
+    step: ArrayLike = 1,
+    *,
+    dtype: DTypeLike | None = None,
+    device: str | None = None,
+) -> Tensor:
     """The numbers from `start` (0 if only one is given) up to `stop`, which is left out, `step` apart.
 
     Integers give int64; with a float among them the default dtype. Their values decide how many numbers there are, so
@@ -215,6 +245,7 @@ def arange(start: ArrayLike, /, stop: ArrayLike | None = None, step: ArrayLike =
     >>> nb.arange(2, 8, 3).tolist()
     [2, 5]
     """
+    want_cpu("arange", device)
     given = (0, start, step) if stop is None else (start, stop, step)
     first, last, apart = [_number("arange", x) for x in given]
     if apart == 0:
@@ -246,7 +277,16 @@ def _number(name: str, x: ArrayLike) -> Any:
 
 
 @op
-def linspace(start: ArrayLike, stop: ArrayLike, num: int = 50, *, endpoint: bool = True, dtype: DTypeLike | None = None) -> Tensor:
+def linspace(
+    start: ArrayLike,
+    stop: ArrayLike,
+    /,
+    num: int = 50,
+    *,
+    dtype: DTypeLike | None = None,
+    device: str | None = None,
+    endpoint: bool = True,
+) -> Tensor:
     """`num` numbers evenly spaced from `start` to `stop`, along a new first axis; differentiable in both.
 
     endpoint: whether `stop` is the last of them.
@@ -254,6 +294,7 @@ def linspace(start: ArrayLike, stop: ArrayLike, num: int = 50, *, endpoint: bool
     >>> nb.linspace(0.0, 1.0, 5).tolist()
     [0.0, 0.25, 0.5, 0.75, 1.0]
     """
+    want_cpu("linspace", device)
     count = integer("linspace", "num", num, 0)
     a, b = as_node(start), as_node(stop)
     wanted = _dtype(dtype)
@@ -267,12 +308,13 @@ def linspace(start: ArrayLike, stop: ArrayLike, num: int = 50, *, endpoint: bool
     return out if wanted is None else cast(out, wanted)  # type: ignore[return-value]
 
 
-def eye(n: int, m: int | None = None, /, *, k: int = 0, dtype: DTypeLike | None = None) -> Tensor:
+def eye(n: int, m: int | None = None, /, *, k: int = 0, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
     """The n by m matrix (n by n without m) with ones on its k-th diagonal and zeros elsewhere.
 
     >>> nb.eye(2).tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
+    want_cpu("eye", device)
     rows = integer("eye", "the number of rows", n, 0)
     columns = rows if m is None else integer("eye", "the number of columns", m, 0)
     wanted = _dtype(dtype) or dtypes.default_dtype()
@@ -298,18 +340,6 @@ def tri(n: int, m: int | None = None, k: int = 0, dtype: DTypeLike | None = None
     columns = rows if m is None else integer("tri", "the number of columns", m, 0)
     wanted = _dtype(dtype) or dtypes.default_dtype()
     return _made(constant(np.tri(rows, columns, integer("tri", "k", k), wanted), wanted))
-
-
-def from_dlpack(x: Any, /) -> Tensor:
-    """A tensor with the values of any array that exports DLPack; they are copied.
-
-    >>> import numpy as np
-    >>> nb.from_dlpack(np.ones(2)).tolist()
-    [1.0, 1.0]
-    """
-    if not hasattr(x, "__dlpack__"):
-        raise ArgumentTypeError(f"from_dlpack takes an array that exports DLPack; got {type(x).__name__}")
-    return array(np.from_dlpack(x))
 
 
 @op

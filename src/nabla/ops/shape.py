@@ -14,8 +14,8 @@ from nabla.graph.node import Node
 from nabla.ops.axes import as_shape, one_axis, ordered_axes, several_axes
 from nabla.ops.lift import ArrayLike, as_node, op
 from nabla.ops.sharing import shares
-from nabla.primitives import shape as s
-from nabla.primitives.base import Shape, broadcast_shapes
+from nabla.primitives import base, shape as s
+from nabla.primitives.base import Shape
 from nabla.primitives.joining import cut, pick
 
 if TYPE_CHECKING:
@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 
 
 @shares
-def reshape(x: ArrayLike, /, shape: int | tuple[int, ...], order: str = "C") -> Tensor:
+def reshape(x: ArrayLike, /, shape: int | tuple[int, ...], order: str = "C", *, copy: bool | None = None) -> Tensor:
     """The elements of `x` in another shape, the last axis running fastest. One length may be -1: what is left over.
 
-    Raises ShapeError where the numbers of elements differ, ArgumentError for an order other than "C".
+    copy: True gives a tensor of its own; else it shares memory with x as far as one can tell. Raises ShapeError where the
+    numbers of elements differ, ArgumentError for an order other than "C".
 
     >>> nb.reshape([1.0, 2.0, 3.0, 4.0], (2, -1)).tolist()
     [[1.0, 2.0], [3.0, 4.0]]
@@ -149,6 +150,15 @@ def broadcast_to(x: ArrayLike, /, shape: int | tuple[int, ...]) -> Tensor:
     return s.broadcast(node, shape=wanted)  # type: ignore[return-value]
 
 
+def broadcast_shapes(*shapes: int | tuple[int, ...]) -> tuple[int, ...]:
+    """The shape to which arrays of these shapes broadcast. Raises ShapeError where they do not fit.
+
+    >>> nb.broadcast_shapes((3, 1), (2,))
+    (3, 2)
+    """
+    return base.broadcast_shapes("broadcast_shapes", [(), *[as_shape("broadcast_shapes", shape) for shape in shapes]])
+
+
 def broadcast_arrays(*arrays: ArrayLike) -> tuple[Tensor, ...]:
     """The arrays, broadcast against each other to one shape. Raises ShapeError where they do not fit.
 
@@ -157,7 +167,7 @@ def broadcast_arrays(*arrays: ArrayLike) -> tuple[Tensor, ...]:
     """
     if not arrays:
         return ()
-    shape = broadcast_shapes("broadcast_arrays", [as_node(x).shape for x in arrays])
+    shape = base.broadcast_shapes("broadcast_arrays", [as_node(x).shape for x in arrays])
     return tuple([broadcast_to(x, shape) for x in arrays])
 
 

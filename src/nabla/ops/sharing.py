@@ -27,13 +27,14 @@ R = TypeVar("R")
 
 
 def shares(f: Callable[P, R]) -> Callable[P, R]:
-    """Make a function on nodes public, like `op`; a tensor given as its first argument shares memory with the result."""
+    """Make a function on nodes public, like `op`; a tensor given as its first argument shares memory with the result, unless
+    copy=True is given."""
 
     otherwise = op(f)
 
     @wraps(f)
     def lifted(*args: P.args, **kwargs: P.kwargs) -> R:
-        if not args or not isinstance(args[0], runtime.handle):
+        if not args or not isinstance(args[0], runtime.handle) or kwargs.get("copy"):
             return otherwise(*args, **kwargs)
         x: Any = args[0]
         node = x._node

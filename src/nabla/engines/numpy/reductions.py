@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nabla.engines.numpy.kernel import Kernel
-from nabla.primitives import cumulative as c, reductions as r, shape as s, sorting as o
+from nabla.primitives import cumulative as c, reductions as r, searching as e, shape as s, sorting as o
 from nabla.primitives.base import Primitive
 
 float16 = np.dtype(np.float16)
@@ -80,6 +80,16 @@ def _sort(x: Any, axis: int, descending: bool) -> Any:
     return np.flip(out, axis) if descending else out
 
 
+def _searchsorted(rows: Any, v: Any, right: bool) -> Any:
+    side = "right" if right else "left"
+    if rows.ndim == 1:
+        return np.searchsorted(rows, v, side)
+    out = np.empty(v.shape, np.int64)
+    for place in np.ndindex(rows.shape[:-1]):
+        out[place] = np.searchsorted(rows[place], v[place], side)
+    return out
+
+
 KERNELS: dict[Primitive, Kernel] = {
     # reductions
     s.reduce_sum: _sum,
@@ -99,4 +109,5 @@ KERNELS: dict[Primitive, Kernel] = {
     # sorting
     o.argsort: _argsort,
     o.sort: _sort,
+    e.searchsorted: _searchsorted,
 }
