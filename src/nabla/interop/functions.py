@@ -1,171 +1,161 @@
 """NumPy's functions on tensors (NEP 18): `np.sum(t)`, `np.concatenate([t, a])` give tensors, with their derivatives.
 
-A function that is not in the table raises and says so; nothing falls back to an ndarray, where the derivative would be lost.
+The counterpart of a function is the one of its name in our namespace; ADAPTED names those that are called otherwise. A
+function without a counterpart raises and says so; nothing falls back to an ndarray, where the derivative would be lost.
 """
 
 from __future__ import annotations
 
+from functools import cache
+from inspect import signature
 from typing import Any, Callable, Iterable, Mapping
 
 import numpy as np
 
-from nabla.errors import ArgumentTypeError, TracedValueError, user_line
-from nabla.ops import (
-    contraction as c,
-    creation,
-    cumulative,
-    diagonals,
-    einsum,
-    elementwise as e,
-    indexing,
-    joining,
-    linalg,
-    logic,
-    reductions,
-    shape as s,
-    sorting,
-)
+from nabla import lazy
+from nabla.errors import ArgumentTypeError, DTypeError, user_line
+from nabla.interop.refusals import REFUSED
+from nabla.interop.signatures import Adapter
+from nabla.interop.writers import WRITERS, fill_out, refuse_ndarrays, want_tensor
+from nabla.ops import creation, elementwise, indexing, logic
 from nabla.tensor import Tensor
 
 Function = Callable[..., Any]
 
-FUNCTIONS: dict[Function, Function] = {
-    # reductions
-    np.sum: reductions.sum,
-    np.prod: reductions.prod,
-    np.mean: reductions.mean,
-    np.var: reductions.var,
-    np.std: reductions.std,
-    np.max: reductions.max,
-    np.min: reductions.min,
-    np.ptp: reductions.ptp,
-    np.any: reductions.any,
-    np.all: reductions.all,
-    np.argmax: reductions.argmax,
-    np.argmin: reductions.argmin,
-    np.count_nonzero: reductions.count_nonzero,
-    np.median: sorting.median,
-    np.cumsum: cumulative.cumsum,
-    np.cumprod: cumulative.cumprod,
-    np.cumulative_sum: cumulative.cumulative_sum,
-    np.cumulative_prod: cumulative.cumulative_prod,
-    np.diff: cumulative.diff,
-    # order
-    np.sort: sorting.sort,
-    np.argsort: sorting.argsort,
-    # products
-    np.dot: c.dot,
-    np.vdot: c.vdot,
-    np.inner: c.inner,
-    np.outer: c.outer,
-    np.cross: c.cross,
-    np.kron: c.kron,
-    np.tensordot: c.tensordot,
-    np.einsum: einsum.einsum,
-    # shape
-    np.reshape: s.reshape,
-    np.ravel: s.ravel,
-    np.squeeze: s.squeeze,
-    np.expand_dims: s.expand_dims,
-    np.broadcast_to: s.broadcast_to,
-    np.broadcast_arrays: s.broadcast_arrays,
-    np.atleast_1d: s.atleast_1d,
-    np.atleast_2d: s.atleast_2d,
-    np.atleast_3d: s.atleast_3d,
-    np.transpose: s.transpose,
-    np.matrix_transpose: s.matrix_transpose,
-    np.swapaxes: s.swapaxes,
-    np.moveaxis: s.moveaxis,
-    np.flip: s.flip,
-    np.fliplr: s.fliplr,
-    np.flipud: s.flipud,
-    np.rot90: s.rot90,
-    np.split: s.split,
-    np.array_split: s.array_split,
-    np.hsplit: s.hsplit,
-    np.vsplit: s.vsplit,
-    np.unstack: s.unstack,
-    np.meshgrid: s.meshgrid,
-    np.concatenate: joining.concat,
-    np.stack: joining.stack,
-    np.vstack: joining.vstack,
-    np.hstack: joining.hstack,
-    np.dstack: joining.dstack,
-    np.column_stack: joining.column_stack,
-    np.tile: joining.tile,
-    np.repeat: joining.repeat,
-    np.roll: joining.roll,
-    np.pad: joining.pad,
-    np.tril: diagonals.tril,
-    np.triu: diagonals.triu,
-    np.diagonal: diagonals.diagonal,
-    np.diag: diagonals.diag,
-    np.trace: diagonals.trace,
-    # reading
-    np.take: indexing.take,
-    np.take_along_axis: indexing.take_along_axis,
-    np.compress: indexing.compress,
-    np.extract: indexing.extract,
-    np.nonzero: indexing.nonzero,
-    np.flatnonzero: indexing.flatnonzero,
-    np.argwhere: indexing.argwhere,
-    # elementwise functions that are not ufuncs
-    np.where: logic.where,
-    np.clip: e.clip,
-    np.round: e.round,
-    np.real: e.real,
-    np.imag: e.imag,
-    np.angle: e.angle,
-    np.sinc: e.sinc,
-    np.nan_to_num: logic.nan_to_num,
-    np.isclose: logic.isclose,
-    np.allclose: logic.allclose,
-    np.array_equal: logic.array_equal,
-    # creation
-    np.copy: creation.copy,
-    np.zeros_like: creation.zeros_like,
-    np.ones_like: creation.ones_like,
-    np.empty_like: creation.empty_like,
-    np.full_like: creation.full_like,
-    np.linspace: creation.linspace,
-    # questions about the array itself
-    np.shape: lambda x: x.shape,
-    np.ndim: lambda x: x.ndim,
-    np.size: lambda x: x.size,
-    np.iscomplexobj: lambda x: x.dtype.kind == "c",
-    np.isrealobj: lambda x: x.dtype.kind != "c",
-    # linear algebra
-    np.linalg.cholesky: linalg.cholesky,
-    np.linalg.solve: linalg.solve,
-    np.linalg.inv: linalg.inv,
-    np.linalg.det: linalg.det,
-    np.linalg.slogdet: linalg.slogdet,
-    np.linalg.norm: linalg.norm,
-    np.linalg.matrix_power: linalg.matrix_power,
+namespace = lazy.optional("nabla")  # ours: complete only when all of it is imported
+
+
+# Functions that ours are called differently, or whose arguments come differently.
+
+
+def _where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
+    return indexing.nonzero(condition) if x is None and y is None else logic.where(condition, x, y)
+
+
+def _clip(
+    a: Any, a_min: Any = None, a_max: Any = None, out: None = None, *, min: Any = None, max: Any = None, dtype: Any = None
+) -> Any:
+    clipped = elementwise.clip(a, a_min if min is None else min, a_max if max is None else max)
+    return clipped if dtype is None else creation.astype(clipped, dtype)
+
+
+def _nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    out = logic.nan_to_num(x, nan, posinf, neginf)
+    if copy:
+        return out
+    return fill_out("np.nan_to_num", want_tensor("np.nan_to_num", x), out)
+
+
+def _plain(x: Any) -> Any:
+    """What NumPy may ask for dtype and size: a zero of a tensor's dtype stands for the tensor."""
+    return np.zeros((1,) * x.ndim, x.dtype) if isinstance(x, Tensor) else x
+
+
+def _size(a: Any, axis: Any = None) -> int:
+    shape = np.shape(_shaped(a))
+    if axis is None:
+        return int(np.prod(shape, dtype=np.int64))
+    return int(np.prod([shape[i] for i in (axis if isinstance(axis, tuple) else (axis,))], dtype=np.int64))
+
+
+def _shaped(x: Any) -> Any:
+    return np.broadcast_to(np.False_, x.shape) if isinstance(x, Tensor) else x
+
+
+def _astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
+    return creation.astype(x, dtype)
+
+
+ADAPTED: dict[Function, Function] = {
+    np.where: _where,
+    np.clip: _clip,
+    np.nan_to_num: _nan_to_num,
+    np.astype: _astype,
+    np.fix: elementwise.trunc,
+    # questions about the array, not its values
+    np.shape: lambda a: np.shape(_shaped(a)),
+    np.ndim: lambda a: np.ndim(_shaped(a)),
+    np.size: _size,
+    np.iscomplexobj: lambda x: _plain(x).dtype.kind == "c",
+    np.isrealobj: lambda x: _plain(x).dtype.kind != "c",
+    np.result_type: lambda *given: np.result_type(*[_plain(x) for x in given]),
+    np.common_type: lambda *given: np.common_type(*[_plain(x) for x in given]),
+    np.can_cast: lambda from_, to, casting="safe": np.can_cast(_plain(from_).dtype, to, casting),
+    np.diag_indices_from: lambda arr: np.diag_indices_from(_shaped(arr)),
+    np.tril_indices_from: lambda arr, k=0: np.tril_indices_from(_shaped(arr), k),
+    np.triu_indices_from: lambda arr, k=0: np.triu_indices_from(_shaped(arr), k),
+    np.einsum_path: lambda *operands, optimize="greedy", einsum_call=False: np.einsum_path(
+        *[_shaped(x) for x in operands], optimize=optimize, einsum_call=einsum_call
+    ),
+    np.broadcast_arrays: lambda *args, subok=False: namespace.broadcast_arrays(*args),
+    **WRITERS,
 }
+
+
+ALIASES: dict[Function, str] = {np.amax: "max", np.amin: "min", np.around: "round"}
+
+
+def _name(func: Function) -> str:
+    return f"{func.__module__}.{func.__name__}".replace("numpy", "np", 1)
+
+
+@cache
+def counterpart(func: Function) -> Function | None:
+    """What runs in place of NumPy's `func`, taking its arguments; None if there is nothing."""
+    if func in ADAPTED:
+        return ADAPTED[func]
+    path = func.__module__.split(".")[1:]
+    if path[:1] == ["lib"]:
+        path = []
+    found: Any = namespace
+    for part in (*path, ALIASES.get(func, func.__name__)):
+        found = getattr(found, part, None)
+    return Adapter(_name(func), func, found) if callable(found) else None
 
 
 def array_function(self: Tensor, func: Function, types: Iterable[type], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     """NumPy's protocol (NEP 18): a function was called with a tensor among its arguments."""
-    name = f"{func.__module__}.{func.__name__}".replace("numpy", "np", 1)
-    ours = FUNCTIONS.get(func)
+    name = _name(func)
+    ours = counterpart(func)
     if ours is None:
-        raise ArgumentTypeError(
-            f"{name} does not take tensors (called at {user_line()}); write it with nb functions, or pass x.detach().numpy() where "
-            f"the derivative should stop"
-        )
-    out = kwargs.get("out")
-    if out is not None and not isinstance(out, Tensor):
-        raise TracedValueError(
-            f"{name} at {user_line()} would write a tensor into the ndarray given as out=, and its derivative would be lost; "
-            f"leave out= away and use the result"
-        )
-    given = {key: value for key, value in kwargs.items() if key != "out"}
-    result = ours(*args, **given)
+        remedy = REFUSED.get(name, "write it with nb functions, or pass x.detach().numpy() where the derivative should stop")
+        raise ArgumentTypeError(f"{name} does not take tensors (called at {user_line()}); {remedy}")
+    given = dict(kwargs)
+    out = given.pop("out", None)
+    place = _place_of_out(func)
+    if place is not None and len(args) > place:
+        out, args = args[place], (*args[:place], None, *args[place + 1 :])
+    if out is None and "dtype" in given and "casting" in given | _defaults(func):
+        return _cast_result(name, ours(*args, **{k: v for k, v in given.items() if k not in ("dtype", "casting")}), given)
     if out is None:
+        return ours(*args, **given)
+    (target,) = refuse_ndarrays(name, out)
+    result = ours(*args, **given)
+    return result if target is None else fill_out(name, target, result)
+
+
+@cache
+def _place_of_out(func: Function) -> int | None:
+    """Where `out` stands among the arguments that are given by place."""
+    by_place = [
+        p.name for p in signature(func).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD or p.kind is p.POSITIONAL_ONLY
+    ]
+    return by_place.index("out") if "out" in by_place else None
+
+
+@cache
+def _defaults(func: Function) -> dict[str, Any]:
+    """`casting`, if NumPy's function has it."""
+    return {"casting": "same_kind"} if func in (np.concatenate, np.stack, np.vstack, np.hstack) else {}
+
+
+def _cast_result(name: str, result: Any, options: Mapping[str, Any]) -> Any:
+    dtype, casting = options["dtype"], options.get("casting", "same_kind")
+    if dtype is None:
         return result
-    out[...] = result
-    return out
+    if not np.can_cast(result.dtype, dtype, casting):
+        raise DTypeError(f"{name}: {result.dtype} does not become {np.dtype(dtype)} by casting={casting!r}")
+    return creation.astype(result, dtype)
 
 
 Tensor.__array_function__ = array_function  # type: ignore[attr-defined]

@@ -1,176 +1,193 @@
 """NumPy's ufuncs on tensors: `np.sin(t)`, `ndarray * t`, `np.add.reduce(t)` give tensors, with their derivatives.
 
-What would fill an ndarray (`out=` of an ndarray, `ndarray += t`) raises: the derivative would be lost there.
+So do SciPy's ufuncs that have a counterpart in `nb.special`. What would fill an ndarray (`out=` of an ndarray,
+`ndarray += t`) raises: the derivative would be lost there. The methods reduce, accumulate and their like are in folds.py.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Callable
 
 import numpy as np
 
-from nabla.errors import ArgumentTypeError, TracedValueError, user_line
-from nabla.ops import creation, cumulative, elementwise as e, logic, reductions, shape
+from nabla import dtypes, lazy
+from nabla.errors import ArgumentTypeError, DTypeError, user_line
+from nabla.graph.node import is_scalar
+from nabla.interop import folds
+from nabla.interop.core_axes import over_core_axes
+from nabla.interop.refusals import REFUSED_UFUNCS
+from nabla.interop.writers import fill_out, refuse_ndarrays, want_tensor
+from nabla.ops import creation, elementwise as e, logic
 from nabla.ops.contraction import matmul, vecdot
+from nabla.ops.shape import expand_dims, squeeze
 from nabla.tensor import Tensor
+from nabla.values import read
 
 Function = Callable[..., Any]
 
+namespace = lazy.optional("nabla")  # ours: complete only when all of it is imported
+
+
+def _matvec(a: Any, x: Any) -> Tensor:
+    return squeeze(matmul(a, expand_dims(x, -1)), -1)
+
+
+def _vecmat(x: Any, a: Any) -> Tensor:
+    return squeeze(matmul(expand_dims(e.conj(x), -2), a), -2)
+
+
+def _modf(x: Any) -> tuple[Tensor, Tensor]:
+    """The fraction and the whole part, both with the sign of x; an infinite x has the fraction 0."""
+    whole = e.trunc(x)
+    return e.copysign(logic.where(logic.isinf(x), 0.0, e.subtract(x, whole)), x), whole
+
+
+def _ldexp(x: Any, exponent: Any) -> Tensor:
+    """x * 2**exponent; in two steps, so that a result in range does not overflow on the way."""
+    x, exponent = creation.asarray(x), creation.asarray(exponent)
+    x = creation.astype(x, np.result_type(x.dtype, np.float16))
+    half = e.floor_divide(exponent, 2)
+    scale = [e.exp2(creation.astype(part, x.dtype)) for part in (half, exponent - half)]
+    return x * scale[0] * scale[1]
+
+
+def _frexp(x: Any) -> tuple[Tensor, Tensor]:
+    """The mantissa, from 1/2 to 1, and the exponent of two; the exponent is constant between the powers of two."""
+    x = creation.asarray(x)
+    exponent = creation.asarray(np.frexp(read(x._node))[1])
+    return logic.where(logic.isfinite(x), _ldexp(x, e.negative(exponent)), x), exponent
+
+
+def _spacing(x: Any) -> Tensor:
+    x = creation.asarray(x)
+    x = creation.astype(x, np.result_type(x.dtype, np.float16))
+    return e.nextafter(x, e.copysign(np.inf, x)) - x
+
+
 CALLS: dict[np.ufunc, Function] = {
-    np.add: e.add,
-    np.subtract: e.subtract,
-    np.multiply: e.multiply,
-    np.divide: e.divide,
-    np.floor_divide: e.floor_divide,
-    np.remainder: e.remainder,
-    np.fmod: e.fmod,
-    np.divmod: e.divmod,
-    np.negative: e.negative,
-    np.positive: e.positive,
-    np.reciprocal: e.reciprocal,
     np.absolute: e.abs,
-    np.fabs: e.fabs,
-    np.sign: e.sign,
-    np.copysign: e.copysign,
-    np.nextafter: e.nextafter,
-    np.maximum: e.maximum,
-    np.minimum: e.minimum,
-    np.fmax: e.fmax,
-    np.fmin: e.fmin,
     np.power: e.pow,
-    np.float_power: e.float_power,
-    np.square: e.square,
-    np.sqrt: e.sqrt,
-    np.cbrt: e.cbrt,
-    np.hypot: e.hypot,
-    np.exp: e.exp,
-    np.exp2: e.exp2,
-    np.expm1: e.expm1,
-    np.log: e.log,
-    np.log2: e.log2,
-    np.log10: e.log10,
-    np.log1p: e.log1p,
-    np.logaddexp: e.logaddexp,
-    np.logaddexp2: e.logaddexp2,
-    np.sin: e.sin,
-    np.cos: e.cos,
-    np.tan: e.tan,
     np.arcsin: e.asin,
     np.arccos: e.acos,
     np.arctan: e.atan,
     np.arctan2: e.atan2,
-    np.sinh: e.sinh,
-    np.cosh: e.cosh,
-    np.tanh: e.tanh,
     np.arcsinh: e.asinh,
     np.arccosh: e.acosh,
     np.arctanh: e.atanh,
-    np.deg2rad: e.deg2rad,
-    np.radians: e.deg2rad,
-    np.rad2deg: e.rad2deg,
-    np.degrees: e.rad2deg,
-    np.floor: e.floor,
-    np.ceil: e.ceil,
-    np.trunc: e.trunc,
-    np.rint: e.rint,
     np.conjugate: e.conj,
-    np.equal: logic.equal,
-    np.not_equal: logic.not_equal,
-    np.less: logic.less,
-    np.less_equal: logic.less_equal,
-    np.greater: logic.greater,
-    np.greater_equal: logic.greater_equal,
-    np.isfinite: logic.isfinite,
-    np.isinf: logic.isinf,
-    np.isnan: logic.isnan,
-    np.signbit: logic.signbit,
-    np.logical_not: logic.logical_not,
-    np.logical_and: logic.logical_and,
-    np.logical_or: logic.logical_or,
-    np.logical_xor: logic.logical_xor,
     np.invert: logic.bitwise_invert,
-    np.bitwise_and: logic.bitwise_and,
-    np.bitwise_or: logic.bitwise_or,
-    np.bitwise_xor: logic.bitwise_xor,
     np.left_shift: logic.bitwise_left_shift,
     np.right_shift: logic.bitwise_right_shift,
     np.matmul: matmul,
     np.vecdot: vecdot,
+    np.matvec: _matvec,
+    np.vecmat: _vecmat,
+    np.modf: _modf,
+    np.ldexp: _ldexp,
+    np.frexp: _frexp,
+    np.spacing: _spacing,
 }
+"""Those whose counterpart has another name, or is put together here; the others are found by name."""
 
-REDUCTIONS: dict[np.ufunc, Function] = {
-    np.add: reductions.sum,
-    np.multiply: reductions.prod,
-    np.maximum: reductions.max,
-    np.minimum: reductions.min,
-    np.logical_and: reductions.all,
-    np.logical_or: reductions.any,
-}
+NUMPYS = {ufunc for ufunc in vars(np).values() if isinstance(ufunc, np.ufunc)}
+OF_INTEGERS = {np.gcd, np.lcm, np.bitwise_count}
+"""They have no derivative that could be lost, so NumPy computes them from the values."""
 
-ACCUMULATIONS: dict[np.ufunc, Function] = {
-    np.add: cumulative.cumsum,
-    np.multiply: cumulative.cumprod,
-    np.maximum: cumulative.cummax,
-    np.minimum: cumulative.cummin,
-}
+
+def _of_integers(ufunc: np.ufunc) -> Function:
+    def compute(*inputs: Any) -> Tensor:
+        values = [read(x._node) if isinstance(x, Tensor) else x for x in inputs]
+        return creation.asarray(ufunc(*values))
+
+    return compute
+
+
+@cache
+def counterpart(ufunc: np.ufunc) -> Function | None:
+    """What runs in place of a ufunc of NumPy or SciPy; None if there is nothing."""
+    if ufunc in CALLS:
+        return CALLS[ufunc]
+    if ufunc in OF_INTEGERS:
+        return _of_integers(ufunc)
+    found = getattr(namespace if ufunc in NUMPYS else namespace.special, ufunc.__name__, None)
+    return found if callable(found) else None
 
 
 def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """NumPy's protocol (NEP 13): a ufunc, or a method of one, was called with a tensor among its arguments."""
+    if method == "__call__" and not kwargs:
+        function = CALLS.get(ufunc) or counterpart(ufunc)
+        if function is None:
+            raise _refusal(ufunc)
+        return function(*inputs)
+    name = _name(ufunc) + ("" if method == "__call__" else f".{method}")
+    function = counterpart(ufunc)
+    if function is None:
+        raise _refusal(ufunc)
+    if method == "at":
+        folds.at(want_tensor(name, inputs[0]), function, ufunc, *inputs[1:])
+        return None
     out = kwargs.pop("out", None)
-    if out is not None:
-        _refuse_ndarrays(ufunc, out)
-    where = kwargs.pop("where", True)
-    result = _compute(ufunc, method, inputs, kwargs)
-    if where is not True:
-        result = _only_where(ufunc, where, result, out)
-    if out is None:
+    targets = None if out is None else refuse_ndarrays(name, out)
+    if method == "__call__":
+        return _call(name, ufunc, function, inputs, kwargs, targets)
+    result = folds.METHODS[method](ufunc, function, *inputs, **kwargs)
+    return result if targets is None or targets[0] is None else fill_out(name, targets[0], result)
+
+
+def _call(
+    name: str, ufunc: np.ufunc, function: Function, inputs: tuple[Any, ...], options: dict[str, Any], out: tuple[Any, ...] | None
+) -> Any:
+    where, casting = options.pop("where", True), options.pop("casting", "same_kind")
+    signature = options.pop("signature", options.pop("sig", None))
+    dtype = options.pop("dtype", None)
+    axes = {key: options.pop(key) for key in ("axes", "axis", "keepdims") if key in options}
+    if options.pop("order", "K") == "F":
+        raise ArgumentTypeError(f"{name} of a tensor does not take order='F': a tensor has no order in memory")
+    options.pop("subok", None)
+    if options:
+        raise ArgumentTypeError(f"{name} of a tensor does not take {', '.join(options)}")
+    if dtype is not None or signature is not None or casting != "same_kind":
+        inputs = _in_loop_of(ufunc, inputs, dtype, signature, casting)
+    result = over_core_axes(name, ufunc.signature, function, inputs, **axes) if axes else function(*inputs)
+    if where is True and out is None:
         return result
-    targets = out if isinstance(out, tuple) else (out,)
-    for target, value in zip(targets, result if isinstance(result, tuple) else (result,)):
-        if target is not None:
-            target[...] = value
-    return targets[0] if len(targets) == 1 else targets
+    results = result if isinstance(result, tuple) else (result,)
+    targets = out or (None,) * len(results)
+    if where is not True:
+        if any(target is None for target in targets):
+            raise ArgumentTypeError(f"{name} with where= needs out=, for the elements that are left out")
+        results = tuple(logic.where(where, value, target) for value, target in zip(results, targets))
+    filled = tuple(value if target is None else fill_out(name, target, value, casting) for value, target in zip(results, targets))
+    return filled if len(filled) > 1 else filled[0]
 
 
-def _compute(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    dtype = kwargs.pop("dtype", None)
-    if method == "__call__" and ufunc in CALLS and not kwargs:
-        if dtype is not None:
-            inputs = tuple(creation.astype(x, dtype) for x in inputs)
-        return CALLS[ufunc](*inputs)
-    if method == "reduce" and ufunc in REDUCTIONS and len(inputs) == 1:
-        axis = kwargs.pop("axis", 0)
-        keepdims = kwargs.pop("keepdims", False)
-        if not kwargs:
-            x = inputs[0] if dtype is None else creation.astype(inputs[0], dtype)
-            return REDUCTIONS[ufunc](x, axis=axis, keepdims=keepdims)
-    if method == "accumulate" and ufunc in ACCUMULATIONS and len(inputs) == 1:
-        axis = kwargs.pop("axis", 0)
-        if not kwargs:
-            return ACCUMULATIONS[ufunc](inputs[0] if dtype is None else creation.astype(inputs[0], dtype), axis=axis)
-    if method == "outer" and ufunc in CALLS and not kwargs:
-        x, y = (z if isinstance(z, Tensor) else np.asarray(z) for z in inputs)
-        return CALLS[ufunc](shape.reshape(x, (*x.shape, *(1,) * y.ndim)), y)
-    name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
-    options = f" with {', '.join(kwargs)}" if kwargs else ""
-    raise ArgumentTypeError(f"{name}{options} does not take tensors; write it with nb functions, or pass x.detach().numpy()")
+def _in_loop_of(ufunc: np.ufunc, inputs: tuple[Any, ...], dtype: Any, signature: Any, casting: str) -> tuple[Any, ...]:
+    """The inputs in the dtypes of the loop that NumPy would choose."""
+    if signature is None and dtype is not None:
+        signature = (*(None,) * ufunc.nin, *(np.dtype(dtype),) * ufunc.nout)
+    asked = {} if signature is None else {"signature": signature}
+    given = [type(x) if is_scalar(x) else creation.asarray(x).dtype for x in inputs]
+    kinds = [int if kind is bool else kind for kind in given]
+    try:
+        loop = ufunc.resolve_dtypes((*kinds, *(None,) * ufunc.nout), casting=casting, **asked)  # type: ignore[arg-type]
+    except TypeError as error:
+        raise DTypeError(f"{_name(ufunc)}: {error}") from error
+    return tuple(creation.astype(x, dtypes.canonical(kind)) for x, kind in zip(inputs, loop))
 
 
-def _refuse_ndarrays(ufunc: np.ufunc, out: Any) -> None:
-    for target in out if isinstance(out, tuple) else (out,):
-        if target is not None and not isinstance(target, Tensor):
-            raise TracedValueError(
-                f"np.{ufunc.__name__} at {user_line()} would write a tensor into an ndarray, and its derivative would be lost. "
-                f"Make the ndarray a tensor first (x = nb.asarray(x)), or write x = x + t instead of x += t."
-            )
+def _name(ufunc: np.ufunc) -> str:
+    return f"np.{ufunc.__name__}" if ufunc in NUMPYS else f"scipy.special.{ufunc.__name__}"
 
 
-def _only_where(ufunc: np.ufunc, where: Any, result: Any, out: Any) -> Any:
-    if out is None:
-        raise ArgumentTypeError(f"np.{ufunc.__name__} with where= needs out=, for the elements that are left out")
-    target = out[0] if isinstance(out, tuple) else out
-    return logic.where(where, result, target)
+def _refusal(ufunc: np.ufunc) -> ArgumentTypeError:
+    name = _name(ufunc)
+    reason = REFUSED_UFUNCS.get(ufunc.__name__)
+    if reason is None:
+        where = "nb" if ufunc in NUMPYS else "nb.special"
+        reason = f"there is no {where}.{ufunc.__name__}; pass x.detach().numpy() where the derivative should stop"
+    return ArgumentTypeError(f"{name} does not take tensors (called at {user_line()}): {reason}")
 
 
 Tensor.__array_ufunc__ = array_ufunc  # type: ignore[attr-defined]
