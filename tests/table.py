@@ -146,7 +146,9 @@ def floats(arrays):
 
 
 def widen(arrays):
-    return [x.astype(np.float64) if x.dtype == np.float32 else x for x in arrays]
+    """In double precision. A spectrum of float32 is complex64."""
+    double = {np.dtype(np.float32): np.float64, np.dtype(np.complex64): np.complex128}
+    return [x.astype(double.get(x.dtype, x.dtype)) for x in arrays]
 
 
 def arrays_of(program):

@@ -44,6 +44,15 @@ def pad_zeros(x: Node, low: Sequence[int], high: Sequence[int]) -> Node:
     return index_set(zeros(shape, x.dtype), x, spec=tuple([(a, n, 1) for n, a in zip(x.shape, low)]))
 
 
+def fitted(x: Node, axis: int, n: int) -> Node:
+    """`x` with the length `n` along an axis: cut, or with zeros at its end."""
+    length = x.shape[axis]
+    if length >= n:
+        return x if length == n else cut(x, axis, 0, n)
+    nothing = [0] * x.ndim
+    return pad_zeros(x, nothing, [*nothing[:axis], n - length, *nothing[axis + 1 :]])
+
+
 # concat: the inputs one after the other along an axis
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nabla.engines.numpy import contraction, elementwise, indexing, linalg, moving, reductions, softmax, special
+from nabla.engines.numpy import contraction, elementwise, fourier, indexing, linalg, moving, reductions, softmax, special
 from nabla.engines.numpy.kernel import Kernel
 from nabla.primitives.base import Primitive
 
@@ -13,6 +13,7 @@ KERNELS: dict[Primitive, Kernel] = {
     **softmax.KERNELS,
     **special.KERNELS,
     **contraction.KERNELS,
+    **fourier.KERNELS,
     **linalg.KERNELS,
     **indexing.KERNELS,
 }
