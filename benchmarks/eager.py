@@ -20,20 +20,15 @@ in the same round (above 1: slower than Nabla). A library that is not installed 
 import argparse
 import gc
 import importlib
-import importlib.metadata
-import itertools
 import json
-import os
-import platform
-import statistics
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from timing import four_digits, machine, summary, taking_turns
 
 import nabla as nb
 
@@ -306,68 +301,14 @@ def must_agree(workload, libraries, calls):
             np.testing.assert_allclose(given, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max(), err_msg=message)
 
 
-def seconds(call, count):
-    start = time.perf_counter()
-    for _ in itertools.repeat(None, count):
-        call()
-    return time.perf_counter() - start
-
-
-def batch_size(call, least):
-    """How many calls fill `least` seconds; the search warms the caches up too."""
-    count = 1
-    while (taken := seconds(call, count)) < least and count < 1_000_000:
-        count = max(2 * count, int(1.2 * count * least / max(taken, 1e-9)))
-    return count
-
-
 def measure(workload, libraries, rounds, least):
     """Microseconds a call for each library: one number a round."""
     calls = [workload.call(library) for library in libraries]
     must_agree(workload, libraries, calls)
-    counts = [batch_size(call, least) for call in calls]
-    times = {library.name: [] for library in libraries}
-    for turn in range(rounds):
-        for offset in range(len(libraries)):
-            index = (turn + offset) % len(libraries)
-            taken = seconds(calls[index], counts[index])
-            times[libraries[index].name].append(1e6 * taken / counts[index])
-    return times
-
-
-def summary(times):
-    reference = times[NABLA]
-    rows = {}
-    for name, values in times.items():
-        low, middle, high = statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else 3 * values
-        ratio = statistics.median(value / base for value, base in zip(values, reference, strict=True))
-        rows[name] = {"median_us": middle, "quartiles_us": [low, high], "ratio_to_nabla": ratio}
-    return rows
+    return taking_turns({library.name: call for library, call in zip(libraries, calls, strict=True)}, rounds, least)
 
 
 # ---- telling --------------------------------------------------------------------------------------------------
-
-
-def machine() -> dict[str, Any]:
-    """What the figures depend on."""
-    info = Path("/proc/cpuinfo")
-    models = [line for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
-    versions = {"python": platform.python_version(), "numpy": np.__version__, "nabla": nb.__version__}
-    versions |= {name: sys.modules[name].__version__ for name in ("torch", "jax") if name in sys.modules}
-    if "autograd" in sys.modules:
-        versions["autograd"] = importlib.metadata.version("autograd")
-    threads = sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None
-    return {
-        "processor": models[0].partition(":")[2].strip() if models else platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "torch_threads": threads,
-        "versions": versions,
-    }
-
-
-def four_digits(value):
-    """1.234, 12.34, 123.4, 1234, 12345."""
-    return f"{value:.{max(0, 3 - int(np.floor(np.log10(value))))}f}"
 
 
 def markdown(workload, rows, missing):
@@ -412,7 +353,7 @@ def main():
 
     results = {}
     for workload in chosen:
-        results[workload.name] = summary(measure(workload, libraries, rounds, least))
+        results[workload.name] = summary(measure(workload, libraries, rounds, least), NABLA)
         print(markdown(workload, results[workload.name], missing), flush=True)
     if arguments.json:
         report = {"machine": about, "rounds": rounds, "missing": {library.name: library.reason for library in missing}}
