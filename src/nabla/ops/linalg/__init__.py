@@ -1,0 +1,39 @@
+"""nb.linalg: solving, factoring and measuring matrices. A stack of matrices has the shape (..., n, n).
+
+A matrix that has no solution or no factor raises LinAlgError at the call, which names it; inside `vmap` it does so when
+the mapped values are known, and then says which lane it is. Integers become floats of the default dtype.
+
+The products of matrices that are found here too stand in ops/contraction.py. What holds of derivatives where eigenvalues
+or singular values are equal is on the page docs/spectra.md.
+"""
+
+from nabla.ops.contraction import cross, kron, matmul, multi_dot, outer, tensordot, vecdot
+from nabla.ops.linalg.determinants import det, slogdet
+from nabla.ops.linalg.factors import cholesky
+from nabla.ops.linalg.functions import matrix_power
+from nabla.ops.linalg.norms import norm, vector_norm
+from nabla.ops.linalg.parts import diagonal, trace
+from nabla.ops.linalg.solving import inv, solve, solve_triangular
+from nabla.ops.shape import matrix_transpose
+
+__all__ = [
+    "cholesky",
+    "cross",
+    "det",
+    "diagonal",
+    "inv",
+    "kron",
+    "matmul",
+    "matrix_power",
+    "matrix_transpose",
+    "multi_dot",
+    "norm",
+    "outer",
+    "slogdet",
+    "solve",
+    "solve_triangular",
+    "tensordot",
+    "trace",
+    "vecdot",
+    "vector_norm",
+]
