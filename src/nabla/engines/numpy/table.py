@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nabla.engines.numpy import contraction, elementwise, fourier, indexing, linalg, moving, reductions, softmax, special
+from nabla.engines.numpy import bessel, contraction, elementwise, fourier, indexing, linalg, moving, reductions, softmax, special
 from nabla.engines.numpy.kernel import Kernel
 from nabla.primitives.base import Primitive
 
@@ -12,6 +12,7 @@ KERNELS: dict[Primitive, Kernel] = {
     **reductions.KERNELS,
     **softmax.KERNELS,
     **special.KERNELS,
+    **bessel.KERNELS,
     **contraction.KERNELS,
     **fourier.KERNELS,
     **linalg.KERNELS,

@@ -1,0 +1,355 @@
+"""Bessel, Hankel, spherical Bessel and Airy functions. Names and argument orders are SciPy's.
+
+They take real numbers; integers and booleans become floats. All can be differentiated in the argument to any order. Derivatives
+in the order are given to the second where the order is a float; an order that is an integer, or a tensor of integers, has none.
+Near x = 0 they are limits. Where SciPy itself has NaN (J and Y at infinity) they are NaN.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nabla.errors import DTypeError
+from nabla.graph.node import Node
+from nabla.ops.lift import ArrayLike, as_node, inexact, op, pair
+from nabla.primitives import bessel as p
+from nabla.primitives.formulas import like
+from nabla.primitives.shape import cast
+
+if TYPE_CHECKING:
+    from nabla.tensor import Tensor
+
+
+def _real_pair(name: str, v: ArrayLike, x: ArrayLike) -> tuple[Node, Node]:
+    a, b = pair(v, x)
+    for node in (a, b):
+        if node.dtype.kind not in "biuf":
+            raise DTypeError(f"{name} takes real numbers; got {node.dtype}")
+    return a, b
+
+
+def _of_order(name: str, v: ArrayLike, x: ArrayLike) -> Tensor:
+    a, b = _real_pair(name, v, x)
+    return p.bessel(a, b, kind=name, n=0, k=0)  # type: ignore[return-value]
+
+
+def _whole(name: str, n: ArrayLike, x: ArrayLike, otherwise: str) -> tuple[Node, Node]:
+    """An order that is a whole number, and the argument."""
+    order = as_node(n)
+    if order.dtype.kind not in "iu":
+        raise DTypeError(f"{name}: the order n is an integer or a tensor of integers; got {order.dtype}{otherwise}")
+    argument = inexact(_real_pair(name, x, 0.0)[0])
+    return cast(order, argument.dtype), argument
+
+
+def _fixed(name: str, kind: str, order: int, x: ArrayLike) -> Tensor:
+    node = _real_pair(name, x, order)[0]
+    return p.bessel(like(inexact(node), order), node, kind=kind, n=0, k=0)  # type: ignore[return-value]
+
+
+@op
+def jv(v: ArrayLike, x: ArrayLike, /) -> Tensor:
+    """The Bessel function of the first kind of real order, J_v(x). NaN for negative x where v is not a whole number.
+
+    >>> nb.allclose(nb.special.jv(0.5, np.pi), 0.0, atol=1e-12)
+    True
+    """
+    return _of_order("jv", v, x)
+
+
+jn = jv
+
+
+@op
+def yv(v: ArrayLike, x: ArrayLike, /) -> Tensor:
+    """The Bessel function of the second kind of real order, Y_v(x). NaN for negative x, -inf at 0.
+
+    >>> nb.allclose(nb.special.yv(0.5, np.pi / 2), 0.0, atol=1e-12)
+    True
+    """
+    return _of_order("yv", v, x)
+
+
+@op
+def yn(n: ArrayLike, x: ArrayLike, /) -> Tensor:
+    """yv of an order that is a whole number: an integer, or a tensor of integers.
+
+    >>> nb.allclose(nb.special.yn(2, 1.0), nb.special.yv(2.0, 1.0))
+    True
+    """
+    a, b = _whole("yn", n, x, "; yv takes any real order")
+    return p.bessel(a, b, kind="yv", n=0, k=0)  # type: ignore[return-value]
+
+
+@op
+def iv(v: ArrayLike, x: ArrayLike, /) -> Tensor:
+    """The modified Bessel function of the first kind of real order, I_v(x).
+
+    >>> float(nb.special.iv(0, 0.0))
+    1.0
+    """
+    return _of_order("iv", v, x)
+
+
+@op
+def kv(v: ArrayLike, x: ArrayLike, /) -> Tensor:
+    """The modified Bessel function of the second kind of real order, K_v(x). NaN for negative x, inf at 0.
+
+    >>> nb.allclose(nb.special.kv(0.5, 1.0), np.sqrt(np.pi / 2) / np.e)
+    True
+    """
+    return _of_order("kv", v, x)
+
+
+@op
+def kn(n: ArrayLike, x: ArrayLike, /) -> Tensor:
+    """kv of an order that is a whole number: an integer, or a tensor of integers.
+
+    >>> nb.allclose(nb.special.kn(2, 1.0), nb.special.kv(2.0, 1.0))
+    True
+    """
+    a, b = _whole("kn", n, x, "; kv takes any real order")
+    return p.bessel(a, b, kind="kv", n=0, k=0)  # type: ignore[return-value]
+
+
+@op
+def ive(v: ArrayLike, x: ArrayLike, /) -> Tensor:
+    """iv(v, x) exp(-abs(x)), which does not overflow.
+
+    >>> nb.allclose(nb.special.ive(0.5, 1e4), 1 / np.sqrt(2e4 * np.pi))
+    True
+    """
+    return _of_order("ive", v, x)
+
+
+@op
+def kve(v: ArrayLike, x: ArrayLike, /) -> Tensor:
+    """kv(v, x) exp(x), which does not underflow.
+
+    >>> nb.allclose(nb.special.kve(0.5, 1e4), np.sqrt(np.pi / 2e4))
+    True
+    """
+    return _of_order("kve", v, x)
+
+
+# Orders 0 and 1
+
+
+@op
+def j0(x: ArrayLike, /) -> Tensor:
+    """The Bessel function of the first kind of order 0.
+
+    >>> float(nb.special.j0(0.0))
+    1.0
+    """
+    return _fixed("j0", "jv", 0, x)
+
+
+@op
+def j1(x: ArrayLike, /) -> Tensor:
+    """The Bessel function of the first kind of order 1.
+
+    >>> float(nb.grad(nb.special.j1)(0.0))
+    0.5
+    """
+    return _fixed("j1", "jv", 1, x)
+
+
+@op
+def y0(x: ArrayLike, /) -> Tensor:
+    """The Bessel function of the second kind of order 0: -inf at 0, NaN for negative x.
+
+    >>> float(nb.special.y0(0.0))
+    -inf
+    """
+    return _fixed("y0", "yv", 0, x)
+
+
+@op
+def y1(x: ArrayLike, /) -> Tensor:
+    """The Bessel function of the second kind of order 1: -inf at 0, NaN for negative x.
+
+    >>> float(nb.special.y1(0.0))
+    -inf
+    """
+    return _fixed("y1", "yv", 1, x)
+
+
+@op
+def i0(x: ArrayLike, /) -> Tensor:
+    """The modified Bessel function of the first kind of order 0.
+
+    >>> float(nb.special.i0(0.0))
+    1.0
+    """
+    return _fixed("i0", "iv", 0, x)
+
+
+@op
+def i1(x: ArrayLike, /) -> Tensor:
+    """The modified Bessel function of the first kind of order 1.
+
+    >>> float(nb.grad(nb.special.i1)(0.0))
+    0.5
+    """
+    return _fixed("i1", "iv", 1, x)
+
+
+@op
+def k0(x: ArrayLike, /) -> Tensor:
+    """The modified Bessel function of the second kind of order 0: inf at 0, NaN for negative x.
+
+    >>> float(nb.special.k0(0.0))
+    inf
+    """
+    return _fixed("k0", "kv", 0, x)
+
+
+@op
+def k1(x: ArrayLike, /) -> Tensor:
+    """The modified Bessel function of the second kind of order 1: inf at 0, NaN for negative x.
+
+    >>> float(nb.special.k1(0.0))
+    inf
+    """
+    return _fixed("k1", "kv", 1, x)
+
+
+@op
+def i0e(x: ArrayLike, /) -> Tensor:
+    """i0(x) exp(-abs(x)), which does not overflow.
+
+    >>> float(nb.special.i0e(0.0))
+    1.0
+    """
+    return _fixed("i0e", "ive", 0, x)
+
+
+@op
+def i1e(x: ArrayLike, /) -> Tensor:
+    """i1(x) exp(-abs(x)), which does not overflow.
+
+    >>> float(nb.special.i1e(0.0))
+    0.0
+    """
+    return _fixed("i1e", "ive", 1, x)
+
+
+@op
+def k0e(x: ArrayLike, /) -> Tensor:
+    """k0(x) exp(x), which does not underflow.
+
+    >>> float(nb.special.k0e(0.0))
+    inf
+    """
+    return _fixed("k0e", "kve", 0, x)
+
+
+@op
+def k1e(x: ArrayLike, /) -> Tensor:
+    """k1(x) exp(x), which does not underflow.
+
+    >>> float(nb.special.k1e(0.0))
+    inf
+    """
+    return _fixed("k1e", "kve", 1, x)
+
+
+# Hankel functions
+
+
+@op
+def hankel1(v: ArrayLike, x: ArrayLike, /) -> Tensor:
+    """J_v(x) + i Y_v(x), a complex number, for x > 0.
+
+    >>> nb.allclose(nb.special.hankel1(0.5, np.pi / 2), 0.6366197723675814)
+    True
+    """
+    a, b = _real_pair("hankel1", v, x)
+    j, y = (inexact(p.bessel(a, b, kind=kind, n=0, k=0)) for kind in ("jv", "yv"))
+    return j + 1j * y  # type: ignore[return-value]
+
+
+@op
+def hankel2(v: ArrayLike, x: ArrayLike, /) -> Tensor:
+    """J_v(x) - i Y_v(x), a complex number, for x > 0.
+
+    >>> nb.allclose(nb.special.hankel2(0.5, np.pi / 2), 0.6366197723675814)
+    True
+    """
+    a, b = _real_pair("hankel2", v, x)
+    j, y = (inexact(p.bessel(a, b, kind=kind, n=0, k=0)) for kind in ("jv", "yv"))
+    return j - 1j * y  # type: ignore[return-value]
+
+
+# Spherical Bessel functions
+
+
+def _spherical(name: str, n: ArrayLike, x: ArrayLike, derivative: bool) -> Tensor:
+    a, b = _whole(name, n, x, "")
+    out = p.spherical(a, b, kind=name)
+    return p.spherical_by_argument(out, a, b, kind=name) if derivative else out  # type: ignore[return-value]
+
+
+@op
+def spherical_jn(n: ArrayLike, z: ArrayLike, derivative: bool = False) -> Tensor:
+    """The spherical Bessel function of the first kind, sqrt(pi / (2 x)) J_(n+1/2)(x).
+
+    n is an integer from 0 on, or a tensor of such; where `derivative` is true, this is the derivative by z.
+
+    >>> float(nb.special.spherical_jn(0, 0.0))
+    1.0
+    """
+    return _spherical("spherical_jn", n, z, derivative)
+
+
+@op
+def spherical_yn(n: ArrayLike, z: ArrayLike, derivative: bool = False) -> Tensor:
+    """The spherical Bessel function of the second kind, sqrt(pi / (2 x)) Y_(n+1/2)(x).
+
+    n is an integer from 0 on, or a tensor of such; where `derivative` is true, this is the derivative by z.
+
+    >>> nb.allclose(nb.special.spherical_yn(0, np.pi), 1 / np.pi)
+    True
+    """
+    return _spherical("spherical_yn", n, z, derivative)
+
+
+@op
+def spherical_in(n: ArrayLike, z: ArrayLike, derivative: bool = False) -> Tensor:
+    """The modified spherical Bessel function of the first kind, sqrt(pi / (2 x)) I_(n+1/2)(x).
+
+    n is an integer from 0 on, or a tensor of such; where `derivative` is true, this is the derivative by z.
+
+    >>> float(nb.special.spherical_in(0, 0.0))
+    1.0
+    """
+    return _spherical("spherical_in", n, z, derivative)
+
+
+@op
+def spherical_kn(n: ArrayLike, z: ArrayLike, derivative: bool = False) -> Tensor:
+    """The modified spherical Bessel function of the second kind, sqrt(pi / (2 x)) K_(n+1/2)(x).
+
+    n is an integer from 0 on, or a tensor of such; where `derivative` is true, this is the derivative by z.
+
+    >>> nb.allclose(nb.special.spherical_kn(0, 1.0), np.pi / 2 / np.e)
+    True
+    """
+    return _spherical("spherical_kn", n, z, derivative)
+
+
+# Airy functions
+
+
+@op
+def airy(x: ArrayLike, /) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The Airy functions and their derivatives: (Ai, Ai', Bi, Bi') at x.
+
+    >>> ai, aip, bi, bip = nb.special.airy(1.0)
+    >>> nb.allclose(ai * bip - aip * bi, 1 / np.pi)
+    True
+    """
+    node = _real_pair("airy", x, 0.0)[0]
+    ai, aip, bi, bip = (p.airy(node, kind=kind) for kind in ("ai", "aip", "bi", "bip"))
+    return ai, aip, bi, bip  # type: ignore[return-value]
