@@ -228,9 +228,7 @@ def main():
     about = machine()
     print(f"{about['processor']}, {about['cores']} cores; torch threads: {about['torch_threads']}")
     print(", ".join(f"{name} {version}" for name, version in about["versions"].items()), end="\n\n")
-    print(
-        "| operator | size | Nabla: value, µs | gradient, µs | gradient / value | value: NumPy | torch | jax | gradient: torch | jax |"
-    )
+    print("| operator | size | value, µs | gradient, µs | ratio | value: NumPy | torch | jax | gradient: torch | jax |")
     print("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|", flush=True)
     report = []
     for operator in chosen:
