@@ -61,6 +61,7 @@ from nabla.ops.activations import (
     softmax,
     softplus,
 )
+from nabla.ops.calculus import ediff1d, gradient, interp, trapezoid, unwrap
 from nabla.ops.collectives import axis_index, axis_size, pmax, pmean, pmin, psum
 from nabla.ops.contraction import cross, dot, inner, kron, matmul, outer, tensordot, vdot, vecdot
 from nabla.ops.creation import (
@@ -203,6 +204,8 @@ from nabla.ops.logic import (
     signbit,
     where,
 )
+from nabla.ops.nans import nanargmax, nanargmin, nancumprod, nancumsum, nanmax, nanmean, nanmin, nanprod, nanstd, nansum, nanvar
+from nabla.ops.quantiles import nanmedian, nanpercentile, nanquantile, percentile, quantile
 from nabla.ops.reductions import all, any, argmax, argmin, count_nonzero, max, mean, min, prod, ptp, std, sum, var
 from nabla.ops.searching import searchsorted
 from nabla.ops.sets import isin, unique_all, unique_counts, unique_inverse, unique_values
@@ -235,6 +238,7 @@ from nabla.ops.shape import (
 )
 from nabla.ops.sorting import argsort, median, sort
 from nabla.ops.special import digamma, entr, erf, erfc, gammaln, polygamma, xlog1py, xlogy
+from nabla.ops.statistics import average, corrcoef, cov
 from nabla.show import make_graph, show, to_dot
 from nabla.tensor import Tensor
 from nabla.transforms.backward import backward
@@ -301,6 +305,7 @@ __all__ = [
     "atleast_1d",
     "atleast_2d",
     "atleast_3d",
+    "average",
     "axis_index",
     "axis_size",
     "backward",
@@ -330,9 +335,11 @@ __all__ = [
     "conjugate",
     "copy",
     "copysign",
+    "corrcoef",
     "cos",
     "cosh",
     "count_nonzero",
+    "cov",
     "cross",
     "cummax",
     "cummin",
@@ -353,6 +360,7 @@ __all__ = [
     "dot",
     "dstack",
     "e",
+    "ediff1d",
     "einsum",
     "elu",
     "empty",
@@ -391,6 +399,7 @@ __all__ = [
     "gammaln",
     "gelu",
     "grad",
+    "gradient",
     "greater",
     "greater_equal",
     "heaviside",
@@ -408,6 +417,7 @@ __all__ = [
     "int16",
     "int32",
     "int64",
+    "interp",
     "invert",
     "isclose",
     "isdtype",
@@ -456,6 +466,20 @@ __all__ = [
     "multiply",
     "nan",
     "nan_to_num",
+    "nanargmax",
+    "nanargmin",
+    "nancumprod",
+    "nancumsum",
+    "nanmax",
+    "nanmean",
+    "nanmedian",
+    "nanmin",
+    "nanpercentile",
+    "nanprod",
+    "nanquantile",
+    "nanstd",
+    "nansum",
+    "nanvar",
     "negative",
     "newaxis",
     "nextafter",
@@ -466,6 +490,7 @@ __all__ = [
     "ones_like",
     "outer",
     "pad",
+    "percentile",
     "permute_dims",
     "pi",
     "pmax",
@@ -479,6 +504,7 @@ __all__ = [
     "psum",
     "ptp",
     "put_along_axis",
+    "quantile",
     "rad2deg",
     "radians",
     "ravel",
@@ -530,6 +556,7 @@ __all__ = [
     "to_dot",
     "trace",
     "transpose",
+    "trapezoid",
     "tree",
     "tri",
     "tril",
@@ -545,6 +572,7 @@ __all__ = [
     "unique_inverse",
     "unique_values",
     "unstack",
+    "unwrap",
     "using_default_dtype",
     "value_and_grad",
     "var",
