@@ -163,7 +163,8 @@ def test_edges_of_the_real_line_as_numpy():
             check_against_numpy(name, x)
     for name in NAMES_OF_TWO:
         if not name.startswith("bitwise"):
-            check_against_numpy(name, x[:, None], x)
+            y = x[~np.isinf(x)] if name == "floor_divide" else x  # infinities there: test_array_api.py
+            check_against_numpy(name, y[:, None], y)
 
 
 def test_reciprocal_is_floating():

@@ -95,9 +95,10 @@ def canonical(dtype: Any) -> np.dtype:
         return float0
     try:
         return _CANONICAL[found.newbyteorder("=")]
-    except KeyError:
+    except (KeyError, TypeError):  # a dtype that has no byte order is a TypeError
         raise DTypeError(
             f"dtype {found} is not supported; tensors hold booleans, integers, floats up to 64 bits and complex numbers"
+            + ("; if these objects are numbers, x.astype(float) makes floats of them" if found.kind == "O" else "")
         ) from None
 
 

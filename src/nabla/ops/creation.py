@@ -54,7 +54,12 @@ def array(x: ArrayLike, dtype: DTypeLike | None = None, *, requires_grad: bool =
     >>> nb.array([[1.0, 2.0], [3.0, 4.0]]).shape
     (2, 2)
     """
-    node = as_node(x, _dtype(dtype))
+    try:
+        node = as_node(x, _dtype(dtype))
+    except OverflowError:
+        raise ArgumentError(
+            f"the integer {x} is out of the range of {'int64 and uint64' if dtype is None else _dtype(dtype)}"
+        ) from None
     if requires_grad:
         return _made(detach(node), True)
     if type(x) is Node:

@@ -75,6 +75,8 @@ def divide(x: ArrayLike, y: ArrayLike, /) -> Tensor:
 def floor_divide(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """The largest integer not above x / y. It is piecewise constant: its derivative is 0.
 
+    With an infinity it is the quotient, as the array API standard has it: inf // 2 is inf, and 1 // -inf is -0.
+
     >>> nb.floor_divide([7, -7], 2).tolist()
     [3, -4]
     """

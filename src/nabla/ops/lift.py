@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from functools import wraps
 from math import inf
-from typing import TYPE_CHECKING, Any, Callable, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, ParamSpec, Sequence, TypeVar
 
 import numpy as np
 
 from nabla import dtypes
 from nabla.dtypes import float64
-from nabla.errors import ArgumentTypeError, DTypeError, ShapeError
+from nabla.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from nabla.graph.node import Node, is_scalar, runtime
 from nabla.graph.tokens import next_id
 from nabla.primitives.base import constant, scalar
@@ -44,31 +44,57 @@ def as_node(x: Any, dtype: np.dtype | None = None) -> Node:
     elif kind is np.ndarray:
         return _from_ndarray(x, dtype)
     elif is_scalar(x):
-        return scalar(x, dtypes.of_scalar(x) if dtype is None else dtype)
+        if dtype is None:
+            return scalar(x, dtypes.of_scalar(x))
+        _refuse_complex(dtypes.of_scalar(x), dtype)
+        return scalar(x, dtype)
     elif isinstance(x, np.generic):
         node = constant(x, dtypes.canonical(x.dtype))
     elif isinstance(x, (list, tuple)):
         return _from_sequence(x, dtype)
     else:
         return _from_foreign(x, dtype)
-    return node if dtype is None else cast(node, dtype)
+    if dtype is None:
+        return node
+    _refuse_complex(node.dtype, dtype)
+    return cast(node, dtype)
 
 
 def _from_ndarray(x: np.ndarray, dtype: np.dtype | None) -> Node:
     own = dtypes.canonical(x.dtype)
     if own is dtypes.float0:
         return constant(x, own)
+    if dtype is not None:
+        _refuse_complex(own, dtype)
     return constant(np.array(x, own if dtype is None else dtype, order="C"))
+
+
+def _refuse_complex(own: np.dtype, dtype: np.dtype) -> None:
+    if own.kind == "c" and dtype.kind not in "cb":
+        raise DTypeError(f"{own} to {dtype} would drop the imaginary parts; take the real part first, or the absolute value")
 
 
 def _from_foreign(x: Any, dtype: np.dtype | None) -> Node:
     if isinstance(x, np.ma.MaskedArray):
-        raise ArgumentTypeError("masked arrays are not taken: their mask would be lost; pass x.filled(value) or use nb.where")
-    if hasattr(x, "__array__") or hasattr(x, "__array_interface__") or hasattr(x, "__dlpack__"):
+        raise _masked()
+    if hasattr(x, "__array__") or hasattr(x, "__array_interface__"):
         return _from_ndarray(np.asarray(x), dtype)
+    if hasattr(x, "__dlpack__"):
+        return _from_ndarray(np.from_dlpack(x), dtype)
+    if not isinstance(x, (str, bytes)):
+        try:
+            return _from_ndarray(np.asarray(memoryview(x)), dtype)
+        except TypeError:  # no buffer
+            pass
+        if isinstance(x, Sequence):
+            return _from_sequence(list(x), dtype)
     raise ArgumentTypeError(
         f"expected a tensor, a number, a NumPy array or nested lists of these; got {type(x).__name__}: {_short(x)}"
     )
+
+
+def _masked() -> ArgumentTypeError:
+    return ArgumentTypeError("masked arrays are not taken: their mask would be lost; pass x.filled(value) or use nb.where")
 
 
 def _short(x: Any) -> str:
@@ -79,17 +105,25 @@ def _short(x: Any) -> str:
 def _from_sequence(x: Any, dtype: np.dtype | None) -> Node:
     if _holds_arrays(x):
         return _stacked(x, dtype)
+    holds_numpy = _holds_numpy(x)
+    if holds_numpy:
+        _refuse_masked(x)
     try:
         array = np.array(x)
     except ValueError as error:
         raise ShapeError(f"the nested lists are ragged, they do not form an array: {_short(x)}") from error
-    if array.dtype.kind in "OUSMmV":
-        raise ArgumentTypeError(f"cannot make a tensor of {_short(x)}: its elements are not numbers")
-    if dtype is None and array.dtype.kind in "fc" and not _holds_numpy(x):
+    if array.dtype.kind in "OUSMmVT":
+        raise ArgumentTypeError(f"cannot make a tensor of {_short(x)}: its elements are not numbers, or not of at most 64 bits")
+    if dtype is None and array.dtype.kind in "fc" and not holds_numpy:
         dtype = dtypes.default_dtype() if array.dtype.kind == "f" else dtypes.default_complex()
-    if dtype is None and array.size == 0:
+    if dtype is None and array.size == 0 and not holds_numpy:
         dtype = dtypes.default_dtype()
-    return constant(array.astype(dtypes.canonical(array.dtype) if dtype is None else dtype, copy=False))
+    if dtype is not None:
+        _refuse_complex(array.dtype, dtype)
+    out = array.astype(dtypes.canonical(array.dtype) if dtype is None else dtype, copy=False)
+    if not holds_numpy and out.dtype.kind in "iu" and array.dtype.kind in "iu" and (out != array).any():
+        raise ArgumentError(f"an integer in {_short(x)} is out of the range of {out.dtype}")
+    return constant(out)
 
 
 def _holds_arrays(x: Any) -> bool:
@@ -99,6 +133,15 @@ def _holds_arrays(x: Any) -> bool:
 
 def _holds_numpy(x: Any) -> bool:
     return any(_holds_numpy(item) if isinstance(item, (list, tuple)) else isinstance(item, (np.generic, np.ndarray)) for item in x)
+
+
+def _refuse_masked(x: Any) -> None:
+    """NumPy makes an array of masked ones without a word, and their mask is gone."""
+    for item in x:
+        if isinstance(item, (list, tuple)):
+            _refuse_masked(item)
+        elif isinstance(item, np.ma.MaskedArray):
+            raise _masked()
 
 
 def _stacked(x: Any, dtype: np.dtype | None) -> Node:

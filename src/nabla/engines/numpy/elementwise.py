@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nabla import lazy
+from nabla.engines.numpy import infinities
 from nabla.engines.numpy.kernel import Kernel
 from nabla.primitives import elementwise as e, formulas as f
 from nabla.primitives.base import Primitive
@@ -116,7 +117,7 @@ KERNELS: dict[Primitive, Kernel] = {
     f.div: operator.truediv,
     f.remainder: np.remainder,
     f.fmod: np.fmod,
-    f.floor_div: np.floor_divide,
+    f.floor_div: infinities.floor_divide,
     f.square: np.square,
     f.sqrt: np.sqrt,
     f.cbrt: np.cbrt,
@@ -133,7 +134,7 @@ KERNELS: dict[Primitive, Kernel] = {
     # exponentials and logarithms
     f.exp: np.exp,
     f.exp2: np.exp2,
-    f.expm1: np.expm1,
+    f.expm1: infinities.expm1,
     f.log_: np.log,
     f.log2: np.log2,
     f.log10: np.log10,
