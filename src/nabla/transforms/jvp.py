@@ -14,6 +14,7 @@ from nabla.graph.node import Node, is_scalar
 from nabla.graph.tokens import cut_older
 from nabla.ops.lift import as_node
 from nabla.primitives.base import constant, scalar, zeros
+from nabla.primitives.shape import cast
 from nabla.transforms.trace import (
     Leaf,
     Path,
@@ -132,6 +133,8 @@ def matching(value: Any, like: Node, path: Path, like_path: Path, what: str) -> 
         node = as_node(value)
     if node.shape != like.shape:
         raise ShapeError(f"{what}: {path} has shape {node.shape}, but {like_path} has shape {like.shape}")
+    if node.dtype.kind in "iu" and np.can_cast(node.dtype, like.dtype):
+        node = cast(node, like.dtype)  # scipy's LinearOperator asks for a product with small integers
     if node.dtype != like.dtype:
         raise DTypeError(f"{what}: {path} has dtype {node.dtype}, but {like_path} has dtype {like.dtype}")
     return node
