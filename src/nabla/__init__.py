@@ -45,7 +45,7 @@ from nabla.errors import (
 )
 from nabla.interop.dlpack import from_dlpack
 from nabla.interop.standard import __array_api_version__, __array_namespace_info__
-from nabla.ops import fft, linalg, special
+from nabla.ops import fft, linalg, random, special
 from nabla.ops.activations import (
     elu,
     gelu,
@@ -506,6 +506,7 @@ __all__ = [
     "put_along_axis",
     "quantile",
     "rad2deg",
+    "random",
     "radians",
     "ravel",
     "real",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nabla.engines.numpy import bessel, contraction, elementwise, fourier, indexing, linalg, moving, reductions, softmax, special
+from nabla.engines.numpy import bessel, contraction, elementwise, fourier, indexing, linalg, moving, random, reductions, softmax, special
 from nabla.engines.numpy.kernel import Kernel
 from nabla.primitives.base import Primitive
 
@@ -10,6 +10,7 @@ KERNELS: dict[Primitive, Kernel] = {
     **moving.KERNELS,
     **elementwise.KERNELS,
     **reductions.KERNELS,
+    **random.KERNELS,
     **softmax.KERNELS,
     **special.KERNELS,
     **bessel.KERNELS,
