@@ -15,8 +15,8 @@ from math import pi, sqrt as root
 
 from nabla.errors import NotDifferentiableError, user_line
 from nabla.graph.node import Node
-from nabla.primitives.elementwise import Unary
-from nabla.primitives.formulas import Family, exp, polygamma, square
+from nabla.primitives.elementwise import ZERO, Binary, Elementwise, Unary
+from nabla.primitives.formulas import Family, erf, exp, greater, polygamma, select, square, zero_of
 
 
 def beyond(name: str, argument: str, known: int) -> NotDifferentiableError:
@@ -28,16 +28,68 @@ def beyond(name: str, argument: str, known: int) -> NotDifferentiableError:
     )
 
 
+def gauss(x: Node) -> Node:
+    """The density of the standard normal distribution."""
+    return exp(-0.5 * square(x)) * (1.0 / root(2.0 * pi))
+
+
+def _mills(out: Node, x: Node) -> Node:
+    """gauss(x) / ndtr(x): left of 0 by erfcx, since both underflow there."""
+    zero = zero_of(x)
+    right = greater(x, zero)
+    left_part = root(2.0 / pi) / erfcx(select(right, zero, x) * -root(0.5), n=0)
+    return select(right, gauss(x) / ndtr(x), left_part)
+
+
 # fmt: off
 # Gamma
-gamma  = Unary("gamma", lambda out, x: out * polygamma(x, n=0), kinds="f")
-rgamma = Family("rgamma", lambda out, x, n: rgamma(x, n=n + 1), kinds="f")  # the n-th derivative of 1/gamma, entire
+gamma    = Unary("gamma", lambda out, x: out * polygamma(x, n=0), kinds="f")
+rgamma   = Family("rgamma", lambda out, x, n: rgamma(x, n=n + 1), kinds="f")  # the n-th derivative of 1/gamma, entire
+gammasgn = Unary("gammasgn", ZERO, kinds="f")
+poch     = Binary("poch", lambda out, x, m: out * (polygamma(x + m, n=0) - polygamma(x, n=0)),
+                  lambda out, x, m: out * polygamma(x + m, n=0), kinds="f")
+binom    = Binary("binom", lambda out, x, k: out * (polygamma(x + 1.0, n=0) - polygamma(x - k + 1.0, n=0)),
+                  lambda out, x, k: out * (polygamma(x - k + 1.0, n=0) - polygamma(k + 1.0, n=0)), kinds="f")
+beta     = Binary("beta", lambda out, x, y: out * (polygamma(x, n=0) - polygamma(x + y, n=0)),
+                  lambda out, x, y: out * (polygamma(y, n=0) - polygamma(x + y, n=0)), kinds="f")
+betaln   = Binary("betaln", lambda out, x, y: polygamma(x, n=0) - polygamma(x + y, n=0),
+                  lambda out, x, y: polygamma(y, n=0) - polygamma(x + y, n=0), kinds="f")
 
-# Error functions
-erfcx  = Unary("erfcx", lambda out, x: 2.0 * (x * out) - 2.0 / root(pi), kinds="f")
+# Error functions. erfcx and dawsn are their n-th derivatives, which their recurrences lose from 2 x out - 2/sqrt(pi) on
+erfcx    = Family("erfcx", lambda out, x, n: erfcx(x, n=n + 1), kinds="f")
+dawsn    = Family("dawsn", lambda out, x, n: dawsn(x, n=n + 1), kinds="f")
+erfi     = Unary("erfi", lambda out, x: exp(square(x)) * (2.0 / root(pi)), kinds="f")
+erfinv   = Unary("erfinv", lambda out, x: exp(square(out)) * (root(pi) / 2.0), kinds="f")
+erfcinv  = Unary("erfcinv", lambda out, x: exp(square(out)) * (-root(pi) / 2.0), kinds="f")
+ndtr     = Unary("ndtr", lambda out, x: gauss(x), kinds="f")
+ndtri    = Unary("ndtri", lambda out, x: exp(0.5 * square(out)) * root(2.0 * pi), kinds="f")
+log_ndtr = Unary("log_ndtr", _mills, kinds="f")
+owens_t  = Binary("owens_t", lambda out, x, y: -0.5 * gauss(x) * erf(x * y * root(0.5)),
+                  lambda out, x, y: exp(-0.5 * square(x) * (1.0 + square(y))) / (2.0 * pi * (1.0 + square(y))), kinds="f")
+
+# Integrals of exponentials and logarithms
+exp1     = Unary("exp1", lambda out, x: -exp(-x) / x, kinds="f")
+expi     = Unary("expi", lambda out, x: exp(x) / x, kinds="f")
+expn     = Family("expn", lambda out, x, n: -expn(x, n=n - 1) if n else -out * (1.0 + 1.0 / x), kinds="f")
+exprel   = Family("exprel", lambda out, x, n: exprel(x, n=n + 1), kinds="f")  # the n-th derivative of (exp(x) - 1) / x
+logrel   = Family("logrel", lambda out, x, n: logrel(x, n=n + 1), kinds="f")  # the n-th derivative of log(1 + x) / x
+spence   = Unary("spence", lambda out, x: -logrel(x - 1.0, n=0), kinds="f")
 # fmt: on
 
 
-def gauss(x: Node) -> Node:
-    """exp(-x**2) * 2/sqrt(pi), the derivative of erf."""
-    return exp(-square(x)) * (2.0 / root(pi))
+# zeta: order counts the derivatives in the first argument
+
+
+def _zeta_dx(out: Node, x: Node, q: Node, order: int) -> Node:
+    if order == 2:
+        raise beyond("zeta", "x", 2)
+    return zeta(x, q, order=order + 1)
+
+
+def _zeta_dq(out: Node, x: Node, q: Node, order: int) -> Node:
+    """-x zeta(x + 1, q), differentiated in x by the product rule."""
+    slope = -x * zeta(x + 1.0, q, order=order)
+    return slope - order * zeta(x + 1.0, q, order=order - 1) if order else slope
+
+
+zeta = Elementwise("zeta", _zeta_dx, _zeta_dq, kinds="f")

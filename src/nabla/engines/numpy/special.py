@@ -6,7 +6,8 @@ returns the dtype of its inputs.
 
 from __future__ import annotations
 
-from math import comb, pi
+from functools import lru_cache
+from math import comb, factorial, pi, sqrt
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,13 @@ def of_scipy(name: str) -> Kernel:
         return getattr(special, name)(*params.values(), *inputs).astype(inputs[0].dtype, copy=False)
 
     return kernel
+
+
+@lru_cache(maxsize=1)
+def rule() -> tuple[np.ndarray, np.ndarray]:
+    """Gauss's rule of 80 points on (0, 1)."""
+    nodes, weights = np.polynomial.legendre.leggauss(80)
+    return (nodes + 1.0) / 2.0, weights / 2.0
 
 
 def gamma_derivatives(n: int, x: Any, sign: int = 1) -> list[Any]:
@@ -58,12 +66,135 @@ def _rgamma(x: Any, n: int) -> Any:
     return found.astype(x.dtype)
 
 
+def _erfcx(x: Any, n: int) -> Any:
+    """By f(n+1) = 2 x f(n) + 2 n f(n-1), upwards; from x = 2 on by the continued fraction of -f(n)/f(n-1), which
+    is 2n / (2x + that of n+1).
+    """
+    if n == 0:
+        return special.erfcx(x).astype(x.dtype, copy=False)
+    wide = np.asarray(x, np.float64)
+    far = wide >= 2.0
+    near = np.where(far, 0.0, wide)
+    before = special.erfcx(near)
+    up = 2.0 * near * before - 2.0 / sqrt(pi)
+    for k in range(1, n):
+        before, up = up, 2.0 * near * up + 2.0 * k * before
+    right = np.where(far, wide, 2.0)
+    ratio, product = np.full_like(right, sqrt(2.0 * (n + 120))), np.ones_like(right)
+    for k in range(n + 120, 0, -1):
+        ratio = 2.0 * k / (2.0 * right + ratio)
+        if k <= n:
+            product = product * -ratio
+    return np.where(far, special.erfcx(right) * product, up).astype(x.dtype)
+
+
+def _dawsn(x: Any, n: int) -> Any:
+    """By f(n+1) = -2 x f(n) - 2 n f(n-1), upwards; from |x| = 7 on by the asymptotic series, DLMF 7.12.3."""
+    if n == 0:
+        return special.dawsn(x).astype(x.dtype, copy=False)
+    wide = np.asarray(x, np.float64)
+    far = np.abs(wide) >= 7.0
+    near = np.where(far, 0.0, wide)
+    before = special.dawsn(near)
+    up = 1.0 - 2.0 * near * before
+    for k in range(1, n):
+        before, up = up, -2.0 * near * up - 2.0 * k * before
+    right = np.where(far, wide, 7.0)
+    total, term = np.zeros_like(right), 0.5 * (-1.0) ** n * factorial(n) / right ** (n + 1)
+    for k in range(30):
+        total = total + term
+        # from k to k+1: (2k+1)/2 of the double factorial, and (2k+3)_n / (2k+1)_n of the derivative
+        term = term * (0.5 * (2 * k + n + 1) * (2 * k + n + 2) / (2 * k + 2)) / (right * right)
+    return np.where(far, total, up).astype(x.dtype)
+
+
+def _exprel(x: Any, n: int) -> Any:
+    """The integral of t**n exp(x t) from 0 to 1; far out by x f(n) = exp(x) - n f(n-1)."""
+    if n == 0:
+        return special.exprel(x).astype(x.dtype, copy=False)
+    wide = np.asarray(x, np.float64)
+    far = np.abs(wide) > 60.0 + n
+    nodes, weights = rule()
+    found = np.exp(np.where(far, 0.0, wide)[..., None] * nodes) @ (weights * nodes**n)
+    if np.any(far):
+        out = np.where(far, wide, 1.0)
+        up = special.exprel(out)
+        for k in range(1, n + 1):
+            up = np.where(out == -np.inf, 0.0, np.exp(out) / out - k * (up / out))
+        found = np.where(far, np.where(wide == np.inf, np.inf, up), found)
+    return np.asarray(found).astype(x.dtype)
+
+
+def _logrel(x: Any, n: int) -> Any:
+    """Near 0 the integral of (-t)**n n! / (1 + x t)**(n+1) from 0 to 1; elsewhere by x f(n) + n f(n-1) = D, the n-th
+    derivative of log(1 + x).
+    """
+    wide = np.asarray(x, np.float64)
+    near = (wide > -0.6) & (wide < 2.0 + n)
+    nodes, weights = rule()
+    inner = 1.0 + np.where(near, wide, 0.0)[..., None] * nodes
+    found = inner ** -(n + 1.0) @ ((-nodes) ** n * weights) * factorial(n)
+    out = np.where(near, 1.0, wide)
+    up = np.where(out == np.inf, 0.0, np.log1p(out) / out)
+    for k in range(1, n + 1):
+        up = ((-1.0) ** (k - 1) * factorial(k - 1) / (1.0 + out) ** k - k * up) / out
+    return np.where(near, found, up).astype(x.dtype)
+
+
+def _zeta(x: Any, q: Any, order: int) -> Any:
+    """The sum of (-log(q + m))**order (q + m)**-x over m >= 0: 20 terms, and the rest by Euler and Maclaurin's formula.
+
+    DLMF 25.11.5, differentiated in x term by term: z0, z1, z2 are a term and its derivatives.
+    """
+    if order == 0:
+        return special.zeta(x, q).astype(x.dtype, copy=False)
+    s, start = np.broadcast_arrays(np.asarray(x, np.float64), np.asarray(q, np.float64))
+    total = np.zeros_like(s)
+    for m in range(20):
+        total = total + (-np.log(start + m)) ** order * (start + m) ** -s
+    end = start + 20.0
+    log_end, gap = np.log(end), s - 1.0
+    if order == 1:
+        tail = -(log_end + 1.0 / gap) / gap
+    else:
+        tail = (log_end * (log_end + 2.0 / gap) + 2.0 / (gap * gap)) / gap
+    tail = tail * end + 0.5 * (-log_end) ** order
+    rising, slope, curve = s, np.ones_like(s), np.zeros_like(s)  # s (s+1) ... (s+2j-2) and its derivatives
+    for j, bernoulli in enumerate((1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798), 1):
+        z = slope - log_end * rising if order == 1 else curve - 2.0 * log_end * slope + log_end * log_end * rising
+        tail = tail + bernoulli / factorial(2 * j) * z * end ** (1.0 - 2.0 * j)
+        for step in (s + (2 * j - 1), s + 2 * j):
+            rising, slope, curve = rising * step, slope * step + rising, curve * step + 2.0 * slope
+    found = total + tail * end**-s
+    return np.where((s > 1.0) & (start > 0.0), found, np.nan).astype(x.dtype)
+
+
 OF_SCIPY = [
     s.gamma,
-    s.erfcx,
+    s.gammasgn,
+    s.poch,
+    s.binom,
+    s.beta,
+    s.betaln,
+    s.erfi,
+    s.erfinv,
+    s.erfcinv,
+    s.ndtr,
+    s.ndtri,
+    s.log_ndtr,
+    s.owens_t,
+    s.exp1,
+    s.expi,
+    s.expn,
+    s.spence,
 ]
 
 KERNELS: dict[Primitive, Kernel] = {
     **{prim: of_scipy(prim.name) for prim in OF_SCIPY},
     s.rgamma: _rgamma,
+    s.erfcx: _erfcx,
+    s.dawsn: _dawsn,
+    s.exprel: _exprel,
+    s.logrel: _logrel,
+    s.zeta: _zeta,
 }

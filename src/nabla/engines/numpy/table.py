@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from nabla.engines.numpy import bessel, contraction, elementwise, fourier, indexing, linalg, moving, random, reductions, softmax, special
+from nabla.engines.numpy import (
+    bessel,
+    contraction,
+    elementwise,
+    fourier,
+    indexing,
+    incomplete,
+    incomplete_beta,
+    linalg,
+    moving,
+    random,
+    reductions,
+    softmax,
+    special,
+)
 from nabla.engines.numpy.kernel import Kernel
 from nabla.primitives.base import Primitive
 
@@ -13,6 +27,8 @@ KERNELS: dict[Primitive, Kernel] = {
     **random.KERNELS,
     **softmax.KERNELS,
     **special.KERNELS,
+    **incomplete_beta.KERNELS,
+    **incomplete.KERNELS,
     **bessel.KERNELS,
     **contraction.KERNELS,
     **fourier.KERNELS,

@@ -1,23 +1,98 @@
 """Special functions: the relatives of the error function and of the normal distribution. Names are SciPy's.
 
-They take real numbers only; integers and booleans become floats of the default dtype.
+They take real numbers only; integers and booleans become floats of the default dtype. Derivatives of every order exist in
+every argument.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nabla.ops.lift import ArrayLike, unary
+from nabla.ops.lift import ArrayLike, binary, op, real_floats, unary
 from nabla.primitives import special as s
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
 
 
-@unary(s.erfcx)
+@op
 def erfcx(x: ArrayLike, /) -> Tensor:
-    """exp(x**2) erfc(x), which decreases as 1/x where erfc underflows.
+    """exp(x**2) erfc(x), which decreases as 1/x where erfc underflows. Its derivatives keep their digits there.
 
     >>> float(nb.special.erfcx(0.0))
     1.0
+    """
+    return s.erfcx(real_floats("erfcx", x), n=0)  # type: ignore[return-value]
+
+
+@unary(s.erfi)
+def erfi(x: ArrayLike, /) -> Tensor:
+    """The imaginary error function -i erf(i x), 2/sqrt(pi) times the integral of exp(t**2) from 0 to x.
+
+    >>> float(nb.special.erfi(0.0))
+    0.0
+    """
+
+
+@unary(s.erfinv)
+def erfinv(x: ArrayLike, /) -> Tensor:
+    """The inverse of erf, from (-1, 1); its derivative is infinite at both ends.
+
+    >>> float(nb.special.erfinv(0.0))
+    0.0
+    """
+
+
+@unary(s.erfcinv)
+def erfcinv(x: ArrayLike, /) -> Tensor:
+    """The inverse of erfc, from (0, 2); its derivative is -inf at both ends.
+
+    >>> float(nb.special.erfcinv(1.0))
+    0.0
+    """
+
+
+@op
+def dawsn(x: ArrayLike, /) -> Tensor:
+    """Dawson's integral: exp(-x**2) times the integral of exp(t**2) from 0 to x.
+
+    >>> float(nb.special.dawsn(0.0))
+    0.0
+    """
+    return s.dawsn(real_floats("dawsn", x), n=0)  # type: ignore[return-value]
+
+
+@unary(s.ndtr)
+def ndtr(x: ArrayLike, /) -> Tensor:
+    """The probability that a standard normal number is below x.
+
+    >>> float(nb.special.ndtr(0.0))
+    0.5
+    """
+
+
+@unary(s.log_ndtr)
+def log_ndtr(x: ArrayLike, /) -> Tensor:
+    """The logarithm of ndtr(x), right in both tails, and so are its derivatives.
+
+    >>> nb.allclose(nb.special.log_ndtr(-40.0), -804.6084420137538)
+    True
+    """
+
+
+@unary(s.ndtri)
+def ndtri(x: ArrayLike, /) -> Tensor:
+    """The inverse of ndtr, from (0, 1); its derivative is infinite at both ends.
+
+    >>> float(nb.special.ndtri(0.5))
+    0.0
+    """
+
+
+@binary(s.owens_t)
+def owens_t(h: ArrayLike, a: ArrayLike, /) -> Tensor:
+    """Owen's T: the probability of X > h and 0 < Y < a X for independent standard normal X and Y.
+
+    >>> nb.allclose(nb.special.owens_t(0.0, 1.0), 1 / 8)
+    True
     """

@@ -1,14 +1,18 @@
-"""Special functions: gamma and what is made of it. Names and argument orders are SciPy's.
+"""Special functions: gamma and beta, and what is made of them. Names and argument orders are SciPy's.
 
-They take real numbers only; integers and booleans become floats of the default dtype.
+They take real numbers only; integers and booleans become floats of the default dtype. Derivatives of every order exist in
+every argument; at the poles 0, -1, -2, ... of gamma they are NaN or infinite.
 """
 
 from __future__ import annotations
 
+from math import log, pi
 from typing import TYPE_CHECKING
 
-from nabla.ops.lift import ArrayLike, op, real_floats, unary
-from nabla.primitives import special as s
+from nabla.errors import ArgumentError
+from nabla.ops.axes import integer
+from nabla.ops.lift import ArrayLike, binary, op, pair, real_floats, unary
+from nabla.primitives import formulas as f, special as s
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
@@ -31,3 +35,119 @@ def rgamma(x: ArrayLike, /) -> Tensor:
     (0.0, 1.0)
     """
     return s.rgamma(real_floats("rgamma", x), n=0)  # type: ignore[return-value]
+
+
+@unary(s.gammasgn)
+def gammasgn(x: ArrayLike, /) -> Tensor:
+    """The sign of gamma(x). Its derivative is 0.
+
+    >>> nb.special.gammasgn([-0.5, 1.0]).tolist()
+    [-1.0, 1.0]
+    """
+
+
+@op
+def loggamma(x: ArrayLike, /) -> Tensor:
+    """The logarithm of gamma(x), and NaN for negative x, where the principal branch is complex.
+
+    Complex numbers are not taken. `gammaln` is the logarithm of the absolute value, for negative x, too.
+
+    >>> float(nb.special.loggamma(2.0))
+    0.0
+    """
+    x = real_floats("loggamma", x)
+    return f.gammaln(f.select(f.less(x, f.zero_of(x)), f.like(x, float("nan")), x))  # type: ignore[return-value]
+
+
+@op
+def multigammaln(a: ArrayLike, d: int) -> Tensor:
+    """The logarithm of the multivariate gamma function of dimension `d`, for a > (d - 1) / 2; NaN is returned below.
+
+    It is d (d-1)/4 log(pi) + the sum of gammaln(a - j/2) for j = 0 to d - 1.
+
+    >>> nb.allclose(nb.special.multigammaln(2.0, 1), 0.0)
+    True
+    """
+    a = real_floats("multigammaln", a)
+    d = integer("multigammaln", "d", d)
+    if d < 1:
+        raise ArgumentError(f"multigammaln: the dimension d is a positive integer; got {d}")
+    total = f.gammaln(f.select(f.less_equal(a, f.like(a, 0.5 * (d - 1))), f.like(a, float("nan")), a))
+    for j in range(1, d):
+        total = total + f.gammaln(a - 0.5 * j)
+    return total + d * (d - 1) * 0.25 * log(pi)  # type: ignore[return-value]
+
+
+@binary(s.poch)
+def poch(z: ArrayLike, m: ArrayLike, /) -> Tensor:
+    """Pochhammer's symbol gamma(z + m) / gamma(z), the rising factorial z (z+1) ... (z+m-1).
+
+    >>> float(nb.special.poch(3.0, 2.0))
+    12.0
+    """
+
+
+@op
+def factorial(n: ArrayLike, /) -> Tensor:
+    """n!, that is gamma(n + 1), and 0 for negative n, as SciPy's with exact=False. Fractions are taken, too.
+
+    >>> nb.special.factorial([0, 3, 5]).tolist()
+    [1.0, 6.0, 120.0]
+    """
+    n = real_floats("factorial", n)
+    negative = f.less(n, f.zero_of(n))
+    return f.select(negative, f.zero_of(n), s.gamma(f.select(negative, f.zero_of(n), n) + 1.0))  # type: ignore[return-value]
+
+
+@binary(s.binom)
+def binom(n: ArrayLike, k: ArrayLike, /) -> Tensor:
+    """The binomial coefficient gamma(n + 1) / (gamma(k + 1) gamma(n - k + 1)), for fractions, too.
+
+    >>> float(nb.special.binom(5.0, 2.0))
+    10.0
+    """
+
+
+@op
+def comb(N: ArrayLike, k: ArrayLike, /) -> Tensor:
+    """The number of ways to choose k of N things: binom(N, k), and 0 where k > N, N < 0 or k < 0.
+
+    >>> nb.special.comb(4, [1, 2, 5]).tolist()
+    [4.0, 6.0, 0.0]
+    """
+    n, j = (real_floats("comb", z) for z in pair(N, k))
+    zero = f.zero_of(n)
+    none = f.logical_or(f.greater(j, n), f.logical_or(f.less(n, zero), f.less(j, zero)))
+    return f.select(none, zero, s.binom(f.select(none, f.like(n, 1), n), f.select(none, f.like(n, 1), j)))  # type: ignore[return-value]
+
+
+@binary(s.beta)
+def beta(a: ArrayLike, b: ArrayLike, /) -> Tensor:
+    """The beta function gamma(a) gamma(b) / gamma(a + b).
+
+    >>> float(nb.special.beta(1.0, 2.0))
+    0.5
+    """
+
+
+@binary(s.betaln)
+def betaln(a: ArrayLike, b: ArrayLike, /) -> Tensor:
+    """The logarithm of the absolute value of the beta function.
+
+    >>> float(nb.special.betaln(1.0, 1.0))
+    0.0
+    """
+
+
+@op
+def zeta(x: ArrayLike, q: ArrayLike = 1.0, /) -> Tensor:
+    """Hurwitz's zeta function, the sum of (q + m)**-x over m = 0, 1, ..., for x > 1; with q = 1 it is Riemann's.
+
+    Derivatives in q are of every order; in x there are the first and the second, with q positive. For q <= 0 and for
+    x <= 1 the value is SciPy's, of two arguments, and the derivatives in x are NaN.
+
+    >>> nb.allclose(nb.special.zeta(2.0), np.pi**2 / 6)
+    True
+    """
+    a, b = (real_floats("zeta", z) for z in pair(x, q))
+    return s.zeta(a, b, order=0)  # type: ignore[return-value]

@@ -1,0 +1,102 @@
+"""Special functions: the incomplete gamma and beta functions and their inverses. Names and argument orders are SciPy's.
+
+They take real numbers only; integers and booleans become floats of the default dtype. Derivatives in the last argument
+are of every order; in the parameters, together, there are those of first and second order, and asking for one more
+raises NotDifferentiableError. Where x is at an end of the domain, derivatives are the limits from inside or NaN.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nabla.graph.node import Node
+from nabla.ops.lift import ArrayLike, op, real_floats, together
+from nabla.primitives import incomplete as p
+
+if TYPE_CHECKING:
+    from nabla.tensor import Tensor
+
+
+def _floats(name: str, *arguments: ArrayLike) -> list[Node]:
+    """Real floating nodes; a Python number is weak beside an array."""
+    return [real_floats(name, x) for x in together(arguments)]
+
+
+@op
+def gammainc(a: ArrayLike, x: ArrayLike, /) -> Tensor:
+    """The regularised lower incomplete gamma function P(a, x), for a and x from 0 on.
+
+    >>> nb.allclose(nb.special.gammainc(1.0, 1.0), 1 - np.exp(-1.0))
+    True
+    """
+    return p.gammainc(*_floats("gammainc", a, x), order=0)  # type: ignore[return-value]
+
+
+@op
+def gammaincc(a: ArrayLike, x: ArrayLike, /) -> Tensor:
+    """The regularised upper incomplete gamma function 1 - P(a, x), which keeps its digits where it is small.
+
+    >>> nb.allclose(nb.special.gammaincc(1.0, 700.0), np.exp(-700.0))
+    True
+    """
+    return p.gammaincc(*_floats("gammaincc", a, x))  # type: ignore[return-value]
+
+
+@op
+def gammaincinv(a: ArrayLike, y: ArrayLike, /) -> Tensor:
+    """The x for which gammainc(a, x) = y.
+
+    >>> nb.allclose(nb.special.gammaincinv(1.0, 0.5), np.log(2.0))
+    True
+    """
+    return p.gammaincinv(*_floats("gammaincinv", a, y))  # type: ignore[return-value]
+
+
+@op
+def gammainccinv(a: ArrayLike, y: ArrayLike, /) -> Tensor:
+    """The x for which gammaincc(a, x) = y.
+
+    >>> nb.allclose(nb.special.gammainccinv(1.0, 0.5), np.log(2.0))
+    True
+    """
+    return p.gammainccinv(*_floats("gammainccinv", a, y))  # type: ignore[return-value]
+
+
+@op
+def betainc(a: ArrayLike, b: ArrayLike, x: ArrayLike, /) -> Tensor:
+    """The regularised incomplete beta function, for a and b from 0 on and x from 0 to 1.
+
+    >>> nb.allclose(nb.special.betainc(1.0, 2.0, 0.5), 0.75)
+    True
+    """
+    return p.betainc(*_floats("betainc", a, b, x), order_a=0, order_b=0)  # type: ignore[return-value]
+
+
+@op
+def betaincc(a: ArrayLike, b: ArrayLike, x: ArrayLike, /) -> Tensor:
+    """1 - betainc(a, b, x), which keeps its digits where it is small.
+
+    >>> nb.allclose(nb.special.betaincc(1.0, 2.0, 0.5), 0.25)
+    True
+    """
+    return p.betaincc(*_floats("betaincc", a, b, x))  # type: ignore[return-value]
+
+
+@op
+def betaincinv(a: ArrayLike, b: ArrayLike, y: ArrayLike, /) -> Tensor:
+    """The x for which betainc(a, b, x) = y.
+
+    >>> nb.allclose(nb.special.betaincinv(1.0, 2.0, 0.75), 0.5)
+    True
+    """
+    return p.betaincinv(*_floats("betaincinv", a, b, y))  # type: ignore[return-value]
+
+
+@op
+def betainccinv(a: ArrayLike, b: ArrayLike, y: ArrayLike, /) -> Tensor:
+    """The x for which betaincc(a, b, x) = y.
+
+    >>> nb.allclose(nb.special.betainccinv(1.0, 2.0, 0.25), 0.5)
+    True
+    """
+    return p.betainccinv(*_floats("betainccinv", a, b, y))  # type: ignore[return-value]
