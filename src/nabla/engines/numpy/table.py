@@ -5,17 +5,19 @@ from __future__ import annotations
 from nabla.engines.numpy import (
     bessel,
     contraction,
+    convolution,
     elementwise,
     fourier,
-    indexing,
     incomplete,
     incomplete_beta,
+    indexing,
     linalg,
     moving,
     random,
     reductions,
     softmax,
     special,
+    spectra,
 )
 from nabla.engines.numpy.kernel import Kernel
 from nabla.primitives.base import Primitive
@@ -27,11 +29,13 @@ KERNELS: dict[Primitive, Kernel] = {
     **random.KERNELS,
     **softmax.KERNELS,
     **special.KERNELS,
+    **bessel.KERNELS,
     **incomplete_beta.KERNELS,
     **incomplete.KERNELS,
-    **bessel.KERNELS,
     **contraction.KERNELS,
+    **convolution.KERNELS,
     **fourier.KERNELS,
     **linalg.KERNELS,
+    **spectra.KERNELS,
     **indexing.KERNELS,
 }

@@ -9,11 +9,12 @@ or singular values are equal is on the page docs/spectra.md.
 
 from nabla.ops.contraction import cross, kron, matmul, multi_dot, outer, tensordot, vecdot
 from nabla.ops.linalg.determinants import det, slogdet
-from nabla.ops.linalg.factors import cholesky
-from nabla.ops.linalg.functions import matrix_power
+from nabla.ops.linalg.factors import cholesky, qr
+from nabla.ops.linalg.functions import expm, logm, matrix_power, sqrtm
 from nabla.ops.linalg.norms import norm, vector_norm
 from nabla.ops.linalg.parts import diagonal, trace
 from nabla.ops.linalg.solving import inv, solve, solve_triangular
+from nabla.ops.linalg.spectra import eig, eigh, eigvals, eigvalsh, svd, svdvals
 from nabla.ops.shape import matrix_transpose
 
 __all__ = [
@@ -21,17 +22,27 @@ __all__ = [
     "cross",
     "det",
     "diagonal",
+    "eig",
+    "eigh",
+    "eigvals",
+    "eigvalsh",
+    "expm",
     "inv",
     "kron",
+    "logm",
     "matmul",
     "matrix_power",
     "matrix_transpose",
     "multi_dot",
     "norm",
     "outer",
+    "qr",
     "slogdet",
     "solve",
     "solve_triangular",
+    "sqrtm",
+    "svd",
+    "svdvals",
     "tensordot",
     "trace",
     "vecdot",

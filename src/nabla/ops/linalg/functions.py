@@ -11,6 +11,7 @@ from nabla.ops.contraction import matrix_product
 from nabla.ops.lift import ArrayLike, as_node, op
 from nabla.ops.linalg.checks import square
 from nabla.primitives import linalg as p
+from nabla.primitives.matrix_functions import matrix_function
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
@@ -45,3 +46,39 @@ def _power(x: Node, n: int) -> Node:
             assert out is not None
             return out
         x = matrix_product(x, x)
+
+
+@op
+def expm(x: ArrayLike, /) -> Tensor:
+    """The exponential of square matrices: the sum of x^k / k!. All its derivatives hold whatever the eigenvalues are.
+
+    >>> nb.linalg.expm([[0.0, 1.0], [0.0, 0.0]]).tolist()
+    [[1.0, 1.0], [0.0, 1.0]]
+    """
+    return matrix_function(square("expm", as_node(x)), name="expm")  # type: ignore[return-value]
+
+
+@op
+def logm(x: ArrayLike, /) -> Tensor:
+    """The principal logarithm of square matrices: the inverse of `expm`.
+
+    A real matrix with a negative eigenvalue has a complex logarithm: make it complex first. Raises LinAlgError for
+    one, and for singular matrices.
+
+    >>> nb.linalg.logm([[1.0, 1.0], [0.0, 1.0]]).round(9).tolist()
+    [[0.0, 1.0], [0.0, 0.0]]
+    """
+    return matrix_function(square("logm", as_node(x)), name="logm")  # type: ignore[return-value]
+
+
+@op
+def sqrtm(x: ArrayLike, /) -> Tensor:
+    """The principal square root r of square matrices: r @ r = x, and no eigenvalue of r has a negative real part.
+
+    A real matrix with a negative eigenvalue has a complex root: make it complex first. Raises LinAlgError for one, for
+    a matrix that has no root, and when a singular matrix is differentiated.
+
+    >>> nb.linalg.sqrtm([[4.0, 0.0], [0.0, 9.0]]).tolist()
+    [[2.0, 0.0], [0.0, 3.0]]
+    """
+    return matrix_function(square("sqrtm", as_node(x)), name="sqrtm")  # type: ignore[return-value]

@@ -1,0 +1,122 @@
+"""Factors and inverses of matrices that need not be square, in stacks (..., m, n): QR, the pseudoinverse.
+
+Sources: S. F. Walter and L. Lehmann, "Algorithmic differentiation of linear algebra functions with application in
+optimum experimental design" (2010), for QR; G. H. Golub and V. Pereyra, "The differentiation of pseudo-inverses and
+nonlinear least squares problems whose variables separate" (1973), for the pseudoinverse.
+
+Notation: a matrix, q orthonormal columns, r upper triangle, dx tangent, g cotangent.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+import numpy as np
+
+from nabla.graph.node import Node
+from nabla.primitives.base import Shape, constant, scalar
+from nabla.primitives.formulas import abs_, greater, select
+from nabla.primitives.kinds import General
+from nabla.primitives.linalg import _stacked, _triangle, adjoint, product, triangular_solve
+from nabla.primitives.reductions import reduce_max
+from nabla.primitives.shape import conj, reshape, spread, swap_last
+from nabla.primitives.structure import outputs
+
+
+def _conjugate(x: Node) -> Node:
+    return conj(x) if x.dtype.kind == "c" else x
+
+
+# a = q r with m >= n. From da = dq r + q dr follows da r^-1 = dq + q dr r^-1. With c = q^H da r^-1, the antihermitian
+# q^H dq has the lower triangle of c, and the imaginary part of its diagonal, as that of r is real.
+
+
+def _qr_shape(a: Node) -> tuple[Any, Any]:
+    n = a.shape[-1]
+    return (a.shape, (*a.shape[:-2], n, n)), (a.dtype, a.dtype)
+
+
+def _over(x: Node, r: Node) -> Node:
+    """x r^-1."""
+    return swap_last(triangular_solve(r, swap_last(x), lower=False, transposed=True, unit=False))
+
+
+def _qr_jvp(node: Node, tangents: Sequence[Node | None]) -> Sequence[Node | None]:
+    (da,) = tangents
+    assert da is not None
+    if not da.size:
+        return None, None
+    q, r = outputs(node)
+    m = _over(da, r)
+    c = product(adjoint(q), m)
+    below = _triangle(c, True, True)
+    turn = below - adjoint(below)
+    if c.dtype.kind == "c":
+        turn = turn + 0.5 * (c - conj(c)) * constant(np.eye(c.shape[-1], dtype=c.dtype), c.dtype)
+    return m - product(q, c - turn), product(c - turn, r)
+
+
+qr = General("qr", _qr_shape, jvp=_qr_jvp, batch=_stacked)
+"""q of the shape of a, and r, of matrices with no more columns than rows."""
+
+
+# The complement of q: columns that complete it to a basis. It is determined up to a turn of these columns, which the
+# derivative leaves out: dn = -q dq^H n. A cotangent that sees the turn is NaN.
+
+
+def _complement_shape(q: Node) -> tuple[Shape, np.dtype]:
+    m, k = q.shape[-2:]
+    return (*q.shape[:-2], m, m - k), q.dtype
+
+
+def _complement_jvp(node: Node, tangents: Sequence[Node | None]) -> Node | None:
+    (dq,) = tangents
+    assert dq is not None
+    if not dq.size:
+        return None
+    return -product(node.inputs[0], product(adjoint(dq), node))
+
+
+def _complement_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | None]:
+    q = node.inputs[0]
+    if not q.size or not g.size:
+        return (None,)
+    seen = product(g, node, flip_x=True)
+    most = reduce_max(abs_(g), axes=(g.ndim - 2, g.ndim - 1))
+    eps = float(np.finfo(g.dtype).eps)
+    size = reduce_max(abs_(seen - adjoint(seen)), axes=(g.ndim - 2, g.ndim - 1))
+    bad = reshape(greater(size, most * eps**0.5 + 64.0 * eps), shape=(*size.shape, 1, 1))
+    gq = -product(_conjugate(node), product(_conjugate(g), _conjugate(q), flip_x=True))
+    return (select(bad, scalar(float("nan"), gq.dtype), gq),)
+
+
+complement = General("complement", _complement_shape, jvp=_complement_jvp, vjp=_complement_vjp, batch=_stacked)
+"""Orthonormal columns that are orthogonal to those of q and as many as it lacks."""
+
+
+# The pseudoinverse p, while the rank stays: dp = -p da p + p p^H da^H (1 - a p) + (1 - p a) da^H p^H p.
+
+
+def _pinv_shape(a: Node, rtol: Node) -> tuple[Shape, np.dtype]:
+    return (*a.shape[:-2], a.shape[-1], a.shape[-2]), a.dtype
+
+
+def _pinv_jvp(node: Node, tangents: Sequence[Node | None]) -> Node | None:
+    a = node.inputs[0]
+    da = tangents[0]
+    if da is None or not da.size:
+        return None
+    p, p_h, da_h = node, adjoint(node), adjoint(da)
+    left = product(p_h, da_h)
+    right = product(da_h, p_h)
+    out = product(p, left - product(product(left, a), p)) - product(p, product(da, p))
+    return out + product(right - product(p, product(a, right)), p)
+
+
+def _pinv_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
+    a, rtol = (spread(x, there, size) for x, there in zip(inputs, mapped))
+    return pinv(a, rtol), True
+
+
+pinv = General("pinv", _pinv_shape, jvp=_pinv_jvp, batch=_pinv_batch)
+"""From a and rtol of shape (...): singular values below rtol times the largest count as zero."""
