@@ -45,7 +45,7 @@ from nabla.errors import (
 )
 from nabla.interop.dlpack import from_dlpack
 from nabla.interop.standard import __array_api_version__, __array_namespace_info__
-from nabla.ops import fft, linalg, random, special
+from nabla.ops import fft, linalg, nn, random, special
 from nabla.ops.activations import (
     elu,
     gelu,
@@ -483,6 +483,7 @@ __all__ = [
     "negative",
     "newaxis",
     "nextafter",
+    "nn",
     "no_grad",
     "nonzero",
     "not_equal",
