@@ -205,6 +205,7 @@ from nabla.ops.logic import (
     where,
 )
 from nabla.ops.nans import nanargmax, nanargmin, nancumprod, nancumsum, nanmax, nanmean, nanmin, nanprod, nanstd, nansum, nanvar
+from nabla.ops.polynomials import poly, polyadd, polyder, polydiv, polyfit, polyint, polymul, polysub, polyval, roots, vander
 from nabla.ops.quantiles import nanmedian, nanpercentile, nanquantile, percentile, quantile
 from nabla.ops.reductions import all, any, argmax, argmin, count_nonzero, max, mean, min, prod, ptp, std, sum, var
 from nabla.ops.searching import searchsorted
@@ -497,7 +498,16 @@ __all__ = [
     "pmax",
     "pmean",
     "pmin",
+    "poly",
+    "polyadd",
+    "polyder",
+    "polydiv",
+    "polyfit",
     "polygamma",
+    "polyint",
+    "polymul",
+    "polysub",
+    "polyval",
     "positive",
     "pow",
     "power",
@@ -522,6 +532,7 @@ __all__ = [
     "right_shift",
     "rint",
     "roll",
+    "roots",
     "rot90",
     "round",
     "searchsorted",
@@ -577,6 +588,7 @@ __all__ = [
     "unwrap",
     "using_default_dtype",
     "value_and_grad",
+    "vander",
     "var",
     "vdot",
     "vecdot",
