@@ -12,101 +12,20 @@ import pytest
 import nabla as nb
 
 UNARY = [
-    "abs",
-    "acos",
-    "acosh",
-    "angle",
-    "asin",
-    "asinh",
-    "atan",
-    "atanh",
-    "cbrt",
-    "ceil",
-    "conj",
-    "cos",
-    "cosh",
-    "deg2rad",
-    "exp",
-    "exp2",
-    "expm1",
-    "fabs",
-    "floor",
-    "imag",
-    "isfinite",
-    "isinf",
-    "isnan",
-    "log",
-    "log10",
-    "log1p",
-    "log2",
-    "logical_not",
-    "negative",
-    "positive",
-    "rad2deg",
-    "real",
-    "reciprocal",
-    "rint",
-    "sign",
-    "signbit",
-    "sin",
-    "sinc",
-    "sinh",
-    "sqrt",
-    "square",
-    "tan",
-    "tanh",
-    "trunc",
-]
+    "abs", "acos", "acosh", "angle", "asin", "asinh", "atan", "atanh", "cbrt", "ceil", "conj", "cos", "cosh", "deg2rad",
+    "exp", "exp2", "expm1", "fabs", "floor", "imag", "isfinite", "isinf", "isnan", "log", "log10", "log1p", "log2",
+    "logical_not", "negative", "positive", "rad2deg", "real", "reciprocal", "rint", "sign", "signbit", "sin", "sinc",
+    "sinh", "sqrt", "square", "tan", "tanh", "trunc",
+]  # fmt: skip
 BINARY = [
-    "add",
-    "subtract",
-    "multiply",
-    "divide",
-    "power",
-    "maximum",
-    "minimum",
-    "fmax",
-    "fmin",
-    "hypot",
-    "logaddexp",
-    "logaddexp2",
-    "atan2",
-    "copysign",
-    "remainder",
-    "fmod",
-    "floor_divide",
-    "nextafter",
-    "heaviside",
-    "equal",
-    "not_equal",
-    "less",
-    "less_equal",
-    "greater",
-    "greater_equal",
-    "logical_and",
-    "logical_or",
-    "logical_xor",
-    "float_power",
-]
+    "add", "subtract", "multiply", "divide", "power", "maximum", "minimum", "fmax", "fmin", "hypot", "logaddexp",
+    "logaddexp2", "atan2", "copysign", "remainder", "fmod", "floor_divide", "nextafter", "heaviside", "equal", "not_equal",
+    "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or", "logical_xor", "float_power",
+]  # fmt: skip
 REDUCTIONS = [
-    "sum",
-    "prod",
-    "mean",
-    "var",
-    "std",
-    "max",
-    "min",
-    "ptp",
-    "all",
-    "any",
-    "argmax",
-    "argmin",
-    "count_nonzero",
-    "cumsum",
-    "cumprod",
-    "sort",
-    "argsort",
-]
+    "sum", "prod", "mean", "var", "std", "max", "min", "ptp", "all", "any", "argmax", "argmin", "count_nonzero", "cumsum",
+    "cumprod", "sort", "argsort",
+]  # fmt: skip
 
 FLOATS = [np.float16, np.float32, np.float64]
 COMPLEX = [np.complex64, np.complex128]
@@ -157,23 +76,10 @@ def same(found, expected, ulps, sums=False):
 OF_FLOATS = {"reciprocal"}
 """Integers become floats first."""
 
-ORDERED = set(
-    [
-        "maximum",
-        "minimum",
-        "fmax",
-        "fmin",
-        "less",
-        "less_equal",
-        "greater",
-        "greater_equal",
-        "max",
-        "min",
-        "ptp",
-        "argmax",
-        "argmin",
-    ]
-)
+ORDERED = {
+    "maximum", "minimum", "fmax", "fmin", "less", "less_equal", "greater", "greater_equal", "max", "min", "ptp", "argmax",
+    "argmin",
+}  # fmt: skip
 """Of complex numbers they are refused: NumPy orders those by their parts."""
 
 
