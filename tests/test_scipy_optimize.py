@@ -217,8 +217,11 @@ def test_curve_fit():
         return a * np.exp(-b * t)
 
     t = np.linspace(0.0, 2.0, 20)
-    jacobian = nb.jacfwd(lambda p, t: model(t, p[0], p[1]), argnums=0)  # curve_fit hands the parameters on one by one
-    (a, b), _ = so.curve_fit(model, t, model(t, 2.5, 1.3), p0=[1.0, 1.0], jac=lambda t, *p: jacobian(np.stack(p), t))
+
+    def jacobian(t, *p):  # curve_fit hands the parameters on one by one
+        return nb.jacfwd(lambda p: model(t, *p))(np.stack(p))
+
+    (a, b), _ = so.curve_fit(model, t, model(t, 2.5, 1.3), p0=[1.0, 1.0], jac=jacobian)
     assert abs(a - 2.5) < 1e-8 and abs(b - 1.3) < 1e-8
 
 
