@@ -2,11 +2,13 @@
 
 import warnings
 
+import mpmath as mp
 import numpy as np
 import pytest
 from scipy import special
 
 import nabla as nb
+from nabla.ops.special import SCIPY
 
 RNG = np.random.default_rng(3)
 X = np.array([-30.0, -1.5, -0.2, 0.3, 1.0, 2.5, 40.0])
@@ -204,3 +206,116 @@ def test_per_example_losses_under_vmap():
     x, y = RNG.standard_normal((5, 3)), np.eye(3)[[0, 2, 1, 1, 0]]
     loss = lambda x, y: -nb.sum(y * nb.log_softmax(x))
     np.testing.assert_allclose(nb.vmap(nb.grad(loss))(x, y), special.softmax(x, axis=1) - y, atol=1e-15)
+
+
+# nb.special against SciPy, at ordinary points, edges, infinities and NaN
+
+ENDS = np.array([-np.inf, -30.0, -3.0, -2.5, -1.0, -0.5, -0.0, 0.0, 0.3, 0.5, 1.0, 1.5, 2.0, 7.0, 40.0, np.inf, np.nan])
+PAIRS = np.array([0.0, 0.2, 0.5, 1.0, 2.5, 30.0, np.inf, -1.0, -0.5, np.nan])
+SHARES = np.array([0.0, 0.1, 0.5, 0.9, 1.0, -0.1, 1.1, np.nan])
+ONE_ARGUMENT = (
+    "gamma rgamma gammasgn loggamma erfcx erfi erfinv erfcinv dawsn ndtr log_ndtr ndtri exp1 expi exprel spence factorial"
+)
+TWO_ARGUMENTS = "poch binom beta betaln owens_t rel_entr kl_div huber gammainc gammaincc zeta"
+
+
+def same_as_scipy(name, *arrays):
+    with np.errstate(all="ignore"):
+        expected = getattr(special, name)(*arrays)
+        np.testing.assert_allclose(getattr(nb.special, name)(*arrays), expected, rtol=1e-14, err_msg=name)
+
+
+@pytest.mark.parametrize("name", ONE_ARGUMENT.split())
+def test_one_argument_as_scipy(name):
+    same_as_scipy(name, ENDS)
+    function = getattr(nb.special, name)
+    assert function(np.float32(0.5)).dtype == np.float32 and function(np.float16(0.5)).dtype == np.float16
+    assert function(1).dtype == np.float64 and function(np.zeros((2, 0))).shape == (2, 0)
+    with pytest.raises(nb.DTypeError, match="complex"):
+        function(1j)
+
+
+@pytest.mark.parametrize("name", TWO_ARGUMENTS.split())
+def test_two_arguments_as_scipy(name):
+    same_as_scipy(name, PAIRS[:, None], PAIRS)
+    function = getattr(nb.special, name)
+    assert function(np.ones((2, 1), np.float32), 0.5).dtype == np.float32
+    assert function(np.ones((2, 1)), np.ones(3)).shape == (2, 3)
+
+
+@pytest.mark.parametrize("name", ["gammaincinv", "gammainccinv", "betainc", "betaincc", "betaincinv", "betainccinv"])
+def test_shares_as_scipy(name):
+    if name.startswith("gamma"):
+        same_as_scipy(name, PAIRS[:, None], SHARES)
+    else:
+        same_as_scipy(name, PAIRS[:, None, None], PAIRS[:, None], SHARES)
+
+
+@pytest.mark.parametrize("name", ["boxcox", "boxcox1p", "inv_boxcox", "inv_boxcox1p", "pseudo_huber"])
+def test_transforms_as_scipy(name):
+    same_as_scipy(name, np.array([0.0, 0.2, 1.0, 2.5, 40.0])[:, None], np.array([0.0, 1e-18, -0.01, 0.3, 1.0, -2.0, 3.0]))
+
+
+def test_counting():
+    n = np.arange(6)
+    assert nb.special.comb(n[:, None], n).tolist() == special.comb(n[:, None], n).tolist()
+    assert nb.special.factorial(n).tolist() == special.factorial(n).tolist()
+    np.testing.assert_allclose(nb.special.multigammaln(np.array([2.5, 7.0]), 3), special.multigammaln(np.array([2.5, 7.0]), 3))
+    assert np.isnan(float(nb.special.multigammaln(1.0, 3)))
+    with pytest.raises(ValueError, match="the dimension d is a positive integer; got 0"):
+        nb.special.multigammaln(2.0, 0)
+    for order in range(4):
+        np.testing.assert_allclose(nb.special.expn(order, np.array([0.1, 3.0])), special.expn(order, np.array([0.1, 3.0])))
+
+
+def test_every_name_stands_for_the_ufunc_of_its_name():
+    for name, function in SCIPY.items():
+        ufunc = getattr(special, name, None)
+        if isinstance(ufunc, np.ufunc) and ufunc.nin == 1:
+            np.testing.assert_allclose(np.asarray(function(0.3)), ufunc(0.3), rtol=1e-13, err_msg=name)
+
+
+def derivatives_of(f, x, order):
+    for _ in range(order):
+        f = lambda x, f=f: nb.grad(lambda x: nb.sum(f(x)))(x)
+    return f(x)
+
+
+BY_MPMATH = {
+    "erfcx": (lambda x: mp.exp(x * x) * mp.erfc(x), [-3.0, 0.1, 1.9, 2.0, 2.5, 10.0, 1e3]),
+    "dawsn": (lambda x: mp.sqrt(mp.pi) / 2 * mp.exp(-x * x) * mp.erfi(x), [-8.0, 0.1, 2.0, 6.9, 7.1, 20.0, 1e3]),
+    "exprel": (lambda x: mp.expm1(x) / x, [-500.0, -61.5, -59.0, 1e-3, 30.0, 63.0, 200.0]),
+    "spence": (lambda x: mp.polylog(2, 1 - x), [1e-3, 0.3, 0.999, 1.001, 1.5, 3.0, 40.0]),
+    "rgamma": (mp.rgamma, [-30.2, -3.0, -1 + 1e-7, 0.2, 0.5, 1.0, 20.0, 100.0]),
+    "log_ndtr": (lambda x: mp.log(mp.erfc(-x / mp.sqrt(2)) / 2), [-1e3, -20.0, -0.5, 0.5, 5.0, 8.0]),
+    "exp1": (mp.e1, [1e-6, 0.5, 30.0]),
+}
+
+
+@pytest.mark.parametrize("name", BY_MPMATH)
+def test_derivatives_keep_their_digits(name):
+    reference, points = BY_MPMATH[name]
+    with mp.workdps(40):
+        for order in (1, 2):
+            expected = [float(mp.diff(reference, mp.mpf(x), order)) for x in points]
+            np.testing.assert_allclose(derivatives_of(getattr(nb.special, name), np.array(points), order), expected, rtol=2e-12)
+
+
+def test_smooth_where_the_formula_is_not():
+    """Transforms at exponent 0, the reciprocal of gamma at the poles of gamma."""
+    x = np.array([0.5, 3.0])
+    np.testing.assert_allclose(nb.grad(lambda p: nb.sum(nb.special.boxcox(x, p)))(0.0), np.sum(np.log(x) ** 2) / 2, rtol=1e-14)
+    np.testing.assert_allclose(
+        nb.grad(lambda p: nb.sum(nb.special.inv_boxcox(x, p)))(0.0), -np.sum(np.exp(x) * x**2) / 2, rtol=1e-14
+    )
+    poles = np.array([0.0, -1.0, -2.0, -5.0])
+    np.testing.assert_allclose(derivatives_of(nb.special.rgamma, poles, 1), [1.0, -1.0, 2.0, -120.0], rtol=1e-13)
+    assert nb.grad(lambda p, q: nb.sum(nb.special.rel_entr(p, q)), argnums=(0, 1))(np.zeros(1), np.ones(1)) == (0.0, 0.0)
+    assert nb.grad(lambda p: nb.sum(nb.special.rel_entr(p, 1.0)))(np.array([2.0]))[0] == pytest.approx(1 + np.log(2))
+
+
+def test_derivatives_at_poles():
+    assert float(nb.grad(nb.special.gamma)(0.0)) == -np.inf
+    assert np.isnan(float(nb.grad(nb.special.gamma)(-1.0)))
+    assert float(nb.grad(nb.special.exp1)(0.0)) == -np.inf
+    assert float(nb.grad(nb.special.ndtri)(1.0)) == float(nb.grad(nb.special.erfinv)(-1.0)) == np.inf

@@ -144,3 +144,6 @@ __all__ = [
     "yv",
     "zeta",
 ]
+
+SCIPY = {name: globals()[name] for name in __all__}
+"""By the name of the ufunc of scipy.special: what it is on tensors, with the same arguments in the same order."""

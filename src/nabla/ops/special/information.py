@@ -27,6 +27,7 @@ def _within(a: Node, b: Node, inside: Node) -> Node:
     corner = f.logical_and(f.equal(a, zero), f.greater_equal(b, zero))
     outside = f.logical_or(f.less(a, zero), f.less(b, zero))
     outside = f.logical_or(outside, f.logical_and(f.greater(a, zero), f.equal(b, zero)))
+    outside = f.logical_and(outside, f.logical_not(f.logical_or(f.isnan(a), f.isnan(b))))
     return f.select(corner, zero, f.select(outside, f.like(a, float("inf")), inside))
 
 
@@ -83,20 +84,35 @@ def pseudo_huber(delta: ArrayLike, r: ArrayLike, /) -> Tensor:
     ratio = x / _positive(d)
     # sqrt(1 + u) - 1 is u / (sqrt(1 + u) + 1), which does not cancel.
     inside = f.square(x) / (f.hypot(f.like(d, 1), ratio) + 1.0)
-    inside = f.select(f.equal(d, zero), zero, inside)
+    inside = f.select(f.equal(d, zero), zero, f.select(f.isinf(x), f.abs_(x), inside))
     return f.select(f.less(d, zero), f.like(d, float("inf")), inside)  # type: ignore[return-value]
+
+
+def _times(x: Node, lmbda: Node) -> Node:
+    """x lmbda, with 0 for infinity times 0."""
+    zero = f.zero_of(x)
+    return f.select(f.logical_and(f.isinf(x), f.equal(lmbda, zero)), zero, x * lmbda)
 
 
 def _log_power(x: Node, lmbda: Node) -> Node:
     """(exp(x lmbda) - 1) / lmbda, smooth at lmbda = 0."""
-    return x * s.exprel(x * lmbda, n=0)
+    return x * s.exprel(_times(x, lmbda), n=0)
 
 
-def _at_zero(base: Node, lmbda: Node, inside: Node) -> Node:
-    """`inside`, and where the base is 0 the limit."""
+def _root(y: Node, lmbda: Node) -> Node:
+    """log(1 + lmbda y) / lmbda, smooth at lmbda = 0."""
+    inner = _times(y, lmbda)
+    infinite = f.logical_and(f.isinf(y), f.greater(inner, f.zero_of(y)))
+    return f.select(infinite, y, y * s.logrel(inner, n=0))
+
+
+def _with_ends(base: Node, lmbda: Node, inside: Node) -> Node:
+    """`inside`, and the limit where the base is 0, or is infinite and goes to a negative power."""
     zero = f.zero_of(base)
     limit = f.select(f.greater(lmbda, zero), -1.0 / _positive(lmbda), f.like(base, -float("inf")))
-    return f.select(f.equal(base, zero), limit, inside)
+    at_infinity = f.logical_and(f.equal(base, f.like(base, float("inf"))), f.less(lmbda, zero))
+    inside = f.select(at_infinity, 1.0 / _positive(-lmbda), inside)
+    return f.select(f.equal(base, zero), f.select(f.isnan(lmbda), lmbda, limit), inside)
 
 
 @op
@@ -110,7 +126,7 @@ def boxcox(x: ArrayLike, lmbda: ArrayLike, /) -> Tensor:
     """
     a, b = _floats("boxcox", x, lmbda)
     zero = f.equal(a, f.zero_of(a))
-    return _at_zero(a, b, _log_power(f.log_(f.select(zero, f.like(a, 1), a)), b))  # type: ignore[return-value]
+    return _with_ends(a, b, _log_power(f.log_(f.select(zero, f.like(a, 1), a)), b))  # type: ignore[return-value]
 
 
 @op
@@ -122,7 +138,7 @@ def boxcox1p(x: ArrayLike, lmbda: ArrayLike, /) -> Tensor:
     """
     a, b = _floats("boxcox1p", x, lmbda)
     least = f.equal(a, f.like(a, -1))
-    return _at_zero(a + 1.0, b, _log_power(f.log1p(f.select(least, f.zero_of(a), a)), b))  # type: ignore[return-value]
+    return _with_ends(a + 1.0, b, _log_power(f.log1p(f.select(least, f.zero_of(a), a)), b))  # type: ignore[return-value]
 
 
 @op
@@ -133,7 +149,7 @@ def inv_boxcox(y: ArrayLike, lmbda: ArrayLike, /) -> Tensor:
     [1.0, 4.0]
     """
     a, b = _floats("inv_boxcox", y, lmbda)
-    return f.exp(a * s.logrel(a * b, n=0))  # type: ignore[return-value]
+    return f.exp(_root(a, b))  # type: ignore[return-value]
 
 
 @op
@@ -144,4 +160,4 @@ def inv_boxcox1p(y: ArrayLike, lmbda: ArrayLike, /) -> Tensor:
     [0.0, 3.0]
     """
     a, b = _floats("inv_boxcox1p", y, lmbda)
-    return f.expm1(a * s.logrel(a * b, n=0))  # type: ignore[return-value]
+    return f.expm1(_root(a, b))  # type: ignore[return-value]
