@@ -1,6 +1,7 @@
 # The commands of a contributor. Each target first makes what it needs: the virtual environment .venv, from pyproject.toml.
 #
 #   make test ARGS="-k jvp -x"     hands ARGS to pytest (to the benchmark, under `make bench`)
+#   make conformance SUITE=path    where data-apis/array-api-tests is checked out; ARGS="--examples 20" for fewer than 100
 #   make test WORKERS=4            test processes; as many as there are processors if not said
 #   make PYTHON=python3.13 test    the Python that .venv is made with
 
@@ -17,12 +18,13 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 LOCK := $(shell command -v flock >/dev/null 2>&1 && echo flock $(VENV).lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-all lint format demo bench bench-operators clean
+.PHONY: help test test-all conformance lint format demo bench bench-operators clean
 .NOTPARALLEL:
 
 help:
 	@echo 'make test       run the tests, less the exhaustive table'
 	@echo 'make test-all   run every test there is'
+	@echo 'make conformance SUITE=path   run the tests of the array API standard, checked out there'
 	@echo 'make lint       check style, types and the direction of imports'
 	@echo 'make format     put the style right'
 	@echo 'make demo       run the examples on real data'
@@ -40,6 +42,10 @@ test: $(VENV)/.test
 
 test-all: $(VENV)/.test
 	$(PY) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+conformance: $(VENV)/.conformance
+	$(if $(SUITE),,$(error Say where data-apis/array-api-tests is checked out: make conformance SUITE=path))
+	$(PY) tests/conformance.py $(SUITE) $(ARGS)
 
 lint: $(VENV)/.lint
 	$(VENV)/bin/ruff check

@@ -421,6 +421,14 @@ def test_expm1_of_complex_infinities():
     assert np.isinf(nb.expm1(complex(inf, inf)).numpy().real) and np.isnan(nb.expm1(complex(inf, nan)).numpy().imag)
 
 
+def test_tanh_of_complex_infinities():
+    x = np.array([complex(re, im) for re in (np.inf, -np.inf) for im in (1.0, 2.0, -1.0, -2.0, 0.0, -0.0)])
+    found = nb.tanh(x).numpy()
+    np.testing.assert_array_equal(found, np.sign(x.real))
+    np.testing.assert_array_equal(np.signbit(found.imag), np.signbit(x.imag))
+    equal(nb.tanh(complex(np.inf, 2.0)), np.array(1.0 + 0j))
+
+
 # ---- data of every kind ---------------------------------------------------------------------------------------
 
 

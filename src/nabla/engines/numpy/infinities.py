@@ -27,3 +27,14 @@ def expm1(x: Any) -> Any:
         if outside.any():
             return np.where(outside, np.exp(x) - x.dtype.type(1), out)
     return out
+
+
+def tanh(x: Any) -> Any:
+    """At an infinite real part b of a + bj only says the sign of the zero; C has that of sin(2 b)."""
+    out = np.tanh(x)
+    if out.dtype.kind == "c":
+        infinite = np.isinf(x.real)
+        if infinite.any():
+            out = np.asarray(out)
+            np.copyto(out.imag, np.copysign(out.real.dtype.type(0), x.imag), where=infinite)
+    return out
