@@ -11,7 +11,8 @@ from nabla.ops.contraction import cross, kron, matmul, multi_dot, outer, tensord
 from nabla.ops.linalg.determinants import det, slogdet
 from nabla.ops.linalg.factors import cholesky, qr
 from nabla.ops.linalg.functions import expm, logm, matrix_power, sqrtm
-from nabla.ops.linalg.norms import norm, vector_norm
+from nabla.ops.linalg.least_squares import lstsq, pinv
+from nabla.ops.linalg.norms import cond, matrix_norm, matrix_rank, norm, vector_norm
 from nabla.ops.linalg.parts import diagonal, trace
 from nabla.ops.linalg.solving import inv, solve, solve_triangular
 from nabla.ops.linalg.spectra import eig, eigh, eigvals, eigvalsh, svd, svdvals
@@ -19,6 +20,7 @@ from nabla.ops.shape import matrix_transpose
 
 __all__ = [
     "cholesky",
+    "cond",
     "cross",
     "det",
     "diagonal",
@@ -30,12 +32,16 @@ __all__ = [
     "inv",
     "kron",
     "logm",
+    "lstsq",
     "matmul",
+    "matrix_norm",
     "matrix_power",
+    "matrix_rank",
     "matrix_transpose",
     "multi_dot",
     "norm",
     "outer",
+    "pinv",
     "qr",
     "slogdet",
     "solve",

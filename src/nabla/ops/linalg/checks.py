@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from nabla import dtypes
 from nabla.errors import DTypeError, ShapeError
 from nabla.graph.node import Node
-from nabla.ops.lift import inexact
+from nabla.ops.lift import as_node, inexact
+from nabla.primitives.base import scalar
+from nabla.primitives.shape import cast
+from nabla.primitives.structure import detach
 
 
 def square(name: str, x: Node) -> Node:
@@ -26,3 +33,11 @@ def floating(name: str, x: Node) -> Node:
     if x.dtype is dtypes.float16:
         raise DTypeError(f"{name}: float16 is too coarse for this; write x.astype('float32') first")
     return inexact(x)
+
+
+def relative_tolerance(rtol: Any, x: Node) -> Node:
+    """Below which part of the largest a singular value of x counts as zero."""
+    dtype = dtypes.to_real(x.dtype)
+    if rtol is None:
+        return scalar(max(x.shape[-2:]) * float(np.finfo(dtype).eps), dtype)
+    return detach(cast(as_node(rtol), dtype))

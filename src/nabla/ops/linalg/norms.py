@@ -6,14 +6,19 @@ from math import inf, isnan
 from typing import TYPE_CHECKING, Any
 
 from nabla import dtypes
-from nabla.errors import ArgumentError
+from nabla.errors import ArgumentError, LinAlgError, ShapeError
 from nabla.graph.node import Node
 from nabla.ops.axes import ordered_axes
 from nabla.ops.lift import ArrayLike, as_node, inexact, op
+from nabla.ops.linalg.checks import floating, matrices, relative_tolerance, square as square_matrices
 from nabla.ops.reductions import max as maximum_over, min as minimum_over
 from nabla.primitives.base import scalar, zeros
-from nabla.primitives.formulas import abs_, equal, not_equal, power, select, sqrt, square
-from nabla.primitives.shape import cast, imag, real, reduce_sum, reshape, restore_axes
+from nabla.primitives.formulas import abs_, equal, greater, not_equal, power, select, sqrt, square
+from nabla.primitives.joining import pick
+from nabla.primitives.linalg import inverse
+from nabla.primitives.reductions import reduce_any, reduce_max
+from nabla.primitives.shape import cast, imag, real, reduce_sum, reshape, restore_axes, transpose
+from nabla.primitives.spectra import eigvalsh, svdvals
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
@@ -25,8 +30,8 @@ def norm(x: ArrayLike, ord: Any = None, axis: Any = None, keepdims: bool = False
 
     Without `ord`, the square root of the sum of squares. Along one axis (or of a vector), ord is 1, 2, inf, -inf, 0
     (how many are not zero) or any other number p, for the root of sum(abs(x)**p). Over two axes (or of a matrix),
-    "fro", 1 and -1 (sums of columns), inf and -inf (sums of rows). The derivative at zero is zero. Raises
-    ArgumentError for an ord that does not fit.
+    "fro", 1 and -1 (sums of columns), inf and -inf (sums of rows), 2, -2 and "nuc" (the largest and the smallest
+    singular value, and their sum). The derivative at zero is zero. Raises ArgumentError for an ord that does not fit.
 
     >>> nb.linalg.norm([3.0, 4.0]).item()
     5.0
@@ -93,12 +98,94 @@ def _root(x: Node, ord: float) -> Node:
 def _matrix_norm(x: Node, axes: tuple[int, ...], ord: Any, keepdims: bool) -> Node:
     if ord is None or ord == "fro":
         return _vector_norm(x, axes, 2, keepdims)
-    if ord not in (1, -1, inf, -inf) or isinstance(ord, bool):
-        needs = " (2, -2 and 'nuc' need singular values)" if ord in (2, -2, "nuc") else ""
-        raise ArgumentError(f"norm: of a matrix, ord is 'fro', 1, -1, inf or -inf{needs}; got {ord!r}")
-    summed, compared = axes if abs(ord) == 1 else axes[::-1]
-    sums = restore_axes(reduce_sum(abs_(x), axes=(summed,)), x.shape, (summed,))
-    extremum = maximum_over if ord > 0 else minimum_over
-    out: Node = extremum(sums, axis=(compared,), keepdims=True)  # type: ignore[assignment]
-    kept = [n for axis, n in enumerate(out.shape) if axis not in axes]
-    return out if keepdims else reshape(out, shape=tuple(kept))
+    if ord not in (1, -1, 2, -2, inf, -inf, "nuc") or isinstance(ord, bool):
+        raise ArgumentError(f"norm: of a matrix, ord is 'fro', 'nuc', 1, -1, 2, -2, inf or -inf; got {ord!r}")
+    kept = tuple([n for axis, n in enumerate(x.shape) if axis not in axes])
+    if ord in (1, 2, inf) and not all(x.shape[axis] for axis in axes):
+        out = zeros(kept, dtypes.to_real(x.dtype))  # the largest of no sums, as NumPy has it
+    elif ord in (2, -2, "nuc"):
+        others = [axis for axis in range(x.ndim) if axis not in axes]
+        out = _of_singular_values(svdvals(floating("norm", transpose(x, perm=(*others, *axes)))), ord)
+    else:
+        summed, compared = axes if abs(ord) == 1 else axes[::-1]
+        sums = restore_axes(reduce_sum(abs_(x), axes=(summed,)), x.shape, (summed,))
+        extremum = maximum_over if ord > 0 else minimum_over
+        out = reshape(extremum(sums, axis=(compared,), keepdims=True), shape=kept)  # type: ignore[arg-type]
+    return restore_axes(out, x.shape, axes) if keepdims else out
+
+
+def _of_singular_values(s: Node, ord: Any) -> Node:
+    last = s.ndim - 1
+    if ord == "nuc":
+        return reduce_sum(s, axes=(last,))
+    out: Node = (maximum_over if ord == 2 else minimum_over)(s, axis=(last,))  # type: ignore[assignment]
+    return out
+
+
+@op
+def matrix_norm(x: ArrayLike, /, *, keepdims: bool = False, ord: Any = "fro") -> Tensor:
+    """The norm of each matrix: of the last two axes.
+
+    ord: "fro" (the root of the sum of squares), "nuc" (the sum of the singular values), 2 and -2 (the largest and the
+    smallest), 1 and -1 (the largest and smallest sum of a column), inf and -inf (of a row). Where several singular
+    values are the largest they share the derivative.
+
+    >>> nb.linalg.matrix_norm([[3.0, 0.0], [0.0, 4.0]], ord="nuc").item()
+    7.0
+    """
+    node = inexact(as_node(x))
+    if node.ndim < 2:
+        raise ShapeError(f"matrix_norm: expected matrices, of shape (..., m, n); got shape {node.shape}")
+    return _matrix_norm(node, (node.ndim - 2, node.ndim - 1), ord, keepdims)  # type: ignore[return-value]
+
+
+@op
+def cond(x: ArrayLike, /, p: Any = None) -> Tensor:
+    """The condition number of matrices: the largest singular value over the smallest; of a singular matrix infinity.
+
+    p: None or 2 for that, -2 for its inverse, or an order of `norm`, for the norm of x times that of its inverse.
+    Raises LinAlgError for an empty matrix.
+
+    >>> nb.linalg.cond([[1.0, 0.0], [0.0, 4.0]]).item()
+    4.0
+    """
+    node = matrices("cond", as_node(x))
+    if not node.shape[-2] * node.shape[-1]:
+        raise LinAlgError(f"cond: an empty matrix has no condition number; got shape {node.shape}")
+    last = node.ndim - 1
+    if p in (None, 2, -2):
+        s = svdvals(node)
+        k = s.shape[-1]
+        most, least = pick(s, last - 1, 0), pick(s, last - 1, k - 1)
+        return most / least if p != -2 else least / most  # type: ignore[return-value]
+    node = square_matrices("cond", node)
+    axes = (last - 1, last)
+    return _matrix_norm(node, axes, p, False) * _matrix_norm(inverse(node, "cond"), axes, p, False)  # type: ignore[return-value]
+
+
+@op
+def matrix_rank(x: ArrayLike, /, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Tensor:
+    """How many singular values of each matrix are larger than `tol`, or than `rtol` times the largest.
+
+    Without either, rtol is the rounding of the dtype times the longer side. hermitian: look at eigenvalues, which is
+    faster. An integer, so it has no derivative.
+
+    >>> nb.linalg.matrix_rank([[1.0, 2.0], [2.0, 4.0]]).item()
+    1
+    """
+    node = floating("matrix_rank", as_node(x))
+    if tol is not None and rtol is not None:
+        raise ArgumentError("matrix_rank: give tol (absolute) or rtol (relative), not both")
+    if node.ndim < 2:
+        return cast(reduce_any(not_equal(node, zeros((), node.dtype)), axes=tuple(range(node.ndim))), dtypes.int64)  # type: ignore[return-value]
+    s = abs_(eigvalsh(node)) if hermitian else svdvals(node)
+    last = s.ndim - 1
+    if not s.shape[last]:
+        return zeros(s.shape[:-1], dtypes.int64)  # type: ignore[return-value]
+    if tol is None:
+        relative = relative_tolerance(rtol, node)
+        limit = reduce_max(s, axes=(last,)) * relative
+    else:
+        limit = cast(as_node(tol), s.dtype)
+    limit = reshape(limit, shape=(*limit.shape, 1))
+    return reduce_sum(cast(greater(s, limit), dtypes.int64), axes=(last,))  # type: ignore[return-value]
