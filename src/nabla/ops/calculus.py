@@ -108,9 +108,14 @@ def _spacings(x: Node, axes: tuple[int, ...], given: tuple[Any, ...]) -> list[No
 def _slopes(y: Node, axis: int, h: Node, edge_order: int) -> Node:
     n = y.shape[axis]
     h = cast(h, dtypes.promote(y.dtype, inexact(h).dtype) if h.ndim or h.dtype.kind == "c" else y.dtype)
-    at = lambda i: cut(y, axis, i % n, i % n + 1)
     even = not h.ndim
-    gap = (lambda i: h) if even else (lambda i: cut(h, axis, i % (n - 1), i % (n - 1) + 1))
+
+    def at(i: int) -> Node:
+        return cut(y, axis, i % n, i % n + 1)
+
+    def gap(i: int) -> Node:
+        return h if even else cut(h, axis, i % (n - 1), i % (n - 1) + 1)
+
     parts = []
     if edge_order == 1:
         first, last = (at(1) - at(0)) / gap(0), (at(-1) - at(-2)) / gap(-1)

@@ -235,4 +235,4 @@ def _position(name: str, of: Callable[..., Any], rest: float, x: Node, axis: int
             runtime.realize((nothing,))
             if np.any(nothing.value):
                 raise ArgumentError(f"{name}: nothing but NaN along axis {axis} of shape {x.shape}: there is no position")
-    return of(_replaced(x, rest), axis, keepdims=keepdims)  # type: ignore[no-any-return]
+    return of(_replaced(x, rest), axis, keepdims=keepdims)

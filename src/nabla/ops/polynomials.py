@@ -258,7 +258,7 @@ def roots(p: ArrayLike, /) -> Tensor:
     row = reshape(-(cut(node, 0, 1, n + 1) / cut(node, 0, 0, 1)), shape=(1, n))
     companion = concat(row, constant(np.eye(n - 1, n, dtype=node.dtype)), axis=0)
     out: Any = eigvals(companion)
-    return concat(cast(out, none.dtype), none, axis=0) if behind else out  # type: ignore[no-any-return]
+    return concat(cast(out, none.dtype), none, axis=0) if behind else out  # type: ignore[return-value]
 
 
 @op
@@ -332,7 +332,7 @@ def polyfit(
     out = found if values.ndim == 2 else reshape(found, shape=(order,))
     if not full and not cov:
         return out
-    away = columns - matmul(cast(matrix, scaled.dtype), scaled)  # type: ignore[operator]
+    away = columns - matmul(cast(matrix, scaled.dtype), scaled)
     residuals = reduce_sum(f.square(f.abs_(away)), axes=(0,))
     if full:
         spectrum: Any = svdvals(matrix)
@@ -341,7 +341,7 @@ def polyfit(
         return out, residuals if n > order else zeros((0,), residuals.dtype), rank, spectrum, least
     inverse: Any = solve_triangular(r, constant(np.eye(order, dtype=r.dtype)))
     base = matmul(inverse, swap_last(conj(inverse) if inverse.dtype.kind == "c" else inverse))
-    base = base / (reshape(scale, shape=(order, 1)) * scale)  # type: ignore[operator]
+    base = base / (reshape(scale, shape=(order, 1)) * scale)
     if cov == "unscaled":
         factor: Any = scalar(1, residuals.dtype)
     elif n > order:
@@ -349,5 +349,5 @@ def polyfit(
     else:
         raise ArgumentError(f"polyfit: {n} residuals say nothing of a scale; write cov='unscaled', or take more points")
     if values.ndim == 2 and factor.ndim:
-        base = reshape(base, shape=(order, order, 1))  # type: ignore[arg-type]
+        base = reshape(base, shape=(order, order, 1))  # type: ignore[assignment]
     return out, base * factor

@@ -173,7 +173,7 @@ def _covariances(
     other = conj(other) if other.dtype.kind == "c" else other
     out: Any = matmul(away, swap_last(other)) / cast(degrees, x.dtype)
     n = x.shape[0]
-    return reshape(out, shape=()) if n == 1 else out  # type: ignore[no-any-return]
+    return reshape(out, shape=()) if n == 1 else out
 
 
 @op
