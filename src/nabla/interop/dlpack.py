@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from nabla.errors import ArgumentTypeError
+from nabla.graph.node import runtime
 from nabla.ops.creation import array
 from nabla.ops.devices import want_cpu
-from nabla.ops.lift import runtime
 from nabla.primitives.base import constant
 from nabla.tensor import Tensor
 from nabla.values import export
@@ -78,7 +78,7 @@ def from_dlpack(x: Any, /, *, device: str | None = None, copy: bool | None = Non
     """
     want_cpu("from_dlpack", device)
     if isinstance(x, runtime.handle):
-        return array(x) if copy else x  # type: ignore[return-value]
+        return array(x) if copy else x
     if not hasattr(x, "__dlpack__"):
         raise ArgumentTypeError(f"from_dlpack takes an array that exports DLPack; got {type(x).__name__}")
     value = np.from_dlpack(x)

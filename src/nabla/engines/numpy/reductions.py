@@ -81,7 +81,7 @@ def _sort(x: Any, axis: int, descending: bool) -> Any:
 
 
 def _searchsorted(rows: Any, v: Any, right: bool) -> Any:
-    side = "right" if right else "left"
+    side: Any = "right" if right else "left"
     if rows.ndim == 1:
         return np.searchsorted(rows, v, side)
     out = np.empty(v.shape, np.int64)
