@@ -143,6 +143,8 @@ def with_scalar(dtype: np.dtype, value: bool | int | float | complex) -> np.dtyp
         return int64 if kind in "bV" else dtype
     if isinstance(value, float):
         return dtype if kind in "fc" else _default.get()
+    if not isinstance(value, complex):
+        raise TypeError(f"a number of Python was expected beside a node, not {type(value).__name__}: make it a node first")
     if kind == "c":
         return dtype
     if kind == "f":
