@@ -29,7 +29,7 @@ def _sources(n: int, m: int, align_corners: bool) -> np.ndarray:
     """Where the m new elements lie among the n old ones, which are at 0, 1, ..., n - 1."""
     if align_corners:
         return np.linspace(0.0, n - 1.0, m) if m > 1 else np.zeros(m)
-    return (np.arange(m) + 0.5) * (n / m) - 0.5
+    return (np.arange(m) + 0.5) * (n / max(m, 1)) - 0.5
 
 
 def _cubic(distance: np.ndarray, a: float = -0.75) -> np.ndarray:
@@ -44,7 +44,7 @@ def _cubic(distance: np.ndarray, a: float = -0.75) -> np.ndarray:
 def _neighbours(n: int, m: int, method: str, align_corners: bool) -> list[tuple[np.ndarray, np.ndarray | None]]:
     """Positions of neighbours, and their weights, for each new element; a neighbour beyond an end is the one at the end."""
     if method == "nearest":
-        return [((2 * np.arange(m) + 1) * n // (2 * m), None)]  # whole numbers: no rounding moves a tie
+        return [((2 * np.arange(m) + 1) * n // max(2 * m, 1), None)]  # whole numbers: no rounding moves a tie
     source = _sources(n, m, align_corners)
     if method == "linear":
         source = np.clip(source, 0.0, n - 1.0)
