@@ -206,6 +206,19 @@ def test_astype_without_a_copy():
     equal(nb.astype(x, nb.float32, copy=False), np.arange(3, dtype=np.float32))
 
 
+def test_masks_without_elements_pick_nothing():
+    x = np.arange(24.0).reshape(3, 2, 4)
+    for shape in ((0,), (3, 0), (0, 2), (0, 0), (3, 0, 4), (0, 0, 0)):
+        mask = np.zeros(shape, bool)
+        equal(nb.asarray(x)[mask], x[mask])
+        y = nb.array(x)
+        y[mask] = 1.0
+        equal(y, x)
+    for shape in ((1, 0), (0, 3), (3, 1), (0, 0, 0, 0), (2,)):
+        with pytest.raises(nb.BoundsError, match=r"a mask of shape|too many"):
+            nb.asarray(x)[np.zeros(shape, bool)]
+
+
 # ---- sets -----------------------------------------------------------------------------------------------------
 
 REPEATED = np.array([[3.0, 1.0, 3.0], [2.0, 1.0, 1.0]])

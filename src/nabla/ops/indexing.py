@@ -90,6 +90,8 @@ def _write_masked(x: Node, key: Any, v: Node) -> Node | None:
     if left < 0:
         return None
     check_mask(mask, axis, x.shape)
+    if mask.shape != x.shape[axis : axis + mask.ndim]:
+        return None  # it has no elements, and picks nothing
     behind = x.ndim - axis - mask.ndim
     counting = v.ndim - behind - 1  # where v has the axis that counts the elements picked
     if counting >= 0:

@@ -333,7 +333,10 @@ def checked(array: Node, axis: int, n: int) -> Node:
 
 
 def check_mask(mask: Node, axis: int, shape: Shape) -> None:
-    if mask.shape != shape[axis : axis + mask.ndim]:
+    stands_for = shape[axis : axis + mask.ndim]
+    if mask.shape != stands_for and not (
+        len(stands_for) == mask.ndim and all(n in (m, 0) for n, m in zip(mask.shape, stands_for))  # picks nothing, as in NumPy
+    ):
         raise BoundsError(
             f"a mask of shape {mask.shape} stands for the axes from {axis} on of a tensor of shape {shape}; "
             f"their lengths must be equal"
