@@ -12,7 +12,36 @@ A = invertible(3, 3)
 
 def hermitian(x):
     """Of any matrix its Hermitian part, so that small changes keep it Hermitian."""
-    return (x + nb.matrix_transpose(nb.conj(x))) * 0.5
+    xp = np if isinstance(x, np.ndarray) else nb
+    return (x + xp.matrix_transpose(xp.conj(x))) * 0.5
+
+
+# Factors are fixed up to signs and phases: compared is what is made of them.
+
+
+def without_signs(f, x):
+    q, r = f(x)
+    return nb.abs(q) ** 2, nb.abs(r) ** 2
+
+
+def put_together(f, x):
+    u, s, vh = f(x, full_matrices=False)
+    return nb.matmul(u * s, vh), s
+
+
+def put_together_hermitian(f, x):
+    w, v = f(hermitian(x))
+    return nb.matmul(v * nb.sin(w), nb.conj(nb.matrix_transpose(v))), w
+
+
+def put_together_eig(f, x):
+    w, v = f(x)
+    return nb.matmul(v * nb.sin(w), nb.linalg.inv(v)), nb.sum(w**2)
+
+
+def sum_of_cubes(eigvals, x):
+    """Eigenvalues in no order."""
+    return (eigvals(x) ** 3).sum() if isinstance(x, np.ndarray) else nb.sum(eigvals(x) ** 3)
 
 
 OPERATORS = [
@@ -23,6 +52,19 @@ OPERATORS = [
         value=np.linalg.cholesky,
     ),
     Operator("linalg.det", [A]),
+    *[Operator(f"linalg.{name}", [A], dtypes=("float64", "complex128")) for name in ("expm", "logm", "sqrtm")],
+    Operator("linalg.eigvalsh", [normal(3, 3)], call=lambda f, x: f(hermitian(x))),
+    Operator("linalg.svdvals", [normal(3, 4)], value=lambda x: np.linalg.svd(x, compute_uv=False)),
+    Operator("linalg.qr", [normal(4, 3)], call=without_signs, value=None),
+    Operator("linalg.svd", [normal(3, 4)], call=put_together, value=lambda x: (x, np.linalg.svd(x, compute_uv=False))),
+    Operator("linalg.eigh", [normal(3, 3)], call=put_together_hermitian, value=None),
+    Operator("linalg.eig", [A], call=put_together_eig, value=None),
+    Operator(
+        "linalg.eigvals",
+        [A],
+        call=lambda f, x: nb.sum(f(x) ** 3),
+        value=lambda x: np.sum(np.linalg.eigvals(x).astype(np.result_type(x, np.complex64)) ** 3),
+    ),
     Operator("linalg.diagonal", [normal(2, 3, 4)]),
     Operator("linalg.inv", [A]),
     Operator("linalg.matrix_power", [A], call=lambda f, x: f(x, 3)),

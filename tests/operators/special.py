@@ -1,7 +1,7 @@
 """nb.special: special functions; those that are found at the top level are named without their room."""
 
 import numpy as np
-from rows.row import between, positive
+from rows.row import between, integers, positive
 from scipy import special
 
 from operators.operator import Operator
@@ -9,7 +9,50 @@ from operators.operator import Operator
 REAL = "defined for real numbers"
 X = positive(2, 3)
 
+ORDINARY = [
+    "boxcox1p", "dawsn", "erfcx", "erfi", "exp1", "expi", "exprel", "gamma", "i0", "i0e", "i1", "i1e", "j0", "j1", "k0",
+    "k0e", "k1", "k1e", "log_ndtr", "loggamma", "ndtr", "rgamma", "spence", "y0", "y1",
+]  # fmt: skip
+UNARY = {
+    **dict.fromkeys(ORDINARY, X),
+    **dict.fromkeys(["erfinv", "ndtri", "erfcinv"], between(0.2, 0.8, 2, 3)),
+}
+ORDERS = ["iv", "ive", "jv", "kv", "kve", "yv"]
+TWO = {
+    **dict.fromkeys(["beta", "betaln", "kl_div", "rel_entr", "huber", "pseudo_huber", "boxcox", "owens_t"], (X, positive(3))),
+    **dict.fromkeys(["inv_boxcox", "inv_boxcox1p", "gammainc", "gammaincc", "poch", "binom"], (X, positive(3))),
+    **dict.fromkeys(["gammaincinv", "gammainccinv"], (X, between(0.2, 0.8, 3))),
+    "zeta": (between(1.5, 3.0, 2, 3), positive(3)),
+    **dict.fromkeys(ORDERS, (X, positive(3))),
+}
+THREE = {
+    **dict.fromkeys(["betainc", "betaincc", "betaincinv", "betainccinv"], (X, positive(3), between(0.2, 0.8, 3))),
+}
+
+
+def of_order(name, order=2):
+    """A function of an integer order; SciPy computes some of them in float64 only."""
+    reference = getattr(special, name)
+    return Operator(
+        f"special.{name}",
+        [X],
+        call=lambda f, x: f(order, x),
+        value=lambda x: np.asarray(reference(order, x)).astype(x.dtype),
+        real_only=REAL,
+    )
+
+
 OPERATORS = [
+    *[Operator(f"special.{name}", [x], real_only=REAL) for name, x in UNARY.items() if name != "boxcox1p"],
+    *[Operator(f"special.{name}", list(xs), real_only=REAL) for name, xs in {**TWO, **THREE}.items()],
+    Operator("special.boxcox1p", [X, positive(3)], real_only=REAL),
+    Operator("special.gammasgn", [X], real_only=REAL, constant="piecewise constant"),
+    *[of_order(name) for name in ("expn", "jn", "yn", "kn", "spherical_jn", "spherical_yn", "spherical_in", "spherical_kn")],
+    *[Operator(f"special.{name}", [X], call=lambda f, x: f(1.5, x), dtypes=("float64",)) for name in ("hankel1", "hankel2")],
+    Operator("special.airy", [X], real_only=REAL),
+    Operator("special.multigammaln", [between(2.0, 3.0, 3)], call=lambda f, x: f(x, 2), dtypes=("float64",)),
+    Operator("special.factorial", [integers(0, 6, 4)], dtypes=("int64",)),
+    Operator("special.comb", [integers(3, 6, 4), integers(0, 3, 4)], dtypes=("int64",)),
     *[Operator(name, [X], real_only=REAL) for name in ("erf", "erfc", "gammaln", "digamma", "entr", "special.psi")],
     Operator("polygamma", [X], call=lambda f, x: f(1, x), value=lambda x: special.polygamma(1, x).astype(x.dtype), real_only=REAL),
     Operator("xlogy", [X, positive(3)], real_only=REAL),
