@@ -303,6 +303,7 @@ from nabla.transforms.jacobian import hessian, hvp, jacfwd, jacobian, jacrev
 from nabla.transforms.jvp import jvp
 from nabla.transforms.no_grad import detach, no_grad
 from nabla.transforms.realize import realize
+from nabla.transforms.vectorize import apply_along_axis, apply_over_axes, vectorize
 from nabla.transforms.vjp import vjp
 from nabla.transforms.vmap import vmap
 from nabla.tree import register_dataclass
@@ -337,6 +338,8 @@ __all__ = [
     "angle",
     "any",
     "append",
+    "apply_along_axis",
+    "apply_over_axes",
     "arange",
     "arccos",
     "arccosh",
@@ -712,6 +715,7 @@ __all__ = [
     "var",
     "vdot",
     "vecdot",
+    "vectorize",
     "vjp",
     "vmap",
     "vsplit",

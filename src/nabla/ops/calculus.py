@@ -252,8 +252,8 @@ def unwrap(p: ArrayLike, /, discont: float | None = None, axis: int = -1, *, per
     discont: jumps that are not larger than that stay (half the period, unless given). The derivative is that of p. Raises AxisError
     for an axis that p has not.
 
-    >>> nb.unwrap([0, 3, 1, 4], period=4).tolist()
-    [0, -1, 1, 0]
+    >>> nb.unwrap([0, 3, 2, 1], period=4).tolist()
+    [0, -1, -2, -3]
     """
     node = as_node(p)
     want_real("unwrap", node)
