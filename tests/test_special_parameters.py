@@ -162,3 +162,16 @@ def test_zeta_in_its_first_argument():
     np.testing.assert_allclose(nb.grad(S.zeta)(1 + e, 1.0) + 1 / e**2, -stieltjes_1, atol=3e-6)
     np.testing.assert_allclose(nb.grad(nb.grad(S.zeta))(60.0, 2.0), np.log(2.0) ** 2 * 2.0**-60, rtol=1e-9)
     np.testing.assert_allclose(nb.grad(S.zeta, argnums=1)(2.0, 0.7), -2 * special.zeta(3.0, 0.7), rtol=1e-14)
+
+
+def test_many_elements_are_as_few():
+    """They are integrated a block at a time."""
+    a, b, x = np.random.default_rng(0).uniform(0.1, 0.9, (3, 5000)) * np.array([[9.0], [9.0], [1.0]])
+    for f, args in (
+        (S.gammainc, (a, 9.0 * x)),
+        (S.betainc, (a, b, x)),
+        (lambda x: nb.grad(lambda x: nb.sum(S.exprel(x)))(x), (x,)),
+    ):
+        whole = np.asarray(slope(f, *args, at=0))
+        part = np.asarray(slope(f, *[z[4900:] for z in args], at=0))
+        np.testing.assert_allclose(whole[4900:], part, rtol=1e-13)

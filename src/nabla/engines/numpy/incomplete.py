@@ -18,7 +18,7 @@ import numpy as np
 
 from nabla import lazy
 from nabla.engines.numpy.kernel import Kernel
-from nabla.engines.numpy.special import of_scipy, rule
+from nabla.engines.numpy.special import in_blocks, of_scipy, rule
 from nabla.primitives import incomplete as i
 from nabla.primitives.base import Primitive
 
@@ -147,7 +147,7 @@ def _gammainc_derivative(a: Any, x: Any, order: int) -> Any:
     inside = (a >= 0.0) & (a < np.inf) & (x > 0.0) & (x < np.inf)
     for method, where in ((_gamma_series, inside & (x < 1.0)), (_gamma_integral, inside & (x >= 1.0))):
         if where.any():
-            found[where] = method(a[where], x[where], order)
+            found[where] = in_blocks(lambda a, x, method=method: method(a, x, order), a[where], x[where])
     return found.reshape(shape).astype(dtype)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from nabla import lazy
 from nabla.engines.numpy.incomplete import DEPTH, expm1mx, flat, log1pmx, log_less_line, stirling
 from nabla.engines.numpy.kernel import Kernel
-from nabla.engines.numpy.special import of_scipy, rule
+from nabla.engines.numpy.special import in_blocks, of_scipy, rule
 from nabla.primitives import incomplete as i
 from nabla.primitives.base import Primitive
 
@@ -148,7 +148,7 @@ def _lower_half(a: Any, b: Any, x: Any, orders: tuple[int, int]) -> Any:
     near = (b * x <= 1.0) | (b <= 1.0)
     for method, where in ((_series, near), (_integral, ~near)):
         if where.any():
-            found[where] = method(a[where], b[where], x[where], orders)
+            found[where] = in_blocks(lambda a, b, x, method=method: method(a, b, x, orders), a[where], b[where], x[where])
     return found
 
 

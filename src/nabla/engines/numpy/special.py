@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import comb, factorial, pi, sqrt
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 
@@ -34,6 +34,17 @@ def rule() -> tuple[np.ndarray, np.ndarray]:
     """Gauss's rule of 80 points on (0, 1)."""
     nodes, weights = np.polynomial.legendre.leggauss(80)
     return (nodes + 1.0) / 2.0, weights / 2.0
+
+
+BLOCK = 2048
+
+
+def in_blocks(f: Callable[..., Any], *arrays: Any) -> Any:
+    """f of flat arrays, a block at a time: what is integrated needs 80 times the memory."""
+    size = arrays[0].size
+    if size <= BLOCK:
+        return f(*arrays)
+    return np.concatenate([f(*[x[at : at + BLOCK] for x in arrays]) for at in range(0, size, BLOCK)])
 
 
 def gamma_derivatives(n: int, x: Any, sign: int = 1) -> list[Any]:
@@ -115,7 +126,9 @@ def _exprel(x: Any, n: int) -> Any:
     wide = np.asarray(x, np.float64)
     far = np.abs(wide) > 60.0 + n
     nodes, weights = rule()
-    found = np.exp(np.where(far, 0.0, wide)[..., None] * nodes) @ (weights * nodes**n)
+    moments = weights * nodes**n
+    close = np.where(far, 0.0, wide).ravel()
+    found = in_blocks(lambda z: np.exp(z[:, None] * nodes) @ moments, close).reshape(wide.shape)
     if np.any(far):
         out = np.where(far, wide, 1.0)
         up = special.exprel(out)
@@ -130,10 +143,14 @@ def _logrel(x: Any, n: int) -> Any:
     derivative of log(1 + x).
     """
     wide = np.asarray(x, np.float64)
+    if n == 0:
+        away = np.where(wide == 0.0, 1.0, wide)
+        return np.where(wide == 0.0, 1.0, np.where(wide == np.inf, 0.0, np.log1p(away) / away)).astype(x.dtype)
     near = (wide > -0.6) & (wide < 2.0 + n)
     nodes, weights = rule()
-    inner = 1.0 + np.where(near, wide, 0.0)[..., None] * nodes
-    found = inner ** -(n + 1.0) @ ((-nodes) ** n * weights) * factorial(n)
+    moments = (-nodes) ** n * weights * factorial(n)
+    close = np.where(near, wide, 0.0).ravel()
+    found = in_blocks(lambda z: (1.0 + z[:, None] * nodes) ** -(n + 1.0) @ moments, close).reshape(wide.shape)
     out = np.where(near, 1.0, wide)
     up = np.where(out == np.inf, 0.0, np.log1p(out) / out)
     for k in range(1, n + 1):
