@@ -9,8 +9,9 @@ depends on the gauge. Two eigenvalues count as equal within a few units of round
 - Vectors, backwards: a cotangent that would see them turn is NaN. With omega = v^H dv, which is antihermitian, the
   cotangent of omega is the antihermitian part of g^T v: a function that does not see the gauge has zeros there.
 - Values: that they are sorted makes a kink at equal ones; like the ties of a maximum they share the derivative evenly.
-- Values beside their vectors: equal values that part along the tangent, or whose cotangents differ, are NaN. Their
-  derivative depends on how the vectors were chosen, as in v diag(f(w)) v^H, whose derivative needs f' off the diagonal.
+- Values beside their vectors: where the tangent parts equal values, and backwards where there are equal values and both
+  they and the vectors are used, it is NaN. In v diag(f(w)) v^H the derivative needs f' off the diagonal, and neither
+  tangents nor cotangents tell whether that is so.
 - `shared` carries the same guard to the next order.
 
 Sources: M. Giles, "Collected matrix derivative results for forward and reverse mode algorithmic differentiation"
@@ -110,10 +111,10 @@ def _antihermitian(x: Node) -> Node:
     return 0.5 * (x - adjoint(x))
 
 
-def _differ(x: Node, equal: Node, scale: Node | None = None) -> Node:
-    """Which elements of x differ from one that belongs to an equal value."""
-    apart = greater(abs_(row(x) - column(x)), column(_small(x, 1) if scale is None else scale))
-    return reduce_any(logical_and(equal, apart), axes=(x.ndim,))
+def _crowded(w: Node) -> Node:
+    """Which values are equal to another."""
+    others = constant(np.logical_not(np.eye(w.shape[-1], dtype=np.bool_)))
+    return reduce_any(logical_and(_equal(w), others), axes=(w.ndim,))
 
 
 def _split(dt: Node, equal: Node) -> Node:
@@ -121,13 +122,13 @@ def _split(dt: Node, equal: Node) -> Node:
     beside = greater(abs_(dt * (1.0 - identity(dt))), _small(dt, 2))
     off_diagonal = reduce_any(logical_and(equal, beside), axes=(dt.ndim - 1,))
     diagonal = _diagonal(dt)
-    apart = _differ(diagonal, equal, reshape(_small(dt, 2), shape=(*dt.shape[:-2], 1)))
-    return logical_or(off_diagonal, apart)
+    apart = logical_and(equal, greater(abs_(row(diagonal) - column(diagonal)), _small(dt, 2)))
+    return logical_or(off_diagonal, reduce_any(apart, axes=(dt.ndim - 1,)))
 
 
 # shared: each element becomes the mean over those whose values w are equal to its own. The x that it is given is a
 # function of w in most cases, and at equal values its derivative then needs what no rule can know (the divided
-# difference of x by w); so it has one where x is constant or the equal values stay together, and NaN elsewhere.
+# difference of x by w); so it has one where x or w is constant or the equal values stay together, and NaN elsewhere.
 
 
 def _shared_shape(x: Node, w: Node) -> tuple[Shape, np.dtype]:
@@ -147,7 +148,8 @@ def _shared_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | N
     w = node.inputs[1]
     if not wants[0]:
         return None, None
-    return _nan_where(_differ(g, _equal(w)), shared(g, w)), None
+    gx = shared(g, w)
+    return _nan_where(_crowded(w), gx) if wants[1] and g.size else gx, None
 
 
 def _shared_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
@@ -204,21 +206,13 @@ def _eigh_vjp(node: Node, g: Mapping[int, Node], wants: Sequence[bool]) -> Seque
     if gw is not None:
         weight = shared(gw, w)
         if gv is not None:
-            weight = _nan_where(_differ(gw, _equal(w), _beside(gw, gv, w)), weight)
+            weight = _nan_where(_crowded(w), weight)
         diagonal = _on_diagonal(weight, v.dtype)
         inner = diagonal if inner is None else inner + diagonal
     if inner is None:
         return (None,)
     v_conj = _conjugate(v)
     return (product(product(v_conj, inner, flip_y=True), v, flip_y=True),)
-
-
-def _beside(gw: Node, gv: Node, w: Node) -> Node:
-    """What counts as rounding in gw, which may be nothing but the rounding that gv brings."""
-    by_vectors = reshape(_largest(gv, 2), shape=(*gv.shape[:-2], 1))
-    most = _largest(w, 1)
-    per_value = by_vectors / select(greater(most, zeros((), most.dtype)), most, scalar(1, most.dtype))
-    return maximum(_small(gw, 1), per_value * _eps(gw) ** 0.5)
 
 
 eigh = General("eigh", _eigh_shape, jvp=_eigh_jvp, vjp=_eigh_vjp, batch=_stacked)
@@ -292,7 +286,7 @@ def _eig_vjp(node: Node, g: Mapping[int, Node], wants: Sequence[bool]) -> Sequen
     if gw is not None:
         weight = shared(gw, w)
         if gv is not None:
-            weight = _nan_where(_differ(gw, _equal(w)), weight)
+            weight = _nan_where(_crowded(w), weight)
         diagonal = _on_diagonal(weight, v.dtype)
         inner = diagonal if inner is None else inner + diagonal
     assert inner is not None
@@ -421,9 +415,8 @@ def _svd_vjp(node: Node, g: Mapping[int, Node], wants: Sequence[bool]) -> Sequen
             outside = product(u_conj, _nan_where(bad, _conjugate(beyond) * cast(over, u.dtype)), flip_y=True)
     if gs is not None:
         weight = shared(gs, s)
-        for other in (gu, gv):
-            if other is not None:
-                weight = _nan_where(_differ(gs, _equal(s), _beside(gs, other, s)), weight)
+        if gu is not None or gv is not None:
+            weight = _nan_where(_crowded(s), weight)
         diagonal = _on_diagonal(_moving(s, weight), u.dtype)
         inner = diagonal if inner is None else inner + diagonal
     assert inner is not None
