@@ -18,6 +18,7 @@ class Call:
     by_shape: bool = False  # the values are not said (np.empty_like)
     gauge: bool = False  # the factors have signs of their own: only the derivative of the product is compared
     eps: float | None = None
+    tie: Any = None  # where differences would break what the values decide: an array, and the arguments as a function of it
 
 
 class T:
@@ -33,6 +34,7 @@ V, W = np.array([0.3, 0.9, 0.5, 0.7]), np.array([1.4, 0.2, -0.6, 1.1])
 UP = np.array([0.1, 0.4, 0.55, 0.9])
 TALL = np.array([[1.0, 0.2], [0.4, 1.3], [0.7, -0.5]])
 SQUARE = np.array([[2.0, 0.3], [0.1, 1.5]])
+SPIRAL = np.array([[0.5, -0.8], [0.7, 0.3]])
 SYMMETRIC = np.array([[2.0, 0.3], [0.3, 1.5]])
 GAPS = np.array([[0.3, np.nan, 0.2], [0.9, 0.4, 0.6]])
 COUNTS = np.array([5, 3, 1])
@@ -51,14 +53,18 @@ ONE = [
     "trim_zeros", "tril_indices_from", "triu_indices_from", "unwrap", "min_scalar_type",
 ]  # fmt: skip
 
+TIED = (V, lambda x: (x, x[1:]))
 FFT = ["fft", "ifft", "rfft", "fft2", "ifft2", "fftn", "ifftn", "rfft2", "rfftn", "hfft", "ihfft", "fftshift", "ifftshift"]
 
 EXAMPLES: dict[str, Any] = {
     **{name: (X,) for name in ONE if hasattr(np, name)},
     **{name: (GAPS,) for name in ONE if name.startswith("nan") and name != "nan_to_num"},
     "nan_to_num": (np.array([1.0, 0.3, 0.5]),),
-    "trim_zeros": (np.array([0.0, 0.3, 0.5, 0.0]),),
+    "trim_zeros": Call(
+        (np.array([0.0, 0.3, 0.5, 0.0]),), tie=(V, lambda x: (np.concatenate([np.zeros(1), x, np.zeros(1)]),)),
+    ),
     "sort_complex": (np.array([0.3, 0.1, 0.5]),),
+    "angle": (Z,), "imag": (Z,), "real": (Z,),
     "empty_like": Call((X,), by_shape=True),
     "full_like": (X, 2.0),
     "allclose": (X, Y), "isclose": (X, Y), "array_equal": (X, Y), "array_equiv": (X, Y),
@@ -90,8 +96,9 @@ EXAMPLES: dict[str, Any] = {
     "diag": (SQUARE,), "diagflat": (V,), "diagonal": (SQUARE,), "diag_indices_from": (SQUARE,), "vander": (V,),
     "geomspace": (0.3, V, 4), "linspace": (X[0], Y[0], 4), "logspace": (X[0], Y[0], 4),
     "gradient": (V, 0.5), "interp": (np.array([0.2, 0.45, 0.7]), UP, W), "trapezoid": (X,),
-    "histogram": (V, 3), "histogram_bin_edges": (V, 3), "histogram2d": (V, W, 3), "histogramdd": (TALL, 3),
-    "intersect1d": (V, V[1:]), "isin": (V, V[1:]), "setdiff1d": (V, V[1:]), "setxor1d": (V, V[1:]), "union1d": (V, W),
+    "histogram": (V, 3), "histogram_bin_edges": (V, 3), "histogram2d": (UP, W, 3), "histogramdd": (TALL, 3),
+    "intersect1d": Call((V, V[1:]), tie=TIED), "isin": (V, V[1:]),
+    "setdiff1d": Call((V, V[1:]), tie=TIED), "setxor1d": Call((V, V[1:]), tie=TIED), "union1d": (V, W),
     "unique": (V,), "unique_all": (V,), "unique_counts": (V,), "unique_inverse": (V,), "unique_values": (V,),
     "ix_": (T(COUNTS), np.array([0, 1])), "lexsort": ((V, W),),
     "may_share_memory": (X, X), "shares_memory": (X, X),
@@ -99,13 +106,13 @@ EXAMPLES: dict[str, Any] = {
     "percentile": (X, 40.0), "quantile": (X, 0.4), "nanpercentile": (GAPS, 40.0), "nanquantile": (GAPS, 0.4),
     "piecewise": (V, [V < 0.6, V >= 0.6], [lambda x: x**2, lambda x: 3.0 * x]),
     "poly": (V,), "polyadd": (V, W), "polyder": (V,), "polydiv": (V, W[:2]), "polyfit": (UP, W, 2), "polyint": (V,),
-    "polymul": (V, W), "polysub": (V, W), "polyval": (V, UP), "roots": (np.array([1.0, -3.5, 2.1, 0.4]),),
+    "polymul": (V, W), "polysub": (V, W), "polyval": (V, UP), "roots": (np.array([1.0, -3.5, 5.1, 0.4]),),
     "ravel_multi_index": ((T([0, 1]), T([2, 1])), (2, 3)), "unravel_index": (T([2, 4]), (2, 3)),
     "save": ("x.npy", X), "savetxt": ("x.txt", X), "savez": ("x.npz", X), "savez_compressed": ("x.npz", X),
     "take": (X, [0, 2], 1), "take_along_axis": (X, np.argsort(X, 1), 1),
     "linalg.cholesky": (SYMMETRIC,), "linalg.cond": (SQUARE,), "linalg.cross": (X, Y), "linalg.det": (SQUARE,),
-    "linalg.diagonal": (SQUARE,), "linalg.eig": Call((SQUARE,), gauge=True), "linalg.eigh": Call((SYMMETRIC,), gauge=True),
-    "linalg.eigvals": (SQUARE,), "linalg.eigvalsh": (SYMMETRIC,), "linalg.inv": (SQUARE,),
+    "linalg.diagonal": (SQUARE,), "linalg.eig": Call((SPIRAL,), gauge=True), "linalg.eigh": Call((SYMMETRIC,), gauge=True),
+    "linalg.eigvals": (SPIRAL,), "linalg.eigvalsh": (SYMMETRIC,), "linalg.inv": (SQUARE,),
     "linalg.lstsq": Call((TALL, np.array([0.3, 0.5, 0.2]))), "linalg.matmul": (SQUARE, X), "linalg.matrix_norm": (SQUARE,),
     "linalg.matrix_power": (SQUARE, 3), "linalg.matrix_rank": (SQUARE,), "linalg.matrix_transpose": (X,),
     "linalg.multi_dot": ([SQUARE, SYMMETRIC, X],), "linalg.norm": (X,), "linalg.outer": (V, W), "linalg.pinv": (TALL,),
@@ -121,7 +128,7 @@ EXAMPLES["linalg.tensordot"] = Call((SQUARE, X), {"axes": 1})
 UFUNCS: dict[str, Any] = {
     "arccosh": (X + 1.5,), "acosh": (X + 1.5,),
     "matmul": (SQUARE, X), "matvec": (SQUARE, V[:2]), "vecmat": (V[:2], SQUARE), "vecdot": (X, Y),
-    "ldexp": (X, COUNTS), "isnat": (X,), "power": (X, Y), "float_power": (X, Y),
+    "conjugate": (Z,), "conj": (Z,), "ldexp": (X, COUNTS), "isnat": (X,), "power": (X, Y), "float_power": (X, Y),
     **{name: (T(COUNTS), COUNTS[::-1].copy()) for name in (
         "gcd", "lcm", "bitwise_and", "bitwise_or", "bitwise_xor", "left_shift", "right_shift", "bitwise_left_shift",
         "bitwise_right_shift",

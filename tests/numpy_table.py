@@ -1,5 +1,6 @@
 """Runs the examples of NumPy's functions on tensors, and writes what came of it as the page docs/numpy.md."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -131,10 +132,13 @@ def same(name, ours, expected, example):
         if not isinstance(b, (np.ndarray, np.generic)):
             assert a == b or (isinstance(a, nb.Tensor) and a.shape == () and a.item() == b), f"{name}: {a!r} for {b!r}"
             continue
+        counted = isinstance(b, np.integer)  # NumPy counts in what its compiled code has
         b = np.asarray(b)
         values = a.numpy() if isinstance(a, nb.Tensor) else np.asarray(a)
         assert values.shape == b.shape, f"{name}: shape {values.shape} for {b.shape}"
-        assert values.dtype == b.dtype, f"{name}: dtype {values.dtype} for {b.dtype}"
+        assert values.dtype == b.dtype or (counted and values.dtype.kind == b.dtype.kind), (
+            f"{name}: dtype {values.dtype} for {b.dtype}"
+        )
         if example.by_shape:
             continue
         if example.gauge:
@@ -149,16 +153,25 @@ def is_floating(x):
 def derivative(name, example, floats):
     """WITH or CONSTANT, after the derivative was compared with differences."""
 
+    if example.tie is not None:
+        base, arguments = example.tie
+        check_grads(lambda x: function_of(name)(*arguments(x)), (base,), order=1)
+        return WITH
+    gaps = [np.isnan(x) for x in floats]
+    filled = [np.where(gap, 0.5, x) for gap, x in zip(gaps, floats)]
+
     def f(*floats):
+        floats = [nb.where(gap, np.nan, x) if gap.any() else x for gap, x in zip(gaps, floats)]
         out = [x for x in leaves(call(name, example, floats)) if is_floating(x)]
         return [nb.abs(x) for x in out] if example.gauge else out
 
-    check_grads(f, tuple(floats), order=1, eps=example.eps or 2.0**-8)
-    _, slopes = nb.jvp(f, tuple(floats), tuple(np.ones_like(x) for x in floats))
+    check_grads(f, tuple(filled), order=1, eps=example.eps or 2.0**-8)
+    _, slopes = nb.jvp(f, tuple(filled), tuple(np.ones_like(x) for x in filled))
     moves = any(np.any(np.nan_to_num(np.asarray(s)) != 0.0) for s in tree.leaves(slopes))
     return WITH if moves else CONSTANT
 
 
+@cache
 def state(name):
     """What the table says of one function: the state and the note."""
     example = example_of(name)

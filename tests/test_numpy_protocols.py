@@ -226,6 +226,41 @@ def test_lists_of_tensors_and_ndarrays():
     check_grads(lambda x, y: np.concatenate([x, Y, y], axis=1), (X, X))
 
 
+def test_convolve_and_correlate():
+    a, v = np.array([0.3, -0.7, 0.2, 0.9, 0.4]), np.array([0.5, 0.1, -0.8])
+    for function in (np.convolve, np.correlate):
+        for mode in ("full", "same", "valid"):
+            for x, y in ((a, v), (v, a), (a, v[:2]), (v[:2], a), (a, a), (a[:1], v), (a + 1j * a[::-1], v - 2j)):
+                close(function(nb.asarray(x), y, mode), function(x, y, mode))
+                close(function(x, nb.asarray(y), mode), function(x, y, mode))
+            check_grads(lambda x, y: function(x, y, mode), (a, v))
+        close(function(nb.asarray(INTEGERS), INTEGERS), function(INTEGERS, INTEGERS))
+
+
+def test_apply():
+    for axis in (0, 1, 2, -1):
+        close(np.apply_along_axis(np.cumsum, axis, nb.asarray(CUBE)), np.apply_along_axis(np.cumsum, axis, CUBE))
+        close(np.apply_along_axis(np.sum, axis, nb.asarray(CUBE)), np.apply_along_axis(np.sum, axis, CUBE))
+        close(np.apply_along_axis(np.diag, axis, nb.asarray(CUBE)), np.apply_along_axis(np.diag, axis, CUBE))
+    close(np.apply_over_axes(np.sum, nb.asarray(CUBE), (0, -1)), np.apply_over_axes(np.sum, CUBE, (0, -1)))
+    assert np.array_equiv(nb.ones((2, 3)), np.ones(3))
+    assert not np.array_equiv(nb.ones((2, 3)), np.ones(2))
+
+
+def test_equations_of_tensors():
+    a = np.eye(24).reshape(2, 3, 4, 6, 4) + 0.1 * np.cos(np.arange(576.0)).reshape(2, 3, 4, 6, 4)
+    b = np.sin(np.arange(24.0))
+    close(np.linalg.tensorinv(nb.asarray(a), 3), np.linalg.tensorinv(a, 3))
+    close(np.linalg.tensorsolve(nb.asarray(a), b.reshape(2, 3, 4)), np.linalg.tensorsolve(a, b.reshape(2, 3, 4)))
+    moved = np.moveaxis(a, 3, 0)
+    close(
+        np.linalg.tensorsolve(nb.asarray(moved), b.reshape(2, 3, 4), (4, 0)),
+        np.linalg.tensorsolve(moved, b.reshape(2, 3, 4), (4, 0)),
+    )
+    with pytest.raises(nb.ArgumentError, match=r"np\.linalg\.tensorinv: ind is a positive number; got 0"):
+        np.linalg.tensorinv(nb.asarray(a), 0)
+
+
 def test_out_of_a_tensor():
     target = nb.zeros(3)
     assert np.sum(nb.asarray(X), 0, None, target) is target

@@ -14,6 +14,7 @@ import numpy as np
 
 from nabla import lazy
 from nabla.errors import ArgumentTypeError, DTypeError, user_line
+from nabla.interop.compositions import COMPOSITIONS
 from nabla.interop.refusals import REFUSED
 from nabla.interop.signatures import Adapter
 from nabla.interop.writers import WRITERS, fill_out, refuse_ndarrays, want_tensor
@@ -110,7 +111,7 @@ def counterpart(func: Function) -> Function | None:
     found: Any = namespace
     for part in (*path, ALIASES.get(func, func.__name__)):
         found = getattr(found, part, None)
-    return Adapter(_name(func), func, found) if callable(found) else None
+    return Adapter(_name(func), func, found) if callable(found) else COMPOSITIONS.get(_name(func))
 
 
 def array_function(self: Tensor, func: Function, types: Iterable[type], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
