@@ -128,9 +128,10 @@ def _edges(name: str, x: Node, bins: Any, limits: Any) -> Node:
     if count < 1:
         raise ArgumentError(f"{name}: there is at least one bin; got {count}")
     dtype = dtypes.strong(x.dtype) if x.dtype.kind == "f" else dtypes.float64
-    low, high = _limits(name, x, limits, dtypes.float64)  # as NumPy, which rounds the edges at the end
+    work = dtype if limits is None else dtypes.float64  # as NumPy, which rounds the edges at the end
+    low, high = _limits(name, x, limits, work)
     step = (high - low) / float(count)
-    inner = add(mul(constant(np.arange(float(count))), step), low)
+    inner = add(mul(constant(np.arange(count).astype(work)), step), low)
     return cast(concat(inner, reshape(high, shape=(1,)), axis=0), dtype)
 
 

@@ -25,6 +25,7 @@ from nabla.ops.random.continuous import (
     pareto,
     rayleigh,
     t,
+    truncated_normal,
     wald,
     weibull,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "sphere",
     "split",
     "t",
+    "truncated_normal",
     "uniform",
     "wald",
     "weibull",
