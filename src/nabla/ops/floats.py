@@ -35,8 +35,11 @@ def modf(x: ArrayLike, /) -> tuple[Tensor, Tensor]:
     node = real_floats("modf", x)
     whole = f.trunc(node)
     finite = f.isfinite(node)
-    part = f.select(f.logical_or(finite, f.isnan(node)), node - whole, f.zero_of(node))
-    return f.copysign(part, detach(node)), whole  # type: ignore[return-value]
+    negative = f.signbit(node)
+    part = f.select(negative, -(whole - node), node - whole)  # of -2.0 it is -0.0, and has a derivative all the same
+    nothing = f.select(negative, f.like(node, -0.0), f.zero_of(node))
+    part = f.select(f.logical_or(finite, f.isnan(node)), part, nothing)
+    return part, whole  # type: ignore[return-value]
 
 
 @op

@@ -349,5 +349,5 @@ def polyfit(
     else:
         raise ArgumentError(f"polyfit: {n} residuals say nothing of a scale; write cov='unscaled', or take more points")
     if values.ndim == 2 and factor.ndim:
-        base = reshape(base, shape=(order, order, 1))  # type: ignore[assignment]
+        base = reshape(base, shape=(order, order, 1))  # type: ignore[arg-type, assignment]
     return out, base * factor

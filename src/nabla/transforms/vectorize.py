@@ -97,8 +97,8 @@ class vectorize:
 
     signature: of the axes that belong to one call, such as "(m,n),(n)->(m)"; without it all are single elements. otypes: the dtypes
     of the outputs, as a string of characters or a list. excluded: positions or names of arguments that are passed on as they are.
-    cache is taken and does nothing: the function runs once, under vmap; where it needs values (an `if` on an element), once for each
-    element.
+    cache is taken and does nothing: the function runs once, under vmap; where it needs values (an `if` on an element), once for
+    each element.
 
     >>> f = nb.vectorize(lambda a, b: a - b if a > b else a + b)
     >>> f([1.0, 2.0, 3.0], 2.0).tolist()
