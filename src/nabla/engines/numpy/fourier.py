@@ -11,7 +11,7 @@ from nabla.primitives import fourier as p
 from nabla.primitives.base import Primitive
 
 
-def _fft(x: Any, axes: tuple[int, ...], inverse: bool, norm: str) -> Any:
+def _fft(x: Any, axes: tuple[int, ...], inverse: bool, norm: Any) -> Any:
     one = np.fft.ifft if inverse else np.fft.fft
     for axis in reversed(axes):  # the last first, as numpy.fft.fftn
         x = one(x, axis=axis, norm=norm)

@@ -111,10 +111,10 @@ def avg_pool(
             total = total + _read(x, axis, i, s, n)
         x = total
     if count_include_pad:
-        return x * (1.0 / prod(windows))  # type: ignore[return-value]
+        return x * (1.0 / prod(windows))
     count = np.ones(())
     for length, k, s, (low, _), n in zip(lengths, windows, strides, around, size):
         start = np.arange(n) * s - low
         inside = np.minimum(start + k, length) - np.maximum(start, 0)
         count = np.multiply.outer(count, inside)
-    return x * constant((1.0 / count).astype(x.dtype))  # type: ignore[return-value]
+    return x * constant((1.0 / count).astype(x.dtype))

@@ -104,4 +104,4 @@ def resize(x: ArrayLike, /, shape: int | Sequence[int], method: str = "linear", 
             raise ShapeError(f"resize: axis {axis} of x has no elements to interpolate; x has shape {x.shape}")
         if m != n:
             x = _along(x, axis, m, method, align_corners)
-    return x  # type: ignore[return-value]
+    return x
