@@ -150,9 +150,9 @@ def is_floating(x):
     return isinstance(x, nb.Tensor) and x.dtype.kind in "fc"
 
 
-def direction(x):
+def direction(x, which):
     """A direction of no symmetry, so that what does not move along it is constant."""
-    t = np.cos(np.arange(1.0, x.size + 1.0)).reshape(x.shape)
+    t = np.cos(which + np.arange(1.0, x.size + 1.0)).reshape(x.shape)
     return t * (1.0 + 0.5j) if x.dtype.kind == "c" else t
 
 
@@ -172,7 +172,7 @@ def derivative(name, example, floats):
         return [nb.abs(x) for x in out] if example.gauge else out
 
     check_grads(f, tuple(filled), order=1, eps=example.eps or 2.0**-8)
-    _, slopes = nb.jvp(f, tuple(filled), tuple(direction(x) for x in filled))
+    _, slopes = nb.jvp(f, tuple(filled), tuple(direction(x, i) for i, x in enumerate(filled)))
     moves = any(np.any(np.nan_to_num(np.asarray(s)) != 0.0) for s in tree.leaves(slopes))
     return WITH if moves else CONSTANT
 
