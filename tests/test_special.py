@@ -9,6 +9,7 @@ from scipy import special
 
 import nabla as nb
 from nabla.ops.special import SCIPY
+from nabla.testing import check_grads
 
 RNG = np.random.default_rng(3)
 X = np.array([-30.0, -1.5, -0.2, 0.3, 1.0, 2.5, 40.0])
@@ -319,3 +320,16 @@ def test_derivatives_at_poles():
     assert np.isnan(float(nb.grad(nb.special.gamma)(-1.0)))
     assert float(nb.grad(nb.special.exp1)(0.0)) == -np.inf
     assert float(nb.grad(nb.special.ndtri)(1.0)) == float(nb.grad(nb.special.erfinv)(-1.0)) == np.inf
+
+
+@pytest.mark.parametrize("name", ["chdtr", "chdtrc", "gdtr", "gdtrc", "fdtr", "fdtrc", "pdtr", "pdtrc"])
+def test_distributions_as_scipy(name):
+    first, second, third = np.array([0.2, 1.0, 30.0])[:, None, None], np.array([0.5, 2.5, 30.0])[:, None], np.array([0.0, 0.2, 2.5])
+    same_as_scipy(name, *((first, second, third) if name[0] in "gf" else (second, third)))
+    function = getattr(nb.special, name)
+    if name[0] != "p":
+        args = (1.5, 2.5, 0.7) if name[0] in "gf" else (2.5, 0.7)
+        check_grads(function, args, order=2)
+    else:
+        check_grads(lambda m: function(3.2, m), (0.7,), order=2)
+        assert nb.grad(function)(3.2, 0.7) == 0.0

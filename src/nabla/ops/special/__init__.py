@@ -32,7 +32,9 @@ from nabla.ops.special.bessel import (
     yn,
     yv,
 )
+from nabla.ops.special.distributions import chdtr, chdtrc, fdtr, fdtrc, gdtr, gdtrc, pdtr, pdtrc
 from nabla.ops.special.elementary import digamma, digamma as psi, entr, erf, erfc, gammaln, polygamma, xlog1py, xlogy
+from nabla.ops.special.elliptic import ellipe, ellipeinc, ellipk, ellipkinc, ellipkm1, elliprd, elliprf, fresnel, sici
 from nabla.ops.special.error_functions import dawsn, erfcinv, erfcx, erfi, erfinv, log_ndtr, ndtr, ndtri, owens_t
 from nabla.ops.special.gamma import (
     beta,
@@ -48,9 +50,21 @@ from nabla.ops.special.gamma import (
     rgamma,
     zeta,
 )
+from nabla.ops.special.hypergeometric import hyp0f1, hyp1f1, hyp2f1, hyperu, lambertw, reals
 from nabla.ops.special.incomplete import betainc, betaincc, betainccinv, betaincinv, gammainc, gammaincc, gammainccinv, gammaincinv
 from nabla.ops.special.information import boxcox, boxcox1p, huber, inv_boxcox, inv_boxcox1p, kl_div, pseudo_huber, rel_entr
 from nabla.ops.special.integrals import exp1, expi, expn, exprel, spence
+from nabla.ops.special.orthogonal import (
+    eval_chebyt,
+    eval_chebyu,
+    eval_gegenbauer,
+    eval_genlaguerre,
+    eval_hermite,
+    eval_hermitenorm,
+    eval_jacobi,
+    eval_laguerre,
+    eval_legendre,
+)
 
 __all__ = [
     "airy",
@@ -64,9 +78,18 @@ __all__ = [
     "boxcox",
     "boxcox1p",
     "cbrt",
+    "chdtr",
+    "chdtrc",
     "comb",
     "dawsn",
     "digamma",
+    "ellipe",
+    "ellipeinc",
+    "ellipk",
+    "ellipkinc",
+    "ellipkm1",
+    "elliprd",
+    "elliprf",
     "entr",
     "erf",
     "erfc",
@@ -74,6 +97,15 @@ __all__ = [
     "erfcx",
     "erfi",
     "erfinv",
+    "eval_chebyt",
+    "eval_chebyu",
+    "eval_gegenbauer",
+    "eval_genlaguerre",
+    "eval_hermite",
+    "eval_hermitenorm",
+    "eval_jacobi",
+    "eval_laguerre",
+    "eval_legendre",
     "exp1",
     "exp2",
     "expi",
@@ -82,6 +114,9 @@ __all__ = [
     "expn",
     "exprel",
     "factorial",
+    "fdtr",
+    "fdtrc",
+    "fresnel",
     "gamma",
     "gammainc",
     "gammaincc",
@@ -89,9 +124,15 @@ __all__ = [
     "gammaincinv",
     "gammaln",
     "gammasgn",
+    "gdtr",
+    "gdtrc",
     "hankel1",
     "hankel2",
     "huber",
+    "hyp0f1",
+    "hyp1f1",
+    "hyp2f1",
+    "hyperu",
     "i0",
     "i0e",
     "i1",
@@ -112,6 +153,7 @@ __all__ = [
     "kn",
     "kv",
     "kve",
+    "lambertw",
     "log1p",
     "log_expit",
     "log_ndtr",
@@ -123,12 +165,16 @@ __all__ = [
     "ndtr",
     "ndtri",
     "owens_t",
+    "pdtr",
+    "pdtrc",
     "poch",
     "polygamma",
     "pseudo_huber",
     "psi",
+    "reals",
     "rel_entr",
     "rgamma",
+    "sici",
     "sinc",
     "softmax",
     "spence",

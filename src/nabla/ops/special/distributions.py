@@ -1,0 +1,121 @@
+"""Special functions: distribution functions that are an incomplete gamma or beta function. Names and argument orders are SciPy's.
+
+They take real numbers only, and differentiate as the functions that they are made of: to any order in the variable, to
+second order in the parameters. Counts (k) are rounded down, and their derivative is 0.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nabla.graph.node import Node
+from nabla.ops.lift import ArrayLike, op, real_floats, together
+from nabla.primitives import formulas as f, incomplete as p
+
+if TYPE_CHECKING:
+    from nabla.tensor import Tensor
+
+
+def _floats(name: str, *arguments: ArrayLike) -> list[Node]:
+    return [real_floats(name, x) for x in together(arguments)]
+
+
+def _lower_to_nan(x: Node) -> Node:
+    """x, and NaN where it is negative."""
+    return f.select(f.less(x, f.zero_of(x)), f.like(x, float("nan")), x)
+
+
+def _freedom(n: Node) -> Node:
+    """Degrees of freedom, and NaN where they are not positive."""
+    return f.select(f.less_equal(n, f.zero_of(n)), f.like(n, float("nan")), n)
+
+
+@op
+def chdtr(v: ArrayLike, x: ArrayLike, /) -> Tensor:
+    """The probability that a chi-squared number with v degrees of freedom is below x.
+
+    >>> nb.allclose(nb.special.chdtr(2.0, 2.0), 1 - np.exp(-1.0))
+    True
+    """
+    v, x = _floats("chdtr", v, x)
+    return p.gammainc(0.5 * v, 0.5 * x, order=0)  # type: ignore[return-value]
+
+
+@op
+def chdtrc(v: ArrayLike, x: ArrayLike, /) -> Tensor:
+    """1 - chdtr(v, x), which keeps its digits where it is small.
+
+    >>> nb.allclose(nb.special.chdtrc(2.0, 2.0), np.exp(-1.0))
+    True
+    """
+    v, x = _floats("chdtrc", v, x)
+    return p.gammaincc(0.5 * v, 0.5 * x)  # type: ignore[return-value]
+
+
+@op
+def gdtr(a: ArrayLike, b: ArrayLike, x: ArrayLike, /) -> Tensor:
+    """The probability that a gamma number of rate a and shape b is below x.
+
+    >>> nb.allclose(nb.special.gdtr(2.0, 1.0, 0.5), 1 - np.exp(-1.0))
+    True
+    """
+    a, b, x = _floats("gdtr", a, b, x)
+    return p.gammainc(b, a * _lower_to_nan(x), order=0)  # type: ignore[return-value]
+
+
+@op
+def gdtrc(a: ArrayLike, b: ArrayLike, x: ArrayLike, /) -> Tensor:
+    """1 - gdtr(a, b, x), which keeps its digits where it is small.
+
+    >>> nb.allclose(nb.special.gdtrc(2.0, 1.0, 0.5), np.exp(-1.0))
+    True
+    """
+    a, b, x = _floats("gdtrc", a, b, x)
+    return p.gammaincc(b, a * _lower_to_nan(x))  # type: ignore[return-value]
+
+
+@op
+def pdtr(k: ArrayLike, m: ArrayLike, /) -> Tensor:
+    """The probability that a Poisson number of mean m is at most k.
+
+    >>> nb.allclose(nb.special.pdtr(0.0, 1.0), np.exp(-1.0))
+    True
+    """
+    k, m = _floats("pdtr", k, m)
+    return p.gammaincc(_lower_to_nan(f.floor(k)) + 1.0, m)  # type: ignore[return-value]
+
+
+@op
+def pdtrc(k: ArrayLike, m: ArrayLike, /) -> Tensor:
+    """1 - pdtr(k, m), which keeps its digits where it is small.
+
+    >>> nb.allclose(nb.special.pdtrc(0.0, 1.0), 1 - np.exp(-1.0))
+    True
+    """
+    k, m = _floats("pdtrc", k, m)
+    return p.gammainc(_lower_to_nan(f.floor(k)) + 1.0, m, order=0)  # type: ignore[return-value]
+
+
+@op
+def fdtr(dfn: ArrayLike, dfd: ArrayLike, x: ArrayLike, /) -> Tensor:
+    """The probability that an F number with dfn and dfd degrees of freedom is below x.
+
+    >>> nb.allclose(nb.special.fdtr(2.0, 2.0, 1.0), 0.5)
+    True
+    """
+    m, n, x = _floats("fdtr", dfn, dfd, x)
+    m, n, x = _freedom(m), _freedom(n), _lower_to_nan(x)
+    part = m * x
+    return p.betainc(0.5 * m, 0.5 * n, part / (n + part), order_a=0, order_b=0)  # type: ignore[return-value]
+
+
+@op
+def fdtrc(dfn: ArrayLike, dfd: ArrayLike, x: ArrayLike, /) -> Tensor:
+    """1 - fdtr(dfn, dfd, x), which keeps its digits where it is small.
+
+    >>> nb.allclose(nb.special.fdtrc(2.0, 2.0, 1.0), 0.5)
+    True
+    """
+    m, n, x = _floats("fdtrc", dfn, dfd, x)
+    m, n, x = _freedom(m), _freedom(n), _lower_to_nan(x)
+    return p.betainc(0.5 * n, 0.5 * m, n / (n + m * x), order_a=0, order_b=0)  # type: ignore[return-value]
