@@ -14,7 +14,8 @@ from nabla.ops.axes import integer
 from nabla.ops.lift import ArrayLike, as_node, op, want_real
 from nabla.ops.segments import scatter_sum, value_for_shape
 from nabla.primitives.base import constant, ones, scalar, zeros
-from nabla.primitives.formulas import add, equal, greater_equal, less_equal, logical_and, mul, select, sub
+from nabla.primitives.elementwise import add, mul
+from nabla.primitives.formulas import equal, greater_equal, less_equal, logical_and, select, sub
 from nabla.primitives.joining import concat, cut, pick
 from nabla.primitives.reductions import reduce_max, reduce_min
 from nabla.primitives.searching import searchsorted

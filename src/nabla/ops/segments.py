@@ -14,7 +14,8 @@ from nabla.ops.keys import checked
 from nabla.ops.lift import ArrayLike, as_node, op, want_real
 from nabla.primitives.base import constant, ones, scalar, zeros
 from nabla.primitives.cumulative import recurrence
-from nabla.primitives.formulas import add, equal, greater, isnan, less, maximum, select, sub
+from nabla.primitives.elementwise import add
+from nabla.primitives.formulas import equal, greater, isnan, less, maximum, select, sub
 from nabla.primitives.indexing import along_axis, index, index_add
 from nabla.primitives.joining import concat, cut
 from nabla.primitives.searching import searchsorted

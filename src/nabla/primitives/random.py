@@ -49,8 +49,9 @@ class Draw(Elementwise):
     def __init__(self, name: str, parameters: int, result: Callable[[np.dtype], np.dtype] | None = None) -> None:
         super().__init__(name, *[ZERO] * (parameters + 1), kinds="f", result=result)
 
-    def __call__(self, key: Node, *inputs: Node, **params: Any) -> Node:
-        xs, dtype = self.together(inputs)
+    def __call__(self, *inputs: Node, **params: Any) -> Node:
+        key, *rest = inputs
+        xs, dtype = self.together(rest)
         shape = broadcast_shapes(self.name, [key.shape, *[x.shape for x in xs]])
         return make(self, (cast(key, dtypes.uint64), *xs), params, shape, self.result(dtype) if self.result else dtype)
 

@@ -81,7 +81,7 @@ def parameters(name: str, shape: Any, dtype: DTypeLike, *values: ArrayLike) -> t
             raise ShapeError(
                 f"{name}: the parameters have shape {own_shape}, which does not broadcast to the shape {wanted} asked for"
             )
-    return wanted, [scalar(value, kind) if node is None else cast(node, kind) for value, node in zip(values, nodes)]  # type: ignore[arg-type]
+    return wanted, [scalar(value, kind) if node is None else cast(node, kind) for value, node in zip(values, nodes)]
 
 
 @op

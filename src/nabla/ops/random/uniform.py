@@ -121,13 +121,14 @@ def randint(
     if kind.kind not in "iu":
         raise DTypeError(f"randint: the dtype is one of integers; got {kind}")
     node = as_key("randint", key)
+    own: Shape = ()
     if is_scalar(minval) and is_scalar(maxval):
         least, most = np.iinfo(kind).min, np.iinfo(kind).max
         if not (isinstance(minval, int) and isinstance(maxval, int)):
             raise DTypeError(f"randint: minval and maxval are integers; got {minval!r} and {maxval!r}")
         if not (least <= minval < maxval <= most + 1):
             raise ArgumentError(f"randint: minval is less than maxval, and both fit {kind}; got {minval} and {maxval}")
-        span, low, own = _u64((maxval - minval) % 2**64), scalar(minval, kind), ()
+        span, low = _u64((maxval - minval) % 2**64), scalar(minval, kind)
     else:
         bounds = [as_node(x) for x in (minval, maxval)]
         for x in bounds:
