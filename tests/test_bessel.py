@@ -26,7 +26,7 @@ def relative_to_size(found, wanted, size):
 
 
 def size_of(kind, v, x):
-    """What a function is measured by near a zero of the derivative: its amplitude, or what it changes by from one order to the next."""
+    """What a function is measured by near a zero of its derivative: its amplitude, or its change from one order to the next."""
     if kind in ("jv", "yv"):
         return abs(complex(special.jv(v, x), special.yv(v, x))) if x > 0.9 * abs(v) else 0.0
     return abs(getattr(special, kind)(v, x)) / (1.0 + x)

@@ -46,7 +46,7 @@ def _by_argument(v: Any, x: Any, kind: str, k: int) -> Any:
     if k == 0:
         return f(v, x)
     turn, pull = (0.5, -np.sign(x)) if kind == "ive" else (-0.5, 1.0)
-    near = 0.0
+    near: Any = 0.0
     for j in range(k + 1):
         mixed = sum(comb(j, i) * f(v + (2 * i - j), x) for i in range(j + 1))
         near = near + comb(k, j) * turn**j * pull ** (k - j) * mixed

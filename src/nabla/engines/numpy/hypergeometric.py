@@ -1,0 +1,208 @@
+"""NumPy kernels: hypergeometric functions, classical polynomials, elliptic integrals, by SciPy.
+
+Their derivatives by parameters are stencils (stencil.py) or, where the power series has no cancellation, the series
+differentiated term by term.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nabla import lazy
+from nabla.engines.numpy.kernel import Kernel
+from nabla.engines.numpy.stencil import differentiated, step_for
+from nabla.primitives import hypergeometric as p
+from nabla.primitives.base import Primitive
+
+special = lazy.optional("scipy.special")
+
+
+def _wide(inputs: Any) -> list[Any]:
+    return [np.asarray(x, np.float64) for x in inputs]
+
+
+# Hypergeometric functions
+
+
+def _series(uppers: Any, lowers: Any, z: Any, orders: tuple[int, ...], terms: int) -> Any:
+    """The power series, differentiated by the parameters: each term is a table of derivatives up to `orders`.
+
+    A factor a + k has the derivative 1, so that (T (a + k))^(n) = T^(n) (a + k) + n T^(n-1), and likewise for a quotient.
+    """
+    shape = np.broadcast_shapes(*(x.shape for x in (*uppers, *lowers, z)))
+    wanted = list(np.ndindex(*(n + 1 for n in orders)))  # in an order in which smaller ones come first
+    term = {m: np.full(shape, float(not any(m))) for m in wanted}
+    total = term[orders].copy()
+
+    def smaller(m: tuple[int, ...], i: int) -> tuple[int, ...]:
+        return tuple(n - (j == i) for j, n in enumerate(m))
+
+    for k in range(terms):
+        for i, a in enumerate(uppers):
+            term = {m: term[m] * (a + k) + (m[i] * term[smaller(m, i)] if m[i] else 0.0) for m in wanted}
+        for i, b in enumerate(lowers, len(uppers)):
+            divided: dict[tuple[int, ...], Any] = {}
+            for m in wanted:
+                divided[m] = (term[m] - (m[i] * divided[smaller(m, i)] if m[i] else 0.0)) / (b + k)
+            term = divided
+        term = {m: t * (z / (k + 1)) for m, t in term.items()}
+        total = total + term[orders]
+    return total
+
+
+def _pole(b: Any) -> Any:
+    """How far the nearest of 0, -1, -2, ... is."""
+    return np.abs(b - np.minimum(np.rint(b), 0.0))
+
+
+def _hyp2f1(a: Any, b: Any, c: Any, z: Any) -> Any:
+    """SciPy's, which is infinite for some z < -1 where c - a or c - b is within a rounding of a whole number below 1: there by
+    Pfaff's transformation (DLMF 15.8.1)."""
+    found = special.hyp2f1(a, b, c, z)
+    wrong = ~np.isfinite(found) & (z < -1.0) & np.isfinite(a) & np.isfinite(b) & np.isfinite(c) & np.isfinite(z)
+    if not np.any(wrong):
+        return found
+    y = np.where(wrong, z, -2.0)
+    return np.where(wrong, (1.0 - y) ** -a * special.hyp2f1(a, c - b, c, y / (y - 1.0)), found)
+
+
+def _hypergeometric(name: str, uppers: int, radius: float, terms: int) -> Kernel:
+    def kernel(*inputs: Any, orders: tuple[int, ...]) -> Any:
+        f: Any = _hyp2f1 if name == "hyp2f1" else getattr(special, name)
+        dtype = inputs[0].dtype
+        if not any(orders):
+            return f(*inputs).astype(dtype, copy=False)
+        *parameters, z = _wide(inputs)
+        above, below = parameters[:uppers], parameters[uppers:]
+        ratio = np.abs(z)  # of the first term to 1
+        for a in above:
+            ratio = ratio * np.maximum(np.abs(a), 1.0)
+        for b in below:
+            ratio = ratio / np.minimum(np.abs(b), 1e3)
+        near = (np.abs(z) < radius) & (ratio < 4.0)
+        result: Any = 0.0
+        if np.any(near):
+            result = _series(above, below, np.where(near, z, 0.0), orders, terms)
+        if not np.all(near):
+            far = np.where(near, 2.0 * radius if name != "hyp2f1" else -1.0, z)
+            # Powers of z, or of 1 - z, with the parameters in the exponent; and quotients of gamma functions.
+            size = sum(np.abs(q) for q in parameters)
+            power = np.abs(np.log(np.abs(1.0 - np.where(far == 1.0, 2.0, far)))) if name == "hyp2f1" else np.log1p(np.abs(far))
+            rate = 2.0 + power + np.log1p(size)
+            steps = [step_for(rate) for _ in above] + [step_for(rate, _pole(b)) for b in below]
+            result = np.where(near, result, differentiated(lambda *q: f(*q, far), parameters, orders, steps))
+        return np.asarray(result).astype(dtype)
+
+    return kernel
+
+
+def _hyperu(a: Any, b: Any, x: Any) -> Any:
+    return special.hyperu(a, b, x).astype(x.dtype, copy=False)
+
+
+# Polynomials
+
+
+def _polynomial(name: str) -> Kernel:
+    def kernel(n: Any, *inputs: Any, orders: tuple[int, ...]) -> Any:
+        f, degree = getattr(special, name), np.asarray(n).astype(np.int64)
+        *parameters, x = _wide(inputs)
+        if any(orders):
+            rate = 2.0 + np.log1p(np.asarray(n, np.float64)) + np.log1p(np.abs(x))
+            steps = [step_for(rate) for _ in parameters]
+            found = differentiated(lambda *q: f(degree, *q, x), parameters, orders, steps)
+        else:
+            found = f(degree, *parameters, x)
+        return np.asarray(found).astype(n.dtype)
+
+    return kernel
+
+
+def _genlaguerre(n: Any, a: Any, x: Any, orders: tuple[int, ...]) -> Any:
+    """By the recurrence in the degree (DLMF 18.9.1), differentiated by alpha: stencils reach alpha <= -1, where SciPy has NaN."""
+    (order,) = orders
+    if order == 0:
+        return np.asarray(special.eval_genlaguerre(np.asarray(n).astype(np.int64), *_wide((a, x)))).astype(n.dtype)
+    n_, a_, x_ = np.broadcast_arrays(*_wide((n, a, x)))
+    before = [np.zeros_like(x_) for _ in range(order + 1)]
+    now = [np.full_like(x_, float(m == 0)) for m in range(order + 1)]
+    found = np.where(n_ == 0, now[order], np.nan)
+    for k in range(int(np.max(n_, initial=0.0))):
+        following = []
+        for m in range(order + 1):
+            lower = m * (now[m - 1] - before[m - 1]) if m else 0.0
+            following.append(((2 * k + 1 + a_ - x_) * now[m] - (k + a_) * before[m] + lower) / (k + 1))
+        before, now = now, following
+        found = np.where(n_ == k + 1, now[order], found)
+    return found.astype(n.dtype)
+
+
+def _classical(n: Any, x: Any, kind: str) -> Any:
+    return np.asarray(getattr(special, "eval_" + kind)(np.asarray(n).astype(np.int64), np.asarray(x, np.float64))).astype(x.dtype)
+
+
+# Elliptic integrals
+
+
+def _carlson(x: Any, y: Any, z: Any, powers: tuple[int, ...]) -> Any:
+    """By SciPy, or by the trapezoidal rule in u = log(t).
+
+    The integrand is analytic for abs(im(u)) < pi, so that a step of 1/2 errs by exp(-4 pi**2), and it decays at least as
+    exp(-abs(u) / 2) beyond the logarithms of x, y, z.
+    """
+    if powers == (1, 1, 1):
+        return (2.0 * special.elliprf(x, y, z)).astype(x.dtype, copy=False)
+    if sorted(powers) == [1, 1, 3]:
+        rest = [v for v, p in zip((x, y, z), powers) if p == 1]
+        (last,) = [v for v, p in zip((x, y, z), powers) if p == 3]
+        return (special.elliprd(*rest, last) / 1.5).astype(x.dtype, copy=False)
+    logs = np.log(np.stack(np.broadcast_arrays(*_wide((x, y, z)))))
+    finite = np.isfinite(logs)
+    low = np.min(np.where(finite, logs, np.inf), axis=0) - 80.0
+    high = np.max(np.where(finite, logs, -np.inf), axis=0) + 80.0
+    usable = np.isfinite(low) & np.isfinite(high)
+    low, high = np.where(usable, low, 0.0), np.where(usable, high, 1.0)
+    count = int(np.ceil(np.max((high - low) / 0.5, initial=1.0)))
+    width = (high - low) / count
+    half = np.asarray(powers).reshape(3, *[1] * low.ndim) / 2.0
+    total = np.zeros_like(low)
+    for k in range(count + 1):
+        u = low + k * width
+        total += np.exp(u - np.sum(half * np.logaddexp(u, logs), axis=0))
+    # At 0 a power of 3 or more is not integrable; two zeros leave a power of 2 at least.
+    flat = np.sum(np.where(np.isneginf(logs), 2.0 * half, 0.0), axis=0)
+    found = np.where(flat >= 2.0, np.inf, total * width)
+    return np.where(np.any(np.isnan(logs), axis=0), np.nan, found).astype(x.dtype)
+
+
+def _of_scipy(name: str) -> Kernel:
+    return lambda *inputs: getattr(special, name)(*inputs).astype(inputs[0].dtype, copy=False)
+
+
+def _lambertw(z: Any, k: int) -> Any:
+    return np.asarray(special.lambertw(np.asarray(z, np.complex128), k)).astype(z.dtype)
+
+
+def _circular_integral(x: Any, kind: str) -> Any:
+    f, i = {"si": ("sici", 0), "ci": ("sici", 1), "fresnel_s": ("fresnel", 0), "fresnel_c": ("fresnel", 1)}[kind]
+    return getattr(special, f)(x)[i].astype(x.dtype, copy=False)
+
+
+KERNELS: dict[Primitive, Kernel] = {
+    p.hyp0f1: _hypergeometric("hyp0f1", 0, 8.0, 60),
+    p.hyp1f1: _hypergeometric("hyp1f1", 1, 4.0, 60),
+    p.hyp2f1: _hypergeometric("hyp2f1", 2, 0.5, 90),
+    p.hyperu: _hyperu,
+    p.classical: _classical,
+    p.gegenbauer: _polynomial("eval_gegenbauer"),
+    p.genlaguerre: _genlaguerre,
+    p.jacobi: _polynomial("eval_jacobi"),
+    p.carlson: _carlson,
+    p.ellipe: _of_scipy("ellipe"),
+    p.ellipkinc: _of_scipy("ellipkinc"),
+    p.ellipeinc: _of_scipy("ellipeinc"),
+    p.lambertw: _lambertw,
+    p.circular_integral: _circular_integral,
+}
