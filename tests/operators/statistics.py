@@ -1,14 +1,13 @@
 """Averages, quantiles, covariances, what passes over NaN; samples of functions; polynomials; sets."""
 
 import numpy as np
-from rows.row import REAL, between, distinct, exactly, integers, nonzero, normal, positive
+from rows.row import REAL, between, distinct, exactly, nonzero, normal, positive
 
 import nabla as nb
 from operators.operator import Operator
 
 ORDER = "complex numbers have no order"
 POSITIONS = "positions"
-VALUES = "its shape depends on values"
 MATRIX = normal(3, 4)
 APART = distinct(3, 4)
 KNOTS = exactly([0.0, 1.0, 2.5, 4.0])
@@ -58,9 +57,4 @@ OPERATORS = [
     Operator("polyint", [normal(4)]),
     Operator("polyval", [normal(3), normal(4)]),
     Operator("vander", [normal(3)]),
-    # searching and sets
-    Operator("searchsorted", [KNOTS, between(1.1, 2.4, 3)], constant=POSITIONS, real_only=ORDER),
-    Operator("isin", [APART, distinct(2)], constant="true or false"),
-    *[Operator(f"unique_{kind}", [integers(0, 3, 6)], dtypes=("int64",), unmapped=VALUES)
-      for kind in ("all", "counts", "inverse", "values")],
 ]  # fmt: skip
