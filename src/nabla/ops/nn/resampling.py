@@ -29,7 +29,7 @@ def _sources(n: int, m: int, align_corners: bool) -> np.ndarray:
     """Where the m new elements lie among the n old ones, which are at 0, 1, ..., n - 1."""
     if align_corners:
         return np.linspace(0.0, n - 1.0, m) if m > 1 else np.zeros(m)
-    return (np.arange(m) + 0.5) * (n / max(m, 1)) - 0.5
+    return ((2 * np.arange(m) + 1) * n - m) / max(2 * m, 1)  # (i + 1/2) n / m - 1/2, rounded once
 
 
 def _cubic(distance: np.ndarray, a: float = -0.75) -> np.ndarray:
@@ -85,8 +85,8 @@ def resize(x: ArrayLike, /, shape: int | Sequence[int], method: str = "linear", 
 
     >>> nb.nn.resize([[[0.0, 4.0]]], 4).tolist()
     [[[0.0, 1.0, 3.0, 4.0]]]
-    >>> nb.nn.resize([[[0.0, 3.0]]], 4, align_corners=True).tolist()
-    [[[0.0, 1.0, 2.0, 3.0]]]
+    >>> nb.nn.resize([[[0.0, 4.0]]], 5, align_corners=True).tolist()
+    [[[0.0, 1.0, 2.0, 3.0, 4.0]]]
     """
     x = as_node(x)
     if method not in METHODS:
