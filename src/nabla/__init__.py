@@ -209,6 +209,7 @@ from nabla.ops.grids import (
 )
 from nabla.ops.histograms import bincount, digitize, histogram, histogram2d, histogramdd
 from nabla.ops.indexing import argwhere, compress, extract, flatnonzero, nonzero, take, take_along_axis
+from nabla.ops.integers import gcd, lcm, packbits, unpackbits
 from nabla.ops.joining import column_stack, concat, concatenate, dstack, hstack, pad, repeat, roll, stack, tile, vstack
 from nabla.ops.logic import (
     allclose,
@@ -474,6 +475,7 @@ __all__ = [
     "full",
     "full_like",
     "gammaln",
+    "gcd",
     "gelu",
     "geomspace",
     "grad",
@@ -523,6 +525,7 @@ __all__ = [
     "jacrev",
     "jvp",
     "kron",
+    "lcm",
     "ldexp",
     "leaky_relu",
     "left_shift",
@@ -589,6 +592,7 @@ __all__ = [
     "ones",
     "ones_like",
     "outer",
+    "packbits",
     "pad",
     "partition",
     "percentile",
@@ -706,6 +710,7 @@ __all__ = [
     "unique_counts",
     "unique_inverse",
     "unique_values",
+    "unpackbits",
     "unravel_index",
     "unstack",
     "unwrap",

@@ -372,6 +372,7 @@ NO_DERIVATIVE = [
             "bitwise_and": np.bitwise_and,
             "bitwise_or": np.bitwise_or,
             "bitwise_xor": np.bitwise_xor,
+            "gcd": np.gcd,
             "bitwise_left_shift": np.left_shift,
             "bitwise_right_shift": np.right_shift,
         }.items()

@@ -188,6 +188,7 @@ KERNELS: dict[Primitive, Kernel] = {
     f.bit_and: np.bitwise_and,
     f.bit_or: np.bitwise_or,
     f.bit_xor: np.bitwise_xor,
+    f.gcd: np.gcd,
     f.shift_left: np.left_shift,
     f.shift_right: np.right_shift,
     f.nextafter: np.nextafter,
