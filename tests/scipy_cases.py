@@ -66,13 +66,14 @@ for name in ["xlogy", "rel_entr", "beta", "betaln", "gammainc", "gammaincc", "kl
     RUNS[f"special.{name}"] = getattr(scipy.special, name), V + 1.0, V + 1.5
 for name in STATISTICS:
     RUNS[f"stats.{name}"] = getattr(scipy.stats, name), V
-for name in ["pearsonr", "ttest_ind", "ttest_rel", "bartlett"]:
+for name in ["pearsonr", "ttest_ind", "ttest_rel", "bartlett", "f_oneway", "levene"]:
     RUNS[f"stats.{name}"] = as_tuple(getattr(scipy.stats, name)), V, W
 for name in ["power_divergence", "chisquare"]:
     RUNS[f"stats.{name}"] = as_tuple(getattr(scipy.stats, name)), V
 for name in ["normaltest", "skewtest", "kurtosistest", "jarque_bera"]:
     RUNS[f"stats.{name}"] = as_tuple(getattr(scipy.stats, name)), LONG
 RUNS |= {
+    "special.fdtrc": (lambda x: scipy.special.fdtrc(2.0, 3.0, x), V),
     "stats.pmean": (lambda x: scipy.stats.pmean(x, 2), V),
     "stats.trim_mean": (lambda x: scipy.stats.trim_mean(x, 0.2), V),
     "stats.ttest_1samp": (lambda x: tuple(scipy.stats.ttest_1samp(x, 0.4)), V),
@@ -115,7 +116,6 @@ for name in ["fft", "ifft", "rfft", "hfft", "fft2", "rfftn", "fftshift"]:
     RUNS[f"fft.{name}"] = real_part(getattr(scipy.fft, name)), M
 
 STOPS = {
-    "special.fdtrc": (lambda x: scipy.special.fdtrc(2.0, 3.0, x), V, "a function of SciPy's that `nb.special` has not"),
     "signal.convolve": (scipy.signal.convolve, V, V, "compiled; `fftconvolve`, or `np.convolve`"),
     "signal.correlate": (scipy.signal.correlate, V, V, "compiled; `np.correlate`"),
     "signal.convolve2d": (scipy.signal.convolve2d, M, M, "compiled; `fftconvolve`"),
