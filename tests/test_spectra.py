@@ -349,3 +349,25 @@ def test_a_number_that_is_missing():
 def test_bad_arguments(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+# ---- LU and what is solved with a Cholesky factor --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(3, 3), (4, 2), (2, 4), (2, 3, 2), (5, 5)])
+def test_lu_is_scipys(shape, dtype):
+    x = array(shape, dtype)
+    for options in ({}, {"permute_l": True}, {"p_indices": True}):
+        for part, expected in zip(linalg.lu(x, **options), scipy.linalg.lu(x, **options), strict=True):
+            np.testing.assert_allclose(part, expected, rtol=1e-3, atol=1e-5 if x.real.dtype == np.float32 else 1e-12)
+    if x.real.dtype == np.float64:
+        nb.testing.check_grads(lambda x: linalg.lu(x)[1:], (x,))
+        nb.testing.check_vmap(lambda x: linalg.lu(x), (np.stack([x, 2.0 * x]),))
+
+
+def test_cholesky_solution():
+    x, b = array((3, 3), "complex128"), array((3, 2), "complex128")
+    a = x @ adjoint(x) + np.eye(3)
+    for lower in (True, False):
+        same(linalg.cho_solve(linalg.cholesky(a, upper=not lower), b, lower=lower), np.linalg.solve(a, b))

@@ -7,7 +7,7 @@ eigenvalues, where the conventions are.
 import numpy as np
 import scipy.linalg
 
-from nabla.primitives import rectangular
+from nabla.primitives import linalg, rectangular
 from nabla.primitives.base import constant
 from nabla.primitives.linalg import adjoint, product
 from nabla.primitives.shape import conj, real
@@ -74,6 +74,12 @@ def pseudoinverse(p, a):
     return p(a, constant(np.full(a.shape[:-2], tolerance, np.dtype(a.dtype.char.lower()))))
 
 
+def factored(p, a):
+    """Of a matrix whose rows need no exchange."""
+    packed, pivots = outputs(linalg.lu(a))
+    return tuple(outputs(rectangular.lu_parts(a, packed))) if p is rectangular.lu_parts else p(pivots)
+
+
 def function(name, value, of):
     return [
         Row("matrix_function", [of(3, 3)], {"name": name}, value=value),
@@ -102,6 +108,9 @@ ROWS = [
     Row("qr", [invertible(3, 3)], build=both, value=np.linalg.qr),
     Row("qr", [separate(4, 2)], build=both, value=np.linalg.qr),
     Row("qr", [separate(2, 3, 2)], build=both, value=np.linalg.qr),
+    Row("lu_parts", [invertible(3, 3)], build=factored, value=lambda a: scipy.linalg.lu(a)[1:]),
+    Row("lu_parts", [invertible(2, 3, 3)], build=factored),
+    Row("row_order", [invertible(3, 3)], build=factored, constant="the order of rows", value=lambda a: np.arange(3)),
     Row("complement", [separate(4, 2)], build=projector),
     Row("complement", [separate(2, 3, 2)], build=projector),
     Row("pinv", [separate(3, 3)], build=pseudoinverse, value=np.linalg.pinv),

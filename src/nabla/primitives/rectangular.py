@@ -1,4 +1,4 @@
-"""Factors and inverses of matrices that need not be square, in stacks (..., m, n): QR, the pseudoinverse.
+"""Factors and inverses of matrices that need not be square, in stacks (..., m, n): QR, LU, the pseudoinverse.
 
 Sources: S. F. Walter and L. Lehmann, "Algorithmic differentiation of linear algebra functions with application in
 optimum experimental design" (2010), for QR; G. H. Golub and V. Pereyra, "The differentiation of pseudo-inverses and
@@ -13,8 +13,9 @@ from typing import Any, Sequence
 
 import numpy as np
 
+from nabla import dtypes
 from nabla.graph.node import Node
-from nabla.primitives.base import Shape, constant, scalar
+from nabla.primitives.base import Constant, Shape, constant, scalar
 from nabla.primitives.formulas import abs_, greater, select
 from nabla.primitives.kinds import General
 from nabla.primitives.linalg import _stacked, _triangle, adjoint, product, triangular_solve
@@ -120,3 +121,32 @@ def _pinv_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size
 
 pinv = General("pinv", _pinv_shape, jvp=_pinv_jvp, batch=_pinv_batch)
 """From a and rtol of shape (...): singular values below rtol times the largest count as zero."""
+
+
+# l u = a of square matrices whose rows are in the order of the pivots. With m = l^-1 da u^-1: dl = l (m below the
+# diagonal), du = (m on it and above) u.
+
+
+def _lu_parts_shape(a: Node, packed: Node) -> tuple[Any, Any]:
+    return (a.shape, a.shape), (a.dtype, a.dtype)
+
+
+def _lu_parts_jvp(node: Node, tangents: Sequence[Node | None]) -> Sequence[Node | None]:
+    da = tangents[0]
+    if da is None or not da.size:
+        return None, None
+    l, u = outputs(node)
+    m = _over(triangular_solve(l, da, lower=True, transposed=False, unit=True), u)
+    return product(l, _triangle(m, True, True)), product(_triangle(m, False, False), u)
+
+
+lu_parts = General("lu_parts", _lu_parts_shape, jvp=_lu_parts_jvp, batch=_stacked)
+"""l, with ones on its diagonal, and u; from the matrix, its rows in order, and the factors in one matrix."""
+
+
+def _order_shape(pivots: Node) -> tuple[Shape, np.dtype]:
+    return pivots.shape, dtypes.int64
+
+
+row_order = Constant("row_order", _order_shape, batch=_stacked)
+"""Which row of the matrix comes where, from the exchanges that `lu` made."""

@@ -30,7 +30,7 @@ import numpy as np
 from nabla import dtypes
 from nabla.graph.node import Node
 from nabla.primitives.base import Shape, constant, scalar, zeros
-from nabla.primitives.formulas import abs_, greater, less_equal, logical_and, logical_or, maximum, select
+from nabla.primitives.formulas import abs_, greater, less_equal, logical_and, logical_or, select
 from nabla.primitives.kinds import General
 from nabla.primitives.linalg import _stacked, adjoint, identity, inverse, product
 from nabla.primitives.reductions import reduce_any, reduce_max

@@ -1,4 +1,4 @@
-"""NumPy kernels: eigenvalues, singular values, QR, pseudoinverses and functions of matrices, by LAPACK and SciPy."""
+"""NumPy kernels: eigenvalues, singular values, QR, LU, pseudoinverses and functions of matrices, by LAPACK and SciPy."""
 
 from __future__ import annotations
 
@@ -80,6 +80,19 @@ def _complement(q: Any) -> Any:
     return np.linalg.qr(q, mode="complete")[0][..., k:]
 
 
+def _lu_parts(a: Any, packed: Any) -> Any:
+    return np.tril(packed, -1) + np.eye(a.shape[-1], dtype=a.dtype), np.triu(packed)
+
+
+def _row_order(pivots: Any) -> Any:
+    order = np.broadcast_to(np.arange(pivots.shape[-1]), pivots.shape).copy()
+    for i in np.ndindex(pivots.shape[:-1]):
+        rows = order[i]
+        for k, other in enumerate(pivots[i]):
+            rows[k], rows[other] = rows[other], rows[k]
+    return order
+
+
 def _pinv(a: Any, rtol: Any) -> Any:
     if not a.size:
         return np.zeros((*a.shape[:-2], a.shape[-1], a.shape[-2]), a.dtype)
@@ -136,5 +149,7 @@ KERNELS: dict[Primitive, Kernel] = {
     rectangular.qr: _qr,
     rectangular.complement: _complement,
     rectangular.pinv: _pinv,
+    rectangular.lu_parts: _lu_parts,
+    rectangular.row_order: _row_order,
     matrix_functions.matrix_function: _matrix_function,
 }

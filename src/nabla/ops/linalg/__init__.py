@@ -9,7 +9,7 @@ or singular values are equal is on the page docs/spectra.md.
 
 from nabla.ops.contraction import cross, kron, matmul, multi_dot, outer, tensordot, vecdot
 from nabla.ops.linalg.determinants import det, slogdet
-from nabla.ops.linalg.factors import cholesky, qr
+from nabla.ops.linalg.factors import cho_solve, cholesky, lu, qr
 from nabla.ops.linalg.functions import expm, logm, matrix_power, sqrtm
 from nabla.ops.linalg.least_squares import lstsq, pinv
 from nabla.ops.linalg.norms import cond, matrix_norm, matrix_rank, norm, vector_norm
@@ -19,6 +19,7 @@ from nabla.ops.linalg.spectra import eig, eigh, eigvals, eigvalsh, svd, svdvals
 from nabla.ops.shape import matrix_transpose
 
 __all__ = [
+    "cho_solve",
     "cholesky",
     "cond",
     "cross",
@@ -33,6 +34,7 @@ __all__ = [
     "kron",
     "logm",
     "lstsq",
+    "lu",
     "matmul",
     "matrix_norm",
     "matrix_power",
