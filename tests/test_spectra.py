@@ -371,3 +371,16 @@ def test_cholesky_solution():
     a = x @ adjoint(x) + np.eye(3)
     for lower in (True, False):
         same(linalg.cho_solve(linalg.cholesky(a, upper=not lower), b, lower=lower), np.linalg.solve(a, b))
+
+
+def test_equations_of_tensors():
+    a, b = (array((6, 6)) + 5.0 * np.eye(6)).reshape(2, 3, 6), array((2, 3))
+    same(linalg.tensorsolve(a, b), np.linalg.tensorsolve(a, b))
+    moved = np.moveaxis(a, 2, 0)
+    same(linalg.tensorsolve(moved, b, axes=(0,)), np.linalg.tensorsolve(moved, b, axes=(0,)))
+    same(linalg.tensorinv(a), np.linalg.tensorinv(a))
+    nb.testing.check_grads(linalg.tensorsolve, (a, b), order=1)
+    with pytest.raises(nb.ShapeError, match="tensorsolve: a of shape"):
+        linalg.tensorsolve(a, np.ones(5))
+    with pytest.raises(nb.ArgumentError, match="ind, the number of first axes, is positive"):
+        linalg.tensorinv(a, 0)

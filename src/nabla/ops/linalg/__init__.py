@@ -16,6 +16,7 @@ from nabla.ops.linalg.norms import cond, matrix_norm, matrix_rank, norm, vector_
 from nabla.ops.linalg.parts import diagonal, trace
 from nabla.ops.linalg.solving import inv, solve, solve_triangular
 from nabla.ops.linalg.spectra import eig, eigh, eigvals, eigvalsh, svd, svdvals
+from nabla.ops.linalg.tensors import tensorinv, tensorsolve
 from nabla.ops.shape import matrix_transpose
 
 __all__ = [
@@ -52,6 +53,8 @@ __all__ = [
     "svd",
     "svdvals",
     "tensordot",
+    "tensorinv",
+    "tensorsolve",
     "trace",
     "vecdot",
     "vector_norm",

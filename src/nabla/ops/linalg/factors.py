@@ -8,6 +8,7 @@ import numpy as np
 
 from nabla import dtypes
 from nabla.errors import ArgumentError
+from nabla.graph.node import Node
 from nabla.ops.lift import ArrayLike, as_node, op
 from nabla.ops.linalg.checks import matrices, square
 from nabla.ops.linalg.solving import solve_triangular
@@ -108,7 +109,7 @@ def lu(a: ArrayLike, /, permute_l: bool = False, *, p_indices: bool = False) -> 
     elif n > m:
         rest = cut(sorted_rows, columns, k, n)
         u = concat(u, p.triangular_solve(l, rest, lower=True, transposed=False, unit=True), axis=columns)
-    inverse_order = argsort(order)
+    inverse_order: Node = argsort(order)  # type: ignore[assignment]
     if p_indices and not permute_l:
         return inverse_order, l, u
     if permute_l:
