@@ -257,7 +257,7 @@ def test_equations_of_tensors():
         np.linalg.tensorsolve(nb.asarray(moved), b.reshape(2, 3, 4), (4, 0)),
         np.linalg.tensorsolve(moved, b.reshape(2, 3, 4), (4, 0)),
     )
-    with pytest.raises(nb.ArgumentError, match=r"np\.linalg\.tensorinv: ind is a positive number; got 0"):
+    with pytest.raises(nb.ArgumentError, match=r"ind.* positive.*; got 0"):
         np.linalg.tensorinv(nb.asarray(a), 0)
 
 

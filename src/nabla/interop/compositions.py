@@ -7,9 +7,8 @@ from typing import Any, Callable, Mapping
 import numpy as np
 
 from nabla import lazy
-from nabla.errors import ArgumentError
 from nabla.ops import creation, logic, reductions
-from nabla.ops.shape import broadcast_to, reshape
+from nabla.ops.shape import broadcast_to
 from nabla.tensor import Tensor
 
 namespace = lazy.optional("nabla")
@@ -28,27 +27,8 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
     return namespace.histogram(a, bins, range)[1]
 
 
-def tensorinv(a: Any, ind: int = 2) -> Tensor:
-    x = creation.asarray(a)
-    if ind <= 0:
-        raise ArgumentError(f"np.linalg.tensorinv: ind is a positive number; got {ind}")
-    size = int(np.prod(x.shape[ind:]))
-    return reshape(namespace.linalg.inv(reshape(x, (-1, size))), x.shape[ind:] + x.shape[:ind])
-
-
-def tensorsolve(a: Any, b: Any, axes: Any = None) -> Tensor:
-    x, y = creation.asarray(a), creation.asarray(b)
-    if axes is not None:
-        rest = [axis for axis in range(x.ndim) if axis not in axes]
-        x = namespace.permute_dims(x, (*rest, *axes))
-    inner = x.shape[y.ndim :]
-    return reshape(namespace.linalg.solve(reshape(x, (y.size, int(np.prod(inner)))), reshape(y, (-1,))), inner)
-
-
 COMPOSITIONS: Mapping[str, Callable[..., Any]] = {
     "np.array_equiv": array_equiv,
     "np.histogram_bin_edges": histogram_bin_edges,
     "np.i0": lambda x: namespace.special.i0(x),
-    "np.linalg.tensorinv": tensorinv,
-    "np.linalg.tensorsolve": tensorsolve,
 }

@@ -7,7 +7,6 @@ from typing import Mapping
 _FILES = "files hold plain arrays: pass x.detach().numpy()"
 _TEXT = "text has no derivative: write str(x), or pass x.detach().numpy()"
 _DATES = "dates have no derivative, and tensors hold numbers: work with ndarrays"
-_BITS = "packed bits have no derivative: pass x.detach().numpy()"
 _MEMORY = "where a tensor lies in memory is no part of its meaning: copy it where you need your own (x.copy())"
 
 REFUSED: Mapping[str, str] = {
@@ -22,8 +21,6 @@ REFUSED: Mapping[str, str] = {
     "np.busday_offset": _DATES,
     "np.is_busday": _DATES,
     "np.datetime_as_string": _DATES,
-    "np.packbits": _BITS,
-    "np.unpackbits": _BITS,
     "np.may_share_memory": _MEMORY,
     "np.shares_memory": _MEMORY,
     "np.min_scalar_type": "the dtype that just holds a value hangs on the value: pass x.detach().numpy()",

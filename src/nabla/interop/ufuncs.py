@@ -37,34 +37,6 @@ def _vecmat(x: Any, a: Any) -> Tensor:
     return squeeze(matmul(expand_dims(e.conj(x), -2), a), -2)
 
 
-def _modf(x: Any) -> tuple[Tensor, Tensor]:
-    """The fraction and the whole part, both with the sign of x; an infinite x has the fraction 0."""
-    whole = e.trunc(x)
-    return e.copysign(logic.where(logic.isinf(x), 0.0, e.subtract(x, whole)), x), whole
-
-
-def _ldexp(x: Any, exponent: Any) -> Tensor:
-    """x * 2**exponent; in two steps, so that a result in range does not overflow on the way."""
-    x, exponent = creation.asarray(x), creation.asarray(exponent)
-    x = creation.astype(x, np.result_type(x.dtype, np.float16))
-    half = e.floor_divide(exponent, 2)
-    scale = [e.exp2(creation.astype(part, x.dtype)) for part in (half, exponent - half)]
-    return x * scale[0] * scale[1]
-
-
-def _frexp(x: Any) -> tuple[Tensor, Tensor]:
-    """The mantissa, from 1/2 to 1, and the exponent of two; the exponent is constant between the powers of two."""
-    x = creation.asarray(x)
-    exponent = creation.asarray(np.frexp(read(x._node))[1])
-    return logic.where(logic.isfinite(x), _ldexp(x, e.negative(exponent)), x), exponent
-
-
-def _spacing(x: Any) -> Tensor:
-    x = creation.asarray(x)
-    x = creation.astype(x, np.result_type(x.dtype, np.float16))
-    return e.nextafter(x, e.copysign(np.inf, x)) - x
-
-
 CALLS: dict[np.ufunc, Function] = {
     np.absolute: e.abs,
     np.power: e.pow,
@@ -83,10 +55,6 @@ CALLS: dict[np.ufunc, Function] = {
     np.vecdot: vecdot,
     np.matvec: _matvec,
     np.vecmat: _vecmat,
-    np.modf: _modf,
-    np.ldexp: _ldexp,
-    np.frexp: _frexp,
-    np.spacing: _spacing,
 }
 """Those whose counterpart has another name, or is put together here; the others are found by name."""
 
@@ -108,10 +76,10 @@ def counterpart(ufunc: np.ufunc) -> Function | None:
     """What runs in place of a ufunc of NumPy or SciPy; None if there is nothing."""
     if ufunc in CALLS:
         return CALLS[ufunc]
-    if ufunc in OF_INTEGERS:
-        return _of_integers(ufunc)
     found = getattr(namespace if ufunc in NUMPYS else namespace.special, ufunc.__name__, None)
-    return found if callable(found) else None
+    if callable(found):
+        return found
+    return _of_integers(ufunc) if ufunc in OF_INTEGERS else None
 
 
 def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
