@@ -9,7 +9,7 @@ from rows.row import Edge, Row, between, exactly, integers
 
 ZERO_ONE_TWO = [between(0.6, 1.4, 2, 3), between(1.6, 2.4, 3)]
 NEAR, FAR = between(-0.4, 0.4, 2, 3), between(-3.0, -1.5, 2, 3)
-DEGREES = integers(0, 6, 3)
+DEGREES = integers(2, 7, 3)
 INSIDE = between(-0.9, 0.9, 2, 3)
 ORDERS_1, ORDERS_2, ORDERS_3 = {"orders": (0,)}, {"orders": (0, 0)}, {"orders": (0, 0, 0)}
 

@@ -83,7 +83,7 @@ def _hypergeometric(name: str, uppers: int, radius: float, terms: int) -> Kernel
             ratio = ratio / np.minimum(np.abs(b), 1e3)
         near = (np.abs(z) < radius) & (ratio < 4.0)
         result: Any = 0.0
-        if np.any(near):
+        if np.any(near) or not near.size:
             result = _series(above, below, np.where(near, z, 0.0), orders, terms)
         if not np.all(near):
             far = np.where(near, 2.0 * radius if name != "hyp2f1" else -1.0, z)
