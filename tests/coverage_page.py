@@ -43,7 +43,12 @@ NO_TENSOR = "it takes no tensor of floats"
 TRANSFORM = "a transform: tests of its own"
 CAN_NOT = {
     **dict.fromkeys(
-        ["arange", "bool", "empty", "eye", "from_dlpack", "identity", "logspace", "ones", "tri", "zeros"],
+        [
+            *["arange", "bool", "empty", "eye", "from_dlpack", "identity", "logspace", "geomspace", "ones", "tri", "zeros"],
+            *["bartlett", "blackman", "hamming", "hanning", "diag_indices", "diag_indices_from", "fromfunction", "indices"],
+            *["ix_", "mask_indices", "tril_indices", "tril_indices_from", "triu_indices", "triu_indices_from", "packbits"],
+            *["unpackbits", "ravel_multi_index", "unravel_index", "fft.fftfreq", "fft.rfftfreq"],
+        ],
         NO_TENSOR,
     ),
     **dict.fromkeys(
@@ -55,6 +60,14 @@ CAN_NOT = {
         TRANSFORM,
     ),
     **dict.fromkeys(["allclose", "array_equal"], "it gives a bool of Python"),
+    **dict.fromkeys(
+        [
+            *["__array_namespace_info__", "broadcast_shapes", "can_cast", "finfo", "iinfo", "isdtype", "result_type"],
+            *["iscomplexobj", "isrealobj"],
+        ],
+        "it asks about dtypes and shapes",
+    ),
+    **dict.fromkeys(["apply_along_axis", "apply_over_axes", "piecewise"], "it takes functions: tests of its own"),
     "put_along_axis": "it writes into its argument",
 }
 

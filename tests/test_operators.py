@@ -4,9 +4,13 @@ tests/operators/ says with which inputs; table.py what a cell is. Each function'
 just found for it; `python tests/make_coverage.py` writes the page anew.
 """
 
+import inspect
+
 import pytest
-from coverage_page import checked, line, names_on_the_page, page_lines
+from coverage_page import CAN_NOT, checked, line, names_on_the_page, page_lines
 from operators import OPERATORS
+
+import nabla as nb
 
 BY_NAME = {name: [row for row in OPERATORS if row.prim == name] for name in sorted({row.prim for row in OPERATORS})}
 
@@ -16,6 +20,28 @@ def test_operator(name):
     cells, faults = checked(BY_NAME[name])
     assert not faults, "\n".join(faults)
     assert line(name, BY_NAME[name], cells) in page_lines(), "write the page anew: python tests/make_coverage.py"
+
+
+def public_functions():
+    """The names of all public functions, those of the namespaces with theirs before them."""
+    for room in ("", "fft", "linalg", "nn", "special"):
+        space = getattr(nb, room, None) if room else nb
+        for name in getattr(space, "__all__", ()):
+            if inspect.isroutine(getattr(space, name)):
+                yield f"{room}.{name}" if room else name
+
+
+def test_every_public_function_is_in_the_table_or_says_why_not():
+    top = {name for name in public_functions() if "." not in name}
+    functions = {name for name in public_functions() if name in top or _of_its_own(name)}
+    missing = sorted(functions - set(BY_NAME) - set(CAN_NOT))
+    assert not missing, f"add a row to tests/operators/ for: {', '.join(missing)}"
+
+
+def _of_its_own(name):
+    """Whether a namespace's function is not found at the top level, too."""
+    room, _, last = name.rpartition(".")
+    return getattr(nb, last, None) is not getattr(getattr(nb, room), last)
 
 
 def test_the_page_names_nothing_else():

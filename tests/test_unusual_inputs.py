@@ -73,6 +73,9 @@ def same(found, expected, ulps, sums=False):
         assert (np.abs(a - b) <= ulps * np.spacing(np.maximum(np.abs(b), 1 if sums else 0).astype(b.dtype))).all(), (a, b)
 
 
+AS_THE_STANDARD_SAYS = {"floor_divide", "expm1", "tanh"}
+"""At infinities the array API standard and NumPy differ here; test_array_api.py has what the standard says."""
+
 OF_FLOATS = {"reciprocal"}
 """Integers become floats first."""
 
@@ -81,6 +84,11 @@ ORDERED = {
     "argmin",
 }  # fmt: skip
 """Of complex numbers they are refused: NumPy orders those by their parts."""
+
+
+def inputs_of(name, dtype):
+    x = ends_of_the_range(dtype)
+    return x[np.isfinite(x)] if name in AS_THE_STANDARD_SAYS and x.dtype.kind in "fc" else x
 
 
 def expected_or_refused(name, *arrays, **params):
@@ -103,19 +111,19 @@ def expected_or_refused(name, *arrays, **params):
 @pytest.mark.parametrize("dtype", [*FLOATS, *COMPLEX, *INTEGERS], ids=lambda t: t.__name__)
 @pytest.mark.parametrize("name", UNARY)
 def test_unary(name, dtype):
-    x = ends_of_the_range(dtype)
+    x = inputs_of(name, dtype)
     expected = expected_or_refused(name, x)
     if expected is None:
         with pytest.raises(TypeError):
             getattr(nb, name)(x)
         return
-    same(getattr(nb, name)(x), expected, 2)
+    same(getattr(nb, name)(x), expected, 2, sums=name == "expm1")  # of complex zeros its zeros are positive
 
 
 @pytest.mark.parametrize("dtype", [*FLOATS, *COMPLEX, *INTEGERS], ids=lambda t: t.__name__)
 @pytest.mark.parametrize("name", BINARY)
 def test_binary(name, dtype):
-    x = ends_of_the_range(dtype)
+    x = inputs_of(name, dtype)
     try:
         expected = expected_or_refused(name, x[:, None], x)
     except ValueError:

@@ -39,6 +39,10 @@ def put_together_eig(f, x):
     return nb.matmul(v * nb.sin(w), nb.linalg.inv(v)), nb.sum(w**2)
 
 
+def cho_solved(c, b):
+    return scipy.linalg.cho_solve((c, True), b)
+
+
 def sum_of_cubes(eigvals, x):
     """Eigenvalues in no order."""
     return (eigvals(x) ** 3).sum() if isinstance(x, np.ndarray) else nb.sum(eigvals(x) ** 3)
@@ -81,4 +85,13 @@ OPERATORS = [
     ),
     Operator("linalg.trace", [normal(2, 3, 4)]),
     Operator("linalg.vector_norm", [nonzero(3, 4)], {"axis": 1}),
+    Operator("linalg.cho_solve", [triangular(3, 3), normal(3)], value=cho_solved),
+    Operator("linalg.cond", [A]),
+    Operator("linalg.lstsq", [normal(4, 3), normal(4)], call=lambda f, a, b: f(a, b)[0]),
+    Operator("linalg.lu", [A]),
+    Operator("linalg.matrix_norm", [A], {"ord": "nuc"}),
+    Operator("linalg.matrix_rank", [A], constant="a count"),
+    Operator("linalg.pinv", [normal(4, 3)]),
+    Operator("linalg.tensorinv", [normal(4, 2, 2)], {"ind": 1}),
+    Operator("linalg.tensorsolve", [normal(4, 2, 2), normal(4)]),
 ]

@@ -8,6 +8,7 @@ from operators.operator import Operator
 
 REAL = "defined for real numbers"
 X = positive(2, 3)
+UNIT = between(0.2, 0.8, 2, 3)
 
 ORDINARY = [
     "boxcox1p", "dawsn", "erfcx", "erfi", "exp1", "expi", "exprel", "gamma", "i0", "i0e", "i1", "i1e", "j0", "j1", "k0",
@@ -42,6 +43,16 @@ def of_order(name, order=2):
     )
 
 
+def of_degree(name, parameters=0):
+    """A polynomial of degree 3; SciPy computes it in float64 only."""
+
+    def value(*xs):
+        return getattr(special, name)(3, *xs).astype(xs[0].dtype)
+
+    inputs = [X] * parameters + [between(-0.8, 0.8, 3)]
+    return Operator(f"special.{name}", inputs, call=lambda f, *xs: f(3, *xs), value=value, real_only=REAL)
+
+
 OPERATORS = [
     *[Operator(f"special.{name}", [x], real_only=REAL) for name, x in UNARY.items() if name != "boxcox1p"],
     *[Operator(f"special.{name}", list(xs), real_only=REAL) for name, xs in {**TWO, **THREE}.items()],
@@ -59,4 +70,19 @@ OPERATORS = [
     Operator("xlog1py", [X, positive(3)], real_only=REAL),
     Operator("special.expit", [between(-2.0, 2.0, 2, 3)], dtypes=("float32", "float64")),
     Operator("special.expit", [between(-2.0, 2.0, 2, 3)], value=lambda x: 1 / (1 + np.exp(-x)), dtypes=("complex128",)),
+    *[
+        Operator(f"special.{name}", [between(0.2, 0.8, 2, 3)], real_only=REAL)
+        for name in ("ellipk", "ellipkm1", "ellipe", "sici", "fresnel")
+    ],
+    *[Operator(f"special.{name}", [X, between(0.2, 0.8, 3)], real_only=REAL) for name in ("ellipkinc", "ellipeinc")],
+    *[Operator(f"special.{name}", [X, X, positive(3)], real_only=REAL) for name in ("elliprf", "elliprd")],
+    *[of_degree(f"eval_{name}") for name in ("chebyt", "chebyu", "legendre", "laguerre", "hermite", "hermitenorm")],
+    *[of_degree(f"eval_{name}", 1) for name in ("gegenbauer", "genlaguerre")],
+    of_degree("eval_jacobi", 2),
+    *[Operator(f"special.{name}", [X, positive(3)], real_only=REAL) for name in ("hyp0f1", "chdtr", "chdtrc", "pdtr", "pdtrc")],
+    Operator("special.hyp1f1", [X, positive(3), positive(3)], real_only=REAL),
+    Operator("special.hyperu", [X, positive(3), positive(3)], real_only=REAL, wrt=(2,)),
+    Operator("special.hyp2f1", [X, positive(3), positive(3), between(0.2, 0.8, 3)], real_only=REAL),
+    *[Operator(f"special.{name}", [X, positive(3), positive(3)], real_only=REAL) for name in ("fdtr", "fdtrc", "gdtr", "gdtrc")],
+    Operator("special.lambertw", [X], dtypes=("float64", "complex128")),
 ]

@@ -24,4 +24,6 @@ ROWS = [
         constant="positions",
         label="several rows",
     ),
+    Row("searchsorted", [ROW, exactly(np.zeros((0, 2)))], {"right": False}, value=np.searchsorted, constant="positions"),
+    Row("searchsorted", [exactly(np.arange(300.0)), ROW], {"right": False}, value=np.searchsorted, constant="positions"),
 ]

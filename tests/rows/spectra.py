@@ -4,6 +4,8 @@ Vectors have an arbitrary phase, so what is checked is made of them so that it d
 eigenvalues, where the conventions are.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import scipy.linalg
 
@@ -55,7 +57,8 @@ def singular_vectors(p, a):
 
 
 def shared_by_none(p, x):
-    return p(x, constant(np.array([1.0, 3.0, 2.0], np.dtype(x.dtype.char.lower()))))
+    apart = np.broadcast_to([1.0, 3.0, 2.0], x.shape)
+    return p(x, constant(apart.astype(np.dtype(x.dtype.char.lower()))))
 
 
 def both(p, a):
@@ -119,4 +122,16 @@ ROWS = [
     *function("expm", scipy.linalg.expm, normal),
     *function("logm", lambda a: scipy.linalg.logm(a.astype(np.result_type(a, np.float64))).astype(a.dtype), positive_definite),
     *function("sqrtm", scipy.linalg.sqrtm, positive_definite),
+]
+
+ROWS += [
+    replace(next(row for row in ROWS if row.prim == name), inputs=[of(*shape)], value=None, label="of a stack", exhaustive=True)
+    for name, of, *shapes in [
+        *[(name, separate, (0, 3, 3), (12, 3, 3)) for name in ("eigh", "eigvalsh", "eigvals", "svd", "svdvals", "pinv", "qr")],
+        ("eig", separate, (0, 3, 3), (25, 2, 2)),
+        *[(name, invertible, (0, 3, 3), (12, 3, 3)) for name in ("lu_parts", "row_order", "matrix_function")],
+        ("complement", separate, (0, 4, 2), (13, 4, 2)),
+        ("shared", normal, (0, 3), (40, 3)),
+    ]
+    for shape in shapes
 ]

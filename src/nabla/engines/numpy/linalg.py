@@ -48,13 +48,18 @@ def _stack_last(x: Any) -> Any:
     return np.moveaxis(x.reshape(-1, *x.shape[-2:]), 0, -1).copy()
 
 
+def _size(x: Any) -> Any:
+    """What getrf compares pivots by: of complex numbers the sum of both parts."""
+    return np.abs(x.real) + np.abs(x.imag) if x.dtype.kind == "c" else np.abs(x)
+
+
 def _lu_together(a: Any) -> Any:
     """Elimination with partial pivoting, as getrf does it."""
     n = a.shape[-1]
     packed = _stack_last(a)
     pivots = np.empty((n, packed.shape[-1]), np.int32)
     for k in range(n):
-        pivots[k] = k + np.abs(packed[k:, k]).argmax(axis=0)
+        pivots[k] = k + _size(packed[k:, k]).argmax(axis=0)
         _exchange(packed, pivots, [k])
         pivot = packed[k, k]
         packed[k + 1 :, k] /= np.where(pivot == 0, 1, pivot)

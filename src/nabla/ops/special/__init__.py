@@ -50,7 +50,7 @@ from nabla.ops.special.gamma import (
     rgamma,
     zeta,
 )
-from nabla.ops.special.hypergeometric import hyp0f1, hyp1f1, hyp2f1, hyperu, lambertw, reals
+from nabla.ops.special.hypergeometric import hyp0f1, hyp1f1, hyp2f1, hyperu, lambertw
 from nabla.ops.special.incomplete import betainc, betaincc, betainccinv, betaincinv, gammainc, gammaincc, gammainccinv, gammaincinv
 from nabla.ops.special.information import boxcox, boxcox1p, huber, inv_boxcox, inv_boxcox1p, kl_div, pseudo_huber, rel_entr
 from nabla.ops.special.integrals import exp1, expi, expn, exprel, spence
@@ -171,7 +171,6 @@ __all__ = [
     "polygamma",
     "pseudo_huber",
     "psi",
-    "reals",
     "rel_entr",
     "rgamma",
     "sici",
