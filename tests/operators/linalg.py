@@ -2,7 +2,8 @@
 
 import numpy as np
 import scipy.linalg
-from rows.row import invertible, nonzero, normal, positive_definite, triangular
+from rows.row import between, invertible, nonzero, normal, positive_definite, triangular
+from rows.structured import band
 
 import nabla as nb
 from operators.operator import Operator
@@ -41,6 +42,15 @@ def put_together_eig(f, x):
 
 def cho_solved(c, b):
     return scipy.linalg.cho_solve((c, True), b)
+
+
+def tridiagonal(dl, d, du, b):
+    return np.linalg.solve(np.diag(dl, -1) + np.diag(d) + np.diag(du, 1), b)
+
+
+def wide(n):
+    """Numbers that make a main diagonal large."""
+    return between(4.0, 6.0, n)
 
 
 def sum_of_cubes(eigvals, x):
@@ -92,6 +102,9 @@ OPERATORS = [
     Operator("linalg.matrix_norm", [A], {"ord": "nuc"}),
     Operator("linalg.matrix_rank", [A], constant="a count"),
     Operator("linalg.pinv", [normal(4, 3)]),
+    Operator("linalg.solve_banded", [band(1, 2, 4), normal(4, 2)], call=lambda f, ab, b: f((1, 2), ab, b)),
+    Operator("linalg.solveh_banded", [band(0, 1, 4), normal(4)]),
+    Operator("linalg.solve_tridiagonal", [normal(3), wide(4), normal(3), normal(4)], value=tridiagonal),
     Operator("linalg.tensorinv", [normal(4, 2, 2)], {"ind": 1}),
     Operator("linalg.tensorsolve", [normal(4, 2, 2), normal(4)]),
 ]

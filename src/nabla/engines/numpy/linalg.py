@@ -131,7 +131,7 @@ def _lu_solve(a: Any, factors: Any, b: Any, transposed: bool, what: str) -> Any:
     packed, pivots = factors
     regular = packed.diagonal(axis1=-2, axis2=-1).all(axis=-1)
     if not regular.all():
-        raise _singular(what, np.logical_not(regular))
+        raise _singular(what, _first(np.logical_not(regular)))
     getrs = _routine("getrs", a.dtype)
     if a.ndim == 2:
         return getrs(packed, pivots, b, transposed)[0]
@@ -143,9 +143,9 @@ def _lu_solve(a: Any, factors: Any, b: Any, transposed: bool, what: str) -> Any:
     return out
 
 
-def _singular(what: str, bad: Any) -> LinAlgError:
+def _singular(what: str, index: tuple[int, ...]) -> LinAlgError:
     return LinAlgError(
-        f"{what}: {_which(_first(bad))} is singular, it has no inverse. Are there equal or zero rows? "
+        f"{what}: {_which(index)} is singular, it has no inverse. Are there equal or zero rows? "
         f"Adding a small multiple of the identity makes it regular"
     )
 
@@ -159,7 +159,7 @@ def _triangular_solve(a: Any, b: Any, lower: bool, transposed: bool, unit: bool)
     if not unit:
         regular = a.diagonal(axis1=-2, axis2=-1).all(axis=-1)
         if not regular.all():
-            raise _singular("solve_triangular", np.logical_not(regular))
+            raise _singular("solve_triangular", _first(np.logical_not(regular)))
     trtrs = _routine("trtrs", a.dtype)
     # LAPACK reads columns: a matrix of rows is given as its transpose, which then needs no copy.
     if a.ndim == 2:

@@ -19,6 +19,7 @@ from nabla.engines.numpy import (
     softmax,
     special,
     spectra,
+    structured,
 )
 from nabla.engines.numpy.kernel import Kernel
 from nabla.primitives.base import Primitive
@@ -39,5 +40,6 @@ KERNELS: dict[Primitive, Kernel] = {
     **fourier.KERNELS,
     **linalg.KERNELS,
     **spectra.KERNELS,
+    **structured.KERNELS,
     **indexing.KERNELS,
 }

@@ -8,6 +8,7 @@ or singular values are equal is on the page docs/spectra.md.
 """
 
 from nabla.ops.contraction import cross, kron, matmul, multi_dot, outer, tensordot, vecdot
+from nabla.ops.linalg.banded import solve_banded, solve_tridiagonal, solveh_banded
 from nabla.ops.linalg.determinants import det, slogdet
 from nabla.ops.linalg.factors import cho_solve, cholesky, lu, qr
 from nabla.ops.linalg.functions import expm, logm, matrix_power, sqrtm
@@ -48,7 +49,10 @@ __all__ = [
     "qr",
     "slogdet",
     "solve",
+    "solve_banded",
     "solve_triangular",
+    "solve_tridiagonal",
+    "solveh_banded",
     "sqrtm",
     "svd",
     "svdvals",

@@ -62,14 +62,18 @@ def system(name: str, a: ArrayLike, b: ArrayLike) -> tuple[Node, Node]:
     """Both sides, checked, in one floating dtype."""
     x, y = promoted(*pair(a, b))
     x, y = square(name, x), inexact(y)
-    n = x.shape[-1]
-    if not y.shape:
-        raise ShapeError(f"{name}: b is one number; expected a vector of shape ({n},) or columns, (..., {n}, k)")
-    rows = y.shape[max(y.ndim - 2, 0)]
-    if rows != n:
-        hint = " A stack of vectors needs an axis of length 1 behind: b[..., None]." if y.shape[-1] == n else ""
-        raise ShapeError(f"{name}: a has {n} rows, but b has {rows} (a.shape={x.shape}, b.shape={y.shape}).{hint}")
+    check_rows(name, x.shape[-1], x, y)
     return x, y
+
+
+def check_rows(name: str, n: int, a: Node, b: Node) -> None:
+    """That b has n rows, as many as the matrix has that a stands for."""
+    if not b.shape:
+        raise ShapeError(f"{name}: b is one number; expected a vector of shape ({n},) or columns, (..., {n}, k)")
+    rows = b.shape[max(b.ndim - 2, 0)]
+    if rows != n:
+        hint = " A stack of vectors needs an axis of length 1 behind: b[..., None]." if b.shape[-1] == n else ""
+        raise ShapeError(f"{name}: a has {n} rows, but b has {rows} (a.shape={a.shape}, b.shape={b.shape}).{hint}")
 
 
 def solved(name: str, solution: Callable[[Node, Node], Node], a: Node, b: Node) -> Node:

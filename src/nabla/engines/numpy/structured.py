@@ -1,0 +1,78 @@
+"""NumPy kernels: systems whose matrix has a structure (banded, Toeplitz), by LAPACK and SciPy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nabla import lazy
+from nabla.engines.numpy.kernel import Kernel
+from nabla.engines.numpy.linalg import _routine, _singular, _which
+from nabla.errors import LinAlgError
+from nabla.primitives import banded
+from nabla.primitives.base import Primitive
+
+scipy_linalg = lazy.optional("scipy.linalg")
+
+
+# Banded systems. A stack is one long banded matrix in which the pieces do not touch, so one call of LAPACK solves it.
+
+
+def _banded_solve(band: Any, b: Any, lower: int, upper: int, transposed: bool, positive: bool, what: str) -> Any:
+    if not b.size:
+        return b
+    stack, n = band.shape[:-2], band.shape[-1]
+    if not stack:
+        x, info = _band(band, b, lower, upper, transposed, positive)
+        if info:
+            raise _no_solution(what, (), positive)
+        return x
+    inside = np.arange(n) + np.arange(-upper, lower + 1)[:, None]
+    pieces = np.where((inside >= 0) & (inside < n), band, 0)
+    long = np.moveaxis(pieces.reshape(-1, lower + upper + 1, n), 0, 1).reshape(lower + upper + 1, -1)
+    x, info = _band(long, b.reshape(-1, b.shape[-1]), lower, upper, transposed, positive)
+    if not info and np.isfinite(x).all():
+        return x.reshape(b.shape)
+    out = np.empty_like(b)  # not all is finite, or one is singular: each by itself, so that it is only that one
+    for i in np.ndindex(stack):
+        out[i], info = _band(band[i], b[i], lower, upper, transposed, positive)
+        if info:
+            raise _no_solution(what, i, positive)
+    return out
+
+
+def _band(band: Any, b: Any, lower: int, upper: int, transposed: bool, positive: bool) -> tuple[Any, int]:
+    """The solution, and LAPACK's word on whether there is one: zero if so."""
+    n = band.shape[-1]
+    if positive:
+        _, x, info = _routine("pbsv", band.dtype)(np.conj(band[upper:]) if transposed else band[upper:], b, lower=1)
+    elif n == 1 or lower == upper == 0:
+        diagonal = band[upper, :, None]
+        if not diagonal.all():
+            return b, 1
+        x, info = b / diagonal, 0
+    elif lower == upper == 1:
+        above, diagonal, below = band[0, 1:], band[1], band[2, :-1]
+        if transposed:
+            above, below = below, above
+        *_, x, info = _routine("gtsv", band.dtype)(below, diagonal, above, b)
+    else:
+        wide = np.zeros((2 * lower + upper + 1, n), band.dtype, order="F")
+        wide[lower:] = band
+        packed, pivots, info = _routine("gbtrf", band.dtype)(wide, lower, upper, overwrite_ab=True)
+        if info:
+            return b, info
+        x, info = _routine("gbtrs", band.dtype)(packed, lower, upper, b, pivots, trans=int(transposed))
+    return x, info
+
+
+def _no_solution(what: str, index: tuple[int, ...], positive: bool) -> LinAlgError:
+    if positive:
+        return LinAlgError(f"{what}: {_which(index)} is not positive definite. solve_banded takes matrices that are not")
+    return _singular(what, index)
+
+
+KERNELS: dict[Primitive, Kernel] = {
+    banded.banded_solve: _banded_solve,
+}

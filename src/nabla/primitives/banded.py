@@ -1,0 +1,97 @@
+"""Systems whose matrix is zero beyond a few diagonals, in stacks. A band (..., l + u + 1, n) holds the matrix by diagonals, as
+LAPACK has it: band[u + i - j, j] = a[i, j], with l diagonals below the main one and u above it.
+
+Forward and reverse cost what the band has, times the columns of b: no rule makes the matrix. Its elements lie along the
+columns of the band, each column one place lower than that before it; `slanted` brings rows of the matrix into line.
+
+Notation: x the solution, dx a tangent, g a cotangent.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+import numpy as np
+
+from nabla.graph.node import Node
+from nabla.primitives.base import Shape
+from nabla.primitives.joining import cut, pad_zeros
+from nabla.primitives.kinds import General
+from nabla.primitives.linalg import _always, _solution_batch
+from nabla.primitives.shape import broadcast, reduce_sum, reshape
+
+
+def slanted(x: Node, *, left: bool) -> Node:
+    """Of x of shape (..., rows, w, k), row r moved by r places, with zeros behind it.
+
+    To the left: out[r, j] = x[r, j + r], of length w - rows + 1. To the right: out[r, j] = x[r, j - r], of length w + rows - 1.
+    Each is the transpose of the other. Elements in a row of all rows, cut into rows one longer or shorter, are so moved.
+    """
+    *stack, rows, w, k = x.shape
+    ahead = len(stack)
+    none = [0] * ahead
+    if left:
+        flat = pad_zeros(reshape(x, shape=(*stack, rows * w, k)), [*none, 0, 0], [*none, rows, 0])
+        return cut(reshape(flat, shape=(*stack, rows, w + 1, k)), ahead + 1, 0, w - rows + 1)
+    wide = w + rows
+    flat = reshape(pad_zeros(x, [*none, 0, 0, 0], [*none, 0, rows, 0]), shape=(*stack, rows * wide, k))
+    return reshape(cut(flat, ahead, 0, rows * (wide - 1)), shape=(*stack, rows, wide - 1, k))
+
+
+def _windows(x: Node, lower: int, upper: int) -> Node:
+    """out[r, j] = x[j + r - upper] of columns x (..., n, k), and zero where there is no such element."""
+    *stack, n, k = x.shape
+    none, rows = [0] * len(stack), lower + upper + 1
+    wide = pad_zeros(x, [*none, upper, 0], [*none, lower, 0])
+    wide = reshape(wide, shape=(*stack, 1, n + rows - 1, k))
+    return slanted(broadcast(wide, shape=(*stack, rows, n + rows - 1, k)), left=True)
+
+
+def banded_product(band: Node, x: Node, lower: int, upper: int, transposed: bool) -> Node:
+    """a @ x, or a^T @ x, of columns x."""
+    rows, n = band.ndim - 2, x.shape[-2]
+    weights = reshape(band, shape=(*band.shape, 1))
+    if transposed:
+        return reduce_sum(weights * _windows(x, lower, upper), axes=(rows,))
+    terms = weights * reshape(x, shape=(*x.shape[:-2], 1, *x.shape[-2:]))
+    return cut(reduce_sum(slanted(terms, left=False), axes=(rows,)), rows, upper, upper + n)
+
+
+def _band_of_outer(x: Node, y: Node, lower: int, upper: int) -> Node:
+    """The band of x @ y^T."""
+    terms = _windows(x, lower, upper) * reshape(y, shape=(*y.shape[:-2], 1, *y.shape[-2:]))
+    return reduce_sum(terms, axes=(terms.ndim - 1,))
+
+
+def _shape(band: Node, b: Node, **params: Any) -> tuple[Shape, np.dtype]:
+    return b.shape, b.dtype
+
+
+def _jvp(node: Node, tangents: Sequence[Node | None]) -> Node:
+    """From a x = b follows a dx = db - da x."""
+    dband, db = tangents
+    p = node.params
+    right = db
+    if dband is not None:
+        change = banded_product(dband, node, p["lower"], p["upper"], p["transposed"])
+        right = -change if db is None else db - change
+    assert right is not None
+    return banded_solve(node.inputs[0], right, **p)
+
+
+def _vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | None]:
+    """gb = a^-T g, and that of the band is the band of -gb x^T."""
+    p = node.params
+    transposed = p["transposed"]
+    gb = banded_solve(node.inputs[0], g, **{**p, "transposed": not transposed})
+    gband = None
+    if wants[0]:
+        left, right = (node, gb) if transposed else (gb, node)
+        gband = -_band_of_outer(left, right, p["lower"], p["upper"])
+    return gband, gb if wants[1] else None
+
+
+banded_solve = General("banded_solve", _shape, jvp=_jvp, vjp=_vjp, batch=_solution_batch, eager=_always, masks=True)
+"""The x of a x = b, or of a^T x = b, from a band and b of shape (..., n, k), with the numbers `lower` and `upper` of
+diagonals. `positive`: a is Hermitian and must be positive definite; both halves of the band are given. `what` is named
+where there is no solution."""

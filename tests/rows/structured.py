@@ -1,0 +1,53 @@
+"""Rows of systems whose matrix has a structure: banded, Toeplitz."""
+
+import numpy as np
+import scipy.linalg
+
+from nabla import linalg
+from rows.row import Input, Row, normal
+
+
+def band(lower, upper, n, *stack):
+    """Bands with a large main diagonal."""
+
+    def draw(rng, shape, dtype):
+        x = normal(*shape)(rng, dtype)
+        x[..., upper, :] = x[..., upper, :] + 6.0
+        return x
+
+    return Input(draw, (*stack, lower + upper + 1, n), resizes=False)
+
+
+def dense(x, lower, upper):
+    n = x.shape[-1]
+    out = np.zeros((*x.shape[:-2], n, n), x.dtype)
+    for i, j in np.ndindex(n, n):
+        if -upper <= i - j <= lower:
+            out[..., i, j] = x[..., upper + i - j, j]
+    return out
+
+
+def banded(lower, upper, transposed, *stack):
+    def value(x, b):
+        a = dense(x, lower, upper)
+        return np.linalg.solve(np.swapaxes(a, -1, -2) if transposed else a, b)
+
+    params = {"lower": lower, "upper": upper, "transposed": transposed, "positive": False, "what": "solve_banded"}
+    return Row("banded_solve", [band(lower, upper, 4, *stack), normal(*stack, 4, 2)], params, value=value)
+
+
+ROWS = [
+    banded(1, 1, False),
+    banded(1, 1, True),
+    banded(2, 1, False),
+    banded(0, 2, True),
+    banded(0, 0, False),
+    banded(1, 2, False, 2),
+    Row(
+        "banded_solve",
+        [band(0, 1, 4).of(2, 4), normal(4, 2)],
+        build=lambda p, half, b: linalg.solveh_banded(half, b),
+        value=scipy.linalg.solveh_banded,
+        label="positive",
+    ),
+]
