@@ -1,0 +1,33 @@
+"""XLA kernels: structure, moving and casting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nabla.engines.xla.kernel import Kernel, broadcast_to, lax
+from nabla.primitives import joining, shape as s, structure
+from nabla.primitives.base import Primitive
+
+
+def _convert(x: Any, dtype: np.dtype) -> Any:
+    return lax.convert_element_type(x, dtype)
+
+
+KERNELS: dict[Primitive, Kernel] = {
+    # structure
+    structure.VARIABLE: lambda x: x,
+    structure.detach: lambda x: x,
+    structure.output: lambda x, index: x[index],
+    # moving and casting
+    s.convert: _convert,
+    s.real: lambda x: lax.real(x) if x.dtype.kind == "c" else x,
+    s.imag: lambda x: lax.imag(x) if x.dtype.kind == "c" else lax.full_like(x, 0),
+    s.conj: lambda x: lax.conj(x) if x.dtype.kind == "c" else x,
+    s.reshape: lambda x, shape: lax.reshape(x, shape),
+    s.broadcast: lambda x, shape: broadcast_to(x, shape),
+    s.transpose: lambda x, perm: lax.transpose(x, perm),
+    s.flip: lambda x, axes: lax.rev(x, axes),
+    joining.concat: lambda *xs, axis: lax.concatenate(xs, axis),
+}
