@@ -223,7 +223,8 @@ TWO_ARGUMENTS = "poch binom beta betaln owens_t rel_entr kl_div huber gammainc g
 def same_as_scipy(name, *arrays):
     with np.errstate(all="ignore"):
         expected = getattr(special, name)(*arrays)
-        np.testing.assert_allclose(getattr(nb.special, name)(*arrays), expected, rtol=1e-14, err_msg=name)
+        rtol = 5e-14 if name in ("poch", "beta", "binom") else 1e-14  # SciPy's own digits, for a + b > 10
+        np.testing.assert_allclose(getattr(nb.special, name)(*arrays), expected, rtol=rtol, err_msg=name)
 
 
 @pytest.mark.parametrize("name", ONE_ARGUMENT.split())

@@ -1,5 +1,6 @@
 """Derivatives of special functions in their parameters: digits in bulk and tails, nestings, errors beyond the known order."""
 
+import mpmath as mp
 import numpy as np
 import pytest
 from parameter_derivatives import BETA, GAMMA
@@ -175,3 +176,27 @@ def test_many_elements_are_as_few():
         whole = np.asarray(slope(f, *args, at=0))
         part = np.asarray(slope(f, *[z[4900:] for z in args], at=0))
         np.testing.assert_allclose(whole[4900:], part, rtol=1e-13)
+
+
+def test_beta_and_its_relatives_where_one_argument_is_small_beside_the_other():
+    """Differences of polygammas there have nothing to cancel; values and first and second derivatives by mpmath."""
+    betaln = lambda a, b: mp.loggamma(a) + mp.loggamma(b) - mp.loggamma(a + b)
+    poch = lambda a, b: mp.gammaprod([a + b], [a])
+    with mp.workdps(60):
+        for f, reference in ((S.betaln, betaln), (S.poch, poch)):
+            for a, b in ((1e8, 1e-3), (3e3, 0.25), (2.5, 1e-9), (1e12, 2.0)):
+                for n, rtol in ((0, 2e-13), (1, 2e-12), (2, 2e-12)):
+                    found = f
+                    for _ in range(n):
+                        found = nb.grad(found)
+                    expected = float(mp.diff(lambda a, b=b, g=reference: g(a, mp.mpf(b)), mp.mpf(a), n))
+                    np.testing.assert_allclose(found(a, b), expected, rtol=rtol, err_msg=f"{f.__name__} {a} {b} {n}")
+
+
+def test_polygamma_over_its_domain():
+    x = np.array([1e-12, 1e-3, 0.3, 11.99, 12.0, 32.2, 1e9, -1e-9, -0.25, -3.3, -3 + 1e-7, -100.3, -1e5 - 0.3])
+    for n in (1, 2, 3, 8):
+        with mp.workdps(30):
+            expected = [float(mp.polygamma(n, mp.mpf(z))) for z in x]
+        np.testing.assert_allclose(S.polygamma(n, x), expected, rtol=4e-15)
+        np.testing.assert_array_equal(S.polygamma(n, np.array([0.0, -2.0, np.inf])), [(-1) ** (n + 1) * np.inf] * 2 + [0.0])

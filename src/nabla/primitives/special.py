@@ -16,7 +16,7 @@ from math import pi, sqrt as root
 from nabla.errors import NotDifferentiableError, user_line
 from nabla.graph.node import Node
 from nabla.primitives.elementwise import ZERO, Binary, Elementwise, Unary
-from nabla.primitives.formulas import Family, erf, exp, greater, polygamma, select, square, zero_of
+from nabla.primitives.formulas import Family, erf, exp, greater, less, like, log_, polygamma, select, square, zero_of
 
 
 def beyond(name: str, argument: str, known: int) -> NotDifferentiableError:
@@ -46,14 +46,16 @@ def _mills(out: Node, x: Node) -> Node:
 gamma    = Unary("gamma", lambda out, x: out * polygamma(x, n=0), kinds="f")
 rgamma   = Family("rgamma", lambda out, x, n: rgamma(x, n=n + 1), kinds="f")  # the n-th derivative of 1/gamma, entire
 gammasgn = Unary("gammasgn", ZERO, kinds="f")
-poch     = Binary("poch", lambda out, x, m: out * (polygamma(x + m, n=0) - polygamma(x, n=0)),
+polygamma_rise = Elementwise("polygamma_rise", lambda out, x, y, n: polygamma_rise(x, y, n=n + 1),
+                  lambda out, x, y, n: polygamma(x + y, n=n + 1), kinds="f")  # polygamma(n, x + y) - polygamma(n, x)
+poch     = Binary("poch", lambda out, x, m: out * polygamma_rise(x, m, n=0),
                   lambda out, x, m: out * polygamma(x + m, n=0), kinds="f")
-binom    = Binary("binom", lambda out, x, k: out * (polygamma(x + 1.0, n=0) - polygamma(x - k + 1.0, n=0)),
-                  lambda out, x, k: out * (polygamma(x - k + 1.0, n=0) - polygamma(k + 1.0, n=0)), kinds="f")
-beta     = Binary("beta", lambda out, x, y: out * (polygamma(x, n=0) - polygamma(x + y, n=0)),
-                  lambda out, x, y: out * (polygamma(y, n=0) - polygamma(x + y, n=0)), kinds="f")
-betaln   = Binary("betaln", lambda out, x, y: polygamma(x, n=0) - polygamma(x + y, n=0),
-                  lambda out, x, y: polygamma(y, n=0) - polygamma(x + y, n=0), kinds="f")
+binom    = Binary("binom", lambda out, x, k: out * polygamma_rise(x - k + 1.0, k, n=0),
+                  lambda out, x, k: out * polygamma_rise(k + 1.0, x - 2.0 * k, n=0), kinds="f")
+beta     = Binary("beta", lambda out, x, y: -out * polygamma_rise(x, y, n=0),
+                  lambda out, x, y: -out * polygamma_rise(y, x, n=0), kinds="f")
+betaln   = Binary("betaln", lambda out, x, y: -polygamma_rise(x, y, n=0),
+                  lambda out, x, y: -polygamma_rise(y, x, n=0), kinds="f")
 
 # Error functions. erfcx and dawsn are their n-th derivatives, which their recurrences lose from 2 x out - 2/sqrt(pi) on
 erfcx    = Family("erfcx", lambda out, x, n: erfcx(x, n=n + 1), kinds="f")
@@ -73,8 +75,14 @@ expi     = Unary("expi", lambda out, x: exp(x) / x, kinds="f")
 expn     = Family("expn", lambda out, x, n: -expn(x, n=n - 1) if n else -out * (1.0 + 1.0 / x), kinds="f")
 exprel   = Family("exprel", lambda out, x, n: exprel(x, n=n + 1), kinds="f")  # the n-th derivative of (exp(x) - 1) / x
 logrel   = Family("logrel", lambda out, x, n: logrel(x, n=n + 1), kinds="f")  # the n-th derivative of log(1 + x) / x
-spence   = Unary("spence", lambda out, x: -logrel(x - 1.0, n=0), kinds="f")
+spence   = Unary("spence", lambda out, x: _spence_slope(x), kinds="f")
 # fmt: on
+
+
+def _spence_slope(x: Node) -> Node:
+    """log(x) / (1 - x): as it stands near 0, where x - 1 would lose digits; near 1 without the 0/0."""
+    low = less(x, like(x, 0.5))
+    return select(low, log_(x) / (1.0 - x), -logrel(select(low, like(x, 1.0), x) - 1.0, n=0))
 
 
 # zeta: order counts the derivatives in the first argument

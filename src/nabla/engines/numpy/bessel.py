@@ -24,6 +24,8 @@ WHOLE = {  # the code of orders 0 and 1
     "kve": ("k0e", "k1e"),
 }
 ODD = {"jv", "yv"}
+OF_ORDER_0 = {"jv": ("y0", 0.5 * np.pi), "yv": ("j0", -0.5 * np.pi), "iv": ("k0", -1.0)}
+"""The derivative by the order at order 0 (DLMF 10.15.3, 10.38.4); I_v itself may be many times larger."""
 AT_ZERO = {  # the first and second derivative by the order v at x = 0: where v > 0, and where v = 0
     "jv": ((0.0, -np.inf), (0.0, np.inf)),
     "yv": ((-np.inf, -np.pi / 2), (-np.inf, -np.inf)),
@@ -74,6 +76,9 @@ def _bessel(v: Any, x: Any, kind: str, n: int, k: int) -> Any:
     calm = (point > 30.0) & (kind not in ODD)
     step = step_for(growth + np.where(calm, 4.0 / np.sqrt(np.where(calm, point, 1.0)), 3.2), most=np.where(calm, 1024.0, 0.125))
     found = differentiated(lambda v: _by_argument(v, point, kind, k), [wide], [n], [step])
+    if k == 0 and n == 1 and kind in OF_ORDER_0:
+        name, factor = OF_ORDER_0[kind]
+        found = np.where(wide == 0, factor * getattr(special, name)(point), found)
     if k == 0:
         above, at = AT_ZERO[kind][n - 1]
         limit = np.where(wide > 0, above, np.where(wide == 0, at, np.nan))

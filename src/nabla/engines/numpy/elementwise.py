@@ -95,11 +95,6 @@ def _sinc(x: Any, n: int) -> Any:
     return np.where(near, series, up).astype(x.dtype)
 
 
-def _polygamma(x: Any, n: int) -> Any:
-    found = special.digamma(x) if n == 0 else special.polygamma(n, x)
-    return found.astype(x.dtype, copy=False)
-
-
 def _scipy(name: str) -> Kernel:
     """A function of SciPy, which computes float16 in float32."""
     return lambda x: getattr(special, name)(x).astype(x.dtype, copy=False)
@@ -163,7 +158,6 @@ KERNELS: dict[Primitive, Kernel] = {
     f.erf: _scipy("erf"),
     f.erfc: _scipy("erfc"),
     f.gammaln: _scipy("gammaln"),
-    f.polygamma: _polygamma,
     # piecewise constant
     f.floor: np.floor,
     f.ceil: np.ceil,

@@ -13,23 +13,12 @@ import numpy as np
 from nabla import lazy
 from nabla.engines.numpy.incomplete import DEPTH, expm1mx, flat, log1pmx, log_less_line, stirling
 from nabla.engines.numpy.kernel import Kernel
+from nabla.engines.numpy.polygamma import rise
 from nabla.engines.numpy.special import in_blocks, of_scipy, rule
 from nabla.primitives import incomplete as i
 from nabla.primitives.base import Primitive
 
 special = lazy.optional("scipy.special")
-
-
-def _rise(n: int, a: Any, b: Any) -> Any:
-    """polygamma(n, a + b) - polygamma(n, a), by Taylor's series where b is small beside a."""
-    near = b < 0.05 * a
-    base, step = np.where(near, a, 1.0), np.where(near, b, 0.0)
-    series, power = np.zeros_like(base), np.ones_like(base)
-    for k in range(1, 13):
-        power = power * step / k
-        series = series + power * special.polygamma(n + k, base)
-    far = special.digamma(a + b) - special.digamma(a) if n == 0 else special.polygamma(n, a + b) - special.polygamma(n, a)
-    return np.where(near, series, far)
 
 
 def _power(a: Any, b: Any, x: Any, y: Any) -> Any:
@@ -44,7 +33,7 @@ def _power(a: Any, b: Any, x: Any, y: Any) -> Any:
 def _scaled_slope(a: Any, b: Any) -> Any:
     """a (digamma(a + b) - digamma(a)), which is 1 where a = 0."""
     little = 1.0 + a * (special.digamma(a + b) - special.digamma(a + 1.0))
-    return np.where((a < 1.0) & (b >= 0.05 * a), little, np.where(a > 0.0, a * _rise(0, a, b), 1.0))
+    return np.where((a < 1.0) & (b >= 0.05 * a), little, np.where(a > 0.0, a * rise(0, a, b), 1.0))
 
 
 class _Weights:
@@ -54,15 +43,15 @@ class _Weights:
         column = lambda z: z[:, None]
         self.orders, self.a = orders, column(a)
         self.slope = column(_scaled_slope(a, b))
-        self.slope_b = column(_rise(0, b, a))
+        self.slope_b = column(rise(0, b, a))
         self.trigamma = column(special.polygamma(1, a + b))
         if orders == (2, 0):
             self.near = column(a < 1.0)
             self.digammas = column(special.digamma(a + b) - special.digamma(a + 1.0))
             self.trigammas = column(special.polygamma(1, a + b) - special.polygamma(1, a + 1.0))
-            self.rise = column(np.where(a < 1.0, 0.0, a * a * _rise(1, np.maximum(a, 1.0), b)))
+            self.rise = column(np.where(a < 1.0, 0.0, a * a * rise(1, np.maximum(a, 1.0), b)))
         elif orders == (0, 2):
-            self.rise = column(_rise(1, b, a))
+            self.rise = column(rise(1, b, a))
 
     def __call__(self, log_t: Any, log_rest: Any) -> Any:
         a = self.a
@@ -99,7 +88,7 @@ def _series(a: Any, b: Any, x: Any, orders: tuple[int, int]) -> Any:
     if orders == (2, 0):
         curve = by_a * by_a - special.polygamma(1, a + 1.0) + special.polygamma(1, a + b)
         return factor * (curve * s + 2.0 * by_a * s_a + s_aa)
-    by_b = _rise(0, b, a)
+    by_b = rise(0, b, a)
     if orders == (0, 1):
         return factor * (by_b * s + s_b)
     if orders == (1, 1):
@@ -107,7 +96,7 @@ def _series(a: Any, b: Any, x: Any, orders: tuple[int, int]) -> Any:
     # by_b is 1/b and a rest: for small b its square and its derivative cancel but for products of the rest.
     rest = special.digamma(a + b) - special.digamma(b + 1.0)
     split = 2.0 * rest / b + rest * rest + special.polygamma(1, a + b) - special.polygamma(1, b + 1.0)
-    curve = np.where((b < 1.0) & (a >= 0.05 * b), split, by_b * by_b + _rise(1, b, a))
+    curve = np.where((b < 1.0) & (a >= 0.05 * b), split, by_b * by_b + rise(1, b, a))
     return factor * (curve * s + 2.0 * by_b * s_b + s_bb)
 
 

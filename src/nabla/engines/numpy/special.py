@@ -39,12 +39,12 @@ def rule() -> tuple[np.ndarray, np.ndarray]:
 BLOCK = 2048
 
 
-def in_blocks(f: Callable[..., Any], *arrays: Any) -> Any:
+def in_blocks(f: Callable[..., Any], *arrays: Any, block: int = BLOCK) -> Any:
     """f of flat arrays, a block at a time: what is integrated needs 80 times the memory."""
     size = arrays[0].size
-    if size <= BLOCK:
+    if size <= block:
         return f(*arrays)
-    return np.concatenate([f(*[x[at : at + BLOCK] for x in arrays]) for at in range(0, size, BLOCK)])
+    return np.concatenate([f(*[x[at : at + block] for x in arrays]) for at in range(0, size, block)])
 
 
 def gamma_derivatives(n: int, x: Any, sign: int = 1) -> list[Any]:
@@ -189,10 +189,6 @@ def _zeta(x: Any, q: Any, order: int) -> Any:
 OF_SCIPY = [
     s.gamma,
     s.gammasgn,
-    s.poch,
-    s.binom,
-    s.beta,
-    s.betaln,
     s.erfi,
     s.erfinv,
     s.erfcinv,
