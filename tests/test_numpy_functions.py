@@ -104,6 +104,20 @@ def test_insert_and_delete(axis, places):
         ("ravel_multi_index", (([3, 6, 6], [4, 5, 1]), (4, 4), ("clip", "wrap"))),
         ("ravel_multi_index", (([3, 6, 6], [4, 5, 1]), (7, 6), "raise", "F")),
         *[(name, (m,)) for name in ("bartlett", "blackman", "hamming", "hanning") for m in (0, 1, 2, 7)],
+        *[("bitwise_count", (np.array([1, 77, -128, 127, 0]).astype(kind),)) for kind in ("i1", "u1", "i2", "i4", "u8", "?")],
+        ("bitwise_count", (np.array([-(2**63), 2**63 - 1]),)),
+        ("matvec", (X, X[0] + 1j)),
+        ("matvec", (np.ones((2, 0)), np.ones(0))),
+        ("matvec", (X, X[:, 0])),
+        ("matvec", (X[0], X[0])),
+        ("vecmat", (X[:, 0] + 1j, X * 1j)),
+        ("vecmat", (X[:, :3], X)),
+        ("vecmat", (X, X[0])),
+        ("around", (X / 7, 1)),
+        ("amax", (X, 0)),
+        ("amin", (X,)),
+        ("kaiser", (5, [1.0, 2.0])),
+        *[("histogram_bin_edges", (X, bins)) for bins in (3, "auto", [0.0, 1.0, 4.0])],
         ("real_if_close", (np.array([1 + 1e-17j]),)),
         ("real_if_close", (np.array([1 + 1e-3j]),)),
         *[("sort_complex", (X.astype(dtype),)) for dtype in ("bool", "int8", "int64", "float32", "complex64")],
@@ -112,6 +126,27 @@ def test_insert_and_delete(axis, places):
 )
 def test_cases(name, args):
     agrees(name, *args)
+
+
+@pytest.mark.parametrize("x", [X, X[0], 3.0, [[1, 2]], np.zeros((2, 0))], ids=str)
+def test_questions_about_shapes(x):
+    for given in (x, nb.array(x)):
+        assert (nb.shape(given), nb.ndim(given), nb.size(given)) == (np.shape(x), np.ndim(x), np.size(x))
+    assert nb.size(X, 1) == 4 and nb.size(X, (0, -1)) == 12 and nb.size(X, ()) == 1
+    with pytest.raises(nb.AxisError, match="size: axis 2 is out of range"):
+        nb.size(X, 2)
+
+
+def test_equal_after_broadcasting():
+    for a, b in ((X, X), (X, X[:1]), (X, X[:, :2]), ([1], [1, 1]), ([1, 2], [[1, 2], [1, 3]]), (np.nan, np.nan), ([], 1.0)):
+        assert nb.array_equiv(a, b) is np.array_equiv(a, b)
+
+
+def test_kaiser_is_differentiated():
+    for m in (0, 1, 2, 7, 8):
+        agrees("kaiser", m, 5.0, loose=2e-15)
+    check_grads(lambda beta: nb.kaiser(6, beta), (1.3,), order=2)
+    assert nb.kaiser(3, np.float32(2.0)).dtype == nb.float64
 
 
 @pytest.mark.parametrize("mode", ["wrap", "clip"])

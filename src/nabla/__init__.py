@@ -63,7 +63,7 @@ from nabla.ops.activations import (
 )
 from nabla.ops.calculus import ediff1d, gradient, interp, trapezoid, unwrap
 from nabla.ops.collectives import axis_index, axis_size, pmax, pmean, pmin, psum
-from nabla.ops.contraction import cross, dot, inner, kron, matmul, outer, tensordot, vdot, vecdot
+from nabla.ops.contraction import cross, dot, inner, kron, matmul, matvec, outer, tensordot, vdot, vecdot, vecmat
 from nabla.ops.correlation import convolve, correlate
 from nabla.ops.creation import (
     arange,
@@ -91,9 +91,9 @@ from nabla.ops.creation import (
     zeros_like,
 )
 from nabla.ops.cumulative import cummax, cummin, cumprod, cumsum, cumulative_prod, cumulative_sum, diff
-from nabla.ops.data_types import can_cast, finfo, iinfo, isdtype, result_type
+from nabla.ops.data_types import can_cast, finfo, iinfo, isdtype, ndim, result_type, shape, size
 from nabla.ops.diagonals import diag, diagonal, trace, tril, triu
-from nabla.ops.einsum import einsum
+from nabla.ops.einsum import einsum, einsum_path
 from nabla.ops.elementwise import (
     abs,
     absolute,
@@ -108,6 +108,7 @@ from nabla.ops.elementwise import (
     arctan,
     arctan2,
     arctanh,
+    around,
     asin,
     asinh,
     atan,
@@ -197,6 +198,7 @@ from nabla.ops.grids import (
     hanning,
     indices,
     ix_,
+    kaiser,
     mask_indices,
     mgrid,
     ogrid,
@@ -207,13 +209,14 @@ from nabla.ops.grids import (
     triu_indices_from,
     unravel_index,
 )
-from nabla.ops.histograms import bincount, digitize, histogram, histogram2d, histogramdd
+from nabla.ops.histograms import bincount, digitize, histogram, histogram2d, histogram_bin_edges, histogramdd
 from nabla.ops.indexing import argwhere, compress, extract, flatnonzero, nonzero, take, take_along_axis
-from nabla.ops.integers import gcd, lcm, packbits, unpackbits
+from nabla.ops.integers import bitwise_count, gcd, lcm, packbits, unpackbits
 from nabla.ops.joining import column_stack, concat, concatenate, dstack, hstack, pad, repeat, roll, stack, tile, vstack
 from nabla.ops.logic import (
     allclose,
     array_equal,
+    array_equiv,
     bitwise_and,
     bitwise_invert,
     bitwise_left_shift,
@@ -262,7 +265,7 @@ from nabla.ops.rearranging import (
     select,
     trim_zeros,
 )
-from nabla.ops.reductions import all, any, argmax, argmin, count_nonzero, max, mean, min, prod, ptp, std, sum, var
+from nabla.ops.reductions import all, amax, amin, any, argmax, argmin, count_nonzero, max, mean, min, prod, ptp, std, sum, var
 from nabla.ops.searching import searchsorted
 from nabla.ops.segments import segment_max, segment_mean, segment_min, segment_prod, segment_sum
 from nabla.ops.sets import isin, unique_all, unique_counts, unique_inverse, unique_values
@@ -294,7 +297,7 @@ from nabla.ops.shape import (
     vsplit,
 )
 from nabla.ops.sorting import argsort, median, sort
-from nabla.ops.special import digamma, entr, erf, erfc, gammaln, polygamma, xlog1py, xlogy
+from nabla.ops.special import digamma, entr, erf, erfc, gammaln, i0, polygamma, xlog1py, xlogy
 from nabla.ops.statistics import average, corrcoef, cov
 from nabla.show import make_graph, show, to_dot
 from nabla.tensor import Tensor
@@ -308,7 +311,7 @@ from nabla.transforms.vectorize import apply_along_axis, apply_over_axes, vector
 from nabla.transforms.vjp import vjp
 from nabla.transforms.vmap import vmap
 from nabla.tree import register_dataclass
-from nabla.views import put_along_axis
+from nabla.writing import copyto, fill_diagonal, place, put, put_along_axis, putmask
 
 __version__ = "0.1.0"
 
@@ -336,6 +339,8 @@ __all__ = [
     "add",
     "all",
     "allclose",
+    "amax",
+    "amin",
     "angle",
     "any",
     "append",
@@ -354,8 +359,10 @@ __all__ = [
     "argpartition",
     "argsort",
     "argwhere",
+    "around",
     "array",
     "array_equal",
+    "array_equiv",
     "array_split",
     "asarray",
     "asin",
@@ -374,6 +381,7 @@ __all__ = [
     "bartlett",
     "bincount",
     "bitwise_and",
+    "bitwise_count",
     "bitwise_invert",
     "bitwise_left_shift",
     "bitwise_not",
@@ -403,6 +411,7 @@ __all__ = [
     "convolve",
     "copy",
     "copysign",
+    "copyto",
     "corrcoef",
     "correlate",
     "cos",
@@ -437,6 +446,7 @@ __all__ = [
     "e",
     "ediff1d",
     "einsum",
+    "einsum_path",
     "elu",
     "empty",
     "empty_like",
@@ -453,6 +463,7 @@ __all__ = [
     "eye",
     "fabs",
     "fft",
+    "fill_diagonal",
     "finfo",
     "fix",
     "flatnonzero",
@@ -488,11 +499,13 @@ __all__ = [
     "hessian",
     "histogram",
     "histogram2d",
+    "histogram_bin_edges",
     "histogramdd",
     "hsplit",
     "hstack",
     "hvp",
     "hypot",
+    "i0",
     "identity",
     "iinfo",
     "imag",
@@ -524,6 +537,7 @@ __all__ = [
     "jacobian",
     "jacrev",
     "jvp",
+    "kaiser",
     "kron",
     "lcm",
     "ldexp",
@@ -553,6 +567,7 @@ __all__ = [
     "mask_indices",
     "matmul",
     "matrix_transpose",
+    "matvec",
     "max",
     "maximum",
     "mean",
@@ -581,6 +596,7 @@ __all__ = [
     "nanstd",
     "nansum",
     "nanvar",
+    "ndim",
     "negative",
     "newaxis",
     "nextafter",
@@ -599,6 +615,7 @@ __all__ = [
     "permute_dims",
     "pi",
     "piecewise",
+    "place",
     "pmax",
     "pmean",
     "pmin",
@@ -618,7 +635,9 @@ __all__ = [
     "prod",
     "psum",
     "ptp",
+    "put",
     "put_along_axis",
+    "putmask",
     "quantile",
     "rad2deg",
     "radians",
@@ -654,6 +673,7 @@ __all__ = [
     "set_default_dtype",
     "setdiff1d",
     "setxor1d",
+    "shape",
     "show",
     "sigmoid",
     "sign",
@@ -662,6 +682,7 @@ __all__ = [
     "sin",
     "sinc",
     "sinh",
+    "size",
     "softmax",
     "softplus",
     "sort",
@@ -720,6 +741,7 @@ __all__ = [
     "var",
     "vdot",
     "vecdot",
+    "vecmat",
     "vectorize",
     "vjp",
     "vmap",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nabla import dtypes, views
+from nabla import dtypes, views, writing
 from nabla.errors import ArgumentTypeError, ShapeError, TracedValueError
 from nabla.graph.node import Node, runtime
 from nabla.ops import (
@@ -20,9 +20,13 @@ from nabla.ops import (
     cumulative,
     diagonals,
     elementwise,
+    indexing,
     joining,
     logic,
+    ranking,
+    rearranging,
     reductions,
+    searching,
     shape as shapes,
     sorting,
 )
@@ -295,7 +299,7 @@ class Tensor:
     __ilshift__ = views.ilshift
     __irshift__ = views.irshift
     copy = views.copy
-    fill = views.fill
+    fill = writing.fill
     dot = contraction.dot
     sum = reductions.sum
     prod = reductions.prod
@@ -309,6 +313,14 @@ class Tensor:
     argmax = reductions.argmax
     argmin = reductions.argmin
     argsort = sorting.argsort
+    argpartition = ranking.argpartition
+    searchsorted = searching.searchsorted
+    nonzero = indexing.nonzero
+    take = indexing.take
+    choose = rearranging.choose
+    put = writing.put
+    sort = writing.sort
+    partition = writing.partition
     cumsum = cumulative.cumsum
     cumprod = cumulative.cumprod
     diagonal = diagonals.diagonal
@@ -332,9 +344,23 @@ class Tensor:
             return shapes.permute_dims(self)
         return shapes.permute_dims(self, axes[0] if len(axes) == 1 and isinstance(axes[0], (tuple, list)) else axes)
 
+    def compress(self, condition: Any, axis: int | None = None) -> Tensor:
+        """The slices along `axis` (None: the elements of the flattened tensor) where `condition` holds; see `nb.compress`."""
+        return indexing.compress(condition, self, axis)
+
+    @property
+    def flat(self) -> writing.Flat:
+        """The elements in row-major order, as one row that is read and written: `x.flat[i] = v`."""
+        return writing.Flat(self)
+
+    @flat.setter
+    def flat(self, values: Any) -> None:
+        self.flat[...] = values
+
     round = elementwise.round
     clip = elementwise.clip
     conj = elementwise.conj
+    conjugate = elementwise.conj
     real = property(elementwise.real)
     imag = property(elementwise.imag)
 

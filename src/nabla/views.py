@@ -130,11 +130,7 @@ def setitem(x: Tensor, key: Any, value: ArrayLike) -> None:
     plain = type(x) is runtime.handle
     basic = basic_part(key, x.shape)
     if basic is None:
-        node = indexing.write(x._node, key, value)
-        if plain:
-            move(x, node)
-        else:
-            x._node = node
+        replace(x, indexing.write(x._node, key, value))
         return
     spec, layout = basic
     base = x
@@ -148,6 +144,14 @@ def setitem(x: Tensor, key: Any, value: ArrayLike) -> None:
         return  # x[key] += v has written through the view x[key] already
     v = indexing.as_written(value, base._node.dtype)
     move(base, indexing.write_basic(base._node, v, spec, layout, shown_shape(spec, layout)))
+
+
+def replace(x: Tensor, node: Node) -> None:
+    """Write all of x, a view or not."""
+    if type(x) is runtime.handle:
+        move(x, node)
+    else:
+        x._node = node
 
 
 def move(x: Tensor, node: Node) -> None:
@@ -206,10 +210,7 @@ def _in_place(symbol: str, apply: Callable[[Any, Any], Any]) -> Callable[[Tensor
             )
         if node.dtype is not old.dtype:
             node = _cast_back(node, old.dtype, symbol)
-        if plain:
-            move(x, node)
-        else:
-            x._node = node
+        replace(x, node)
         return x
 
     return method
@@ -237,42 +238,6 @@ ior = _in_place("|=", operator.or_)
 ixor = _in_place("^=", operator.xor)
 ilshift = _in_place("<<=", operator.lshift)
 irshift = _in_place(">>=", operator.rshift)
-
-
-# Functions that write
-
-
-def fill(x: Tensor, value: ArrayLike) -> None:
-    """Write one value to all elements of x.
-
-    >>> import nabla as nb
-    >>> x = nb.array([1.0, 2.0])
-    >>> x.fill(3.0)
-    >>> x.tolist()
-    [3.0, 3.0]
-    """
-    setitem(x, Ellipsis, value)
-
-
-def put_along_axis(x: Tensor, indices: ArrayLike, values: ArrayLike, axis: int | None = -1) -> None:
-    """Write `values` to the elements of x that `take_along_axis(x, indices, axis)` reads.
-
-    `values` broadcasts to the shape of `indices`. x must be a tensor, and is written in place. Raises BoundsError for an index out
-    of bounds.
-
-    >>> import nabla as nb
-    >>> x = nb.array([[1.0, 5.0], [7.0, 3.0]])
-    >>> nb.put_along_axis(x, nb.argmax(x, axis=1, keepdims=True), 0.0, axis=1)
-    >>> x.tolist()
-    [[1.0, 0.0], [0.0, 3.0]]
-    """
-    if not isinstance(x, runtime.handle):
-        raise ArgumentTypeError(f"put_along_axis writes in place, so x must be a tensor; got {type(x).__name__}")
-    node = indexing.written_along_axis(x._node, indices, values, axis)
-    if type(x) is runtime.handle:
-        move(x, node)
-    else:
-        x._node = node
 
 
 def copy(x: Tensor) -> Tensor:

@@ -12,6 +12,8 @@ OPERATORS = [
     Operator("outer", [normal(3), normal(2)]),
     Operator("vdot", [normal(3), normal(3)]),
     Operator("vecdot", [normal(2, 3), normal(3)]),
+    Operator("matvec", [normal(2, 3, 4), normal(4)]),
+    Operator("vecmat", [normal(2, 3), normal(3, 4)]),
     Operator("kron", [normal(2, 3), normal(2)]),
     Operator("cross", [normal(2, 3), normal(3)]),
     Operator("tensordot", [normal(2, 3, 4), normal(3, 4)]),

@@ -23,7 +23,7 @@ UNARY_REAL = {
     **dict.fromkeys(["deg2rad", "radians", "rad2deg", "degrees"], normal(2, 3)),
 }
 
-STEP_FUNCTIONS = ["ceil", "floor", "rint", "trunc", "round"]
+STEP_FUNCTIONS = ["ceil", "floor", "rint", "trunc", "round", "around"]
 TESTS = ["isfinite", "isinf", "isnan", "logical_not"]
 
 BINARY = {

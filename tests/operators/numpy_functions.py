@@ -77,6 +77,8 @@ OPERATORS = [
     *[Operator(name, [MATRIX], constant=TRUTH) for name in ("iscomplex", "isreal")],
     *[Operator(name, [MATRIX], constant=TRUTH, real_only=ORDER) for name in ("isneginf", "isposinf")],
     *[Operator(name, [integers(1, 30, 2, 3), integers(1, 30, 3)], dtypes=("int64",)) for name in ("gcd", "lcm")],
+    Operator("bitwise_count", [integers(-30, 30, 2, 3)], dtypes=("int64",)),
+    Operator("kaiser", [normal()], call=lambda f, x: f(5, x), dtypes=("float64",)),
     # sorting, counting
     Operator("partition", [distinct(5)], call=lambda f, x: nb_sorted(f(x, 2)), value=np.sort, real_only=ORDER),
     Operator("argpartition", [distinct(5)], call=lambda f, x: f(x, 2), value=np.argsort, constant=POSITIONS, real_only=ORDER),
@@ -86,6 +88,7 @@ OPERATORS = [
     Operator("digitize", [normal(5), exactly([-1.0, 0.0, 1.0])], constant=POSITIONS, real_only=ORDER),
     Operator("bincount", [integers(0, 3, 5), normal(5)], call=counted, real_only=ORDER, unmapped=VALUES),
     Operator("histogram", [normal(5), normal(5)], call=in_bins, wrt=(1,), real_only=ORDER),
+    Operator("histogram_bin_edges", [distinct(5)], {"bins": 3}, real_only=ORDER),
     Operator("histogram2d", [normal(5), normal(5), normal(5)], call=in_cells, wrt=(2,), real_only=ORDER),
     Operator("histogramdd", [normal(5, 2), normal(5)], call=in_cells, wrt=(1,), real_only=ORDER),
     # segments

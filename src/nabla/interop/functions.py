@@ -14,12 +14,12 @@ import numpy as np
 
 from nabla import lazy
 from nabla.errors import ArgumentTypeError, DTypeError, user_line
-from nabla.interop.compositions import COMPOSITIONS
+from nabla.interop.outs import fill_out, refuse_ndarrays
 from nabla.interop.refusals import REFUSED
 from nabla.interop.signatures import Adapter
-from nabla.interop.writers import WRITERS, fill_out, refuse_ndarrays, want_tensor
 from nabla.ops import creation, elementwise, indexing, logic
 from nabla.tensor import Tensor
+from nabla.writing import target
 
 Function = Callable[..., Any]
 
@@ -44,19 +44,12 @@ def _nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, n
     out = logic.nan_to_num(x, nan, posinf, neginf)
     if copy:
         return out
-    return fill_out("np.nan_to_num", want_tensor("np.nan_to_num", x), out)
+    return fill_out("np.nan_to_num", target("np.nan_to_num", x), out)
 
 
 def _plain(x: Any) -> Any:
     """What NumPy may ask for dtype and size: a zero of a tensor's dtype stands for the tensor."""
     return np.zeros((1,) * x.ndim, x.dtype) if isinstance(x, Tensor) else x
-
-
-def _size(a: Any, axis: Any = None) -> int:
-    shape = np.shape(_shaped(a))
-    if axis is None:
-        return int(np.prod(shape, dtype=np.int64))
-    return int(np.prod([shape[i] for i in (axis if isinstance(axis, tuple) else (axis,))], dtype=np.int64))
 
 
 def _shaped(x: Any) -> Any:
@@ -74,9 +67,6 @@ ADAPTED: dict[Function, Function] = {
     np.astype: _astype,
     np.fix: elementwise.trunc,
     # questions about the array, not its values
-    np.shape: lambda a: np.shape(_shaped(a)),
-    np.ndim: lambda a: np.ndim(_shaped(a)),
-    np.size: _size,
     np.iscomplexobj: lambda x: _plain(x).dtype.kind == "c",
     np.isrealobj: lambda x: _plain(x).dtype.kind != "c",
     np.result_type: lambda *given: np.result_type(*[_plain(x) for x in given]),
@@ -85,15 +75,8 @@ ADAPTED: dict[Function, Function] = {
     np.diag_indices_from: lambda arr: np.diag_indices_from(_shaped(arr)),
     np.tril_indices_from: lambda arr, k=0: np.tril_indices_from(_shaped(arr), k),
     np.triu_indices_from: lambda arr, k=0: np.triu_indices_from(_shaped(arr), k),
-    np.einsum_path: lambda *operands, optimize="greedy", einsum_call=False: np.einsum_path(
-        *[_shaped(x) for x in operands], optimize=optimize, einsum_call=einsum_call
-    ),
     np.broadcast_arrays: lambda *args, subok=False: namespace.broadcast_arrays(*args),
-    **WRITERS,
 }
-
-
-ALIASES: dict[Function, str] = {np.amax: "max", np.amin: "min", np.around: "round"}
 
 
 def _name(func: Function) -> str:
@@ -109,9 +92,9 @@ def counterpart(func: Function) -> Function | None:
     if path[:1] == ["lib"]:
         path = []
     found: Any = namespace
-    for part in (*path, ALIASES.get(func, func.__name__)):
+    for part in (*path, func.__name__):
         found = getattr(found, part, None)
-    return Adapter(_name(func), func, found) if callable(found) else COMPOSITIONS.get(_name(func))
+    return Adapter(_name(func), func, found) if callable(found) else None
 
 
 def array_function(self: Tensor, func: Function, types: Iterable[type], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:

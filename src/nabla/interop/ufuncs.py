@@ -16,76 +16,31 @@ from nabla.errors import ArgumentTypeError, DTypeError, user_line
 from nabla.graph.node import is_scalar
 from nabla.interop import folds
 from nabla.interop.core_axes import over_core_axes
+from nabla.interop.outs import fill_out, refuse_ndarrays
 from nabla.interop.refusals import REFUSED_UFUNCS
-from nabla.interop.writers import fill_out, refuse_ndarrays, want_tensor
-from nabla.ops import creation, elementwise as e, logic
-from nabla.ops.contraction import matmul, vecdot
-from nabla.ops.shape import expand_dims, squeeze
+from nabla.ops import creation, logic
 from nabla.tensor import Tensor
-from nabla.values import read
+from nabla.writing import target
 
 Function = Callable[..., Any]
 
 namespace = lazy.optional("nabla")  # ours: complete only when all of it is imported
 
 
-def _matvec(a: Any, x: Any) -> Tensor:
-    return squeeze(matmul(a, expand_dims(x, -1)), -1)
-
-
-def _vecmat(x: Any, a: Any) -> Tensor:
-    return squeeze(matmul(expand_dims(e.conj(x), -2), a), -2)
-
-
-CALLS: dict[np.ufunc, Function] = {
-    np.absolute: e.abs,
-    np.power: e.pow,
-    np.arcsin: e.asin,
-    np.arccos: e.acos,
-    np.arctan: e.atan,
-    np.arctan2: e.atan2,
-    np.arcsinh: e.asinh,
-    np.arccosh: e.acosh,
-    np.arctanh: e.atanh,
-    np.conjugate: e.conj,
-    np.invert: logic.bitwise_invert,
-    np.left_shift: logic.bitwise_left_shift,
-    np.right_shift: logic.bitwise_right_shift,
-    np.matmul: matmul,
-    np.vecdot: vecdot,
-    np.matvec: _matvec,
-    np.vecmat: _vecmat,
-}
-"""Those whose counterpart has another name, or is put together here; the others are found by name."""
-
 NUMPYS = {ufunc for ufunc in vars(np).values() if isinstance(ufunc, np.ufunc)}
-OF_INTEGERS = {np.gcd, np.lcm, np.bitwise_count}
-"""They have no derivative that could be lost, so NumPy computes them from the values."""
-
-
-def _of_integers(ufunc: np.ufunc) -> Function:
-    def compute(*inputs: Any) -> Tensor:
-        values = [read(x._node) if isinstance(x, Tensor) else x for x in inputs]
-        return creation.asarray(ufunc(*values))
-
-    return compute
 
 
 @cache
 def counterpart(ufunc: np.ufunc) -> Function | None:
     """What runs in place of a ufunc of NumPy or SciPy; None if there is nothing."""
-    if ufunc in CALLS:
-        return CALLS[ufunc]
     found = getattr(namespace if ufunc in NUMPYS else namespace.special, ufunc.__name__, None)
-    if callable(found):
-        return found
-    return _of_integers(ufunc) if ufunc in OF_INTEGERS else None
+    return found if callable(found) else None
 
 
 def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """NumPy's protocol (NEP 13): a ufunc, or a method of one, was called with a tensor among its arguments."""
     if method == "__call__" and not kwargs:
-        function = CALLS.get(ufunc) or counterpart(ufunc)
+        function = counterpart(ufunc)
         if function is None:
             raise _refusal(ufunc)
         return function(*inputs)
@@ -94,7 +49,7 @@ def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwar
     if function is None:
         raise _refusal(ufunc)
     if method == "at":
-        folds.at(want_tensor(name, inputs[0]), function, ufunc, *inputs[1:])
+        folds.at(target(name, inputs[0]), function, ufunc, *inputs[1:])
         return None
     out = kwargs.pop("out", None)
     targets = None if out is None else refuse_ndarrays(name, out)

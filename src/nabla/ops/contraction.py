@@ -158,6 +158,38 @@ def vecdot(x: ArrayLike, y: ArrayLike, /, *, axis: int = -1) -> Tensor:
     return contracted((x, y), ((*of_x, "inner"), (*of_y, "inner")), rest)  # type: ignore[return-value]
 
 
+@op
+def matvec(x: ArrayLike, y: ArrayLike, /) -> Tensor:
+    """The product of matrices (..., n, k) with vectors (..., k), of shape (..., n); leading axes broadcast.
+
+    Raises ShapeError where the inner sizes differ.
+
+    >>> nb.matvec([[1.0, 2.0], [3.0, 4.0]], [[1.0, 0.0], [1.0, 1.0]]).tolist()
+    [[1.0, 3.0], [3.0, 7.0]]
+    """
+    a, v = pair(x, y)
+    if a.ndim < 2 or not v.ndim:
+        raise ShapeError(f"matvec: matrices (..., n, k) times vectors (..., k); got shapes {a.shape} and {v.shape}")
+    out = matrix_product(a, reshape(v, shape=(*v.shape, 1)))
+    return reshape(out, shape=out.shape[:-1])  # type: ignore[return-value]
+
+
+@op
+def vecmat(x: ArrayLike, y: ArrayLike, /) -> Tensor:
+    """The product of vectors (..., n), conjugated, with matrices (..., n, k), of shape (..., k); leading axes broadcast.
+
+    Raises ShapeError where the inner sizes differ.
+
+    >>> nb.vecmat([1.0, 1.0], [[1.0, 2.0], [3.0, 4.0]]).tolist()
+    [4.0, 6.0]
+    """
+    v, a = pair(x, y)
+    if a.ndim < 2 or not v.ndim:
+        raise ShapeError(f"vecmat: vectors (..., n) times matrices (..., n, k); got shapes {v.shape} and {a.shape}")
+    out = matrix_product(reshape(conjugate(v), shape=(*v.shape[:-1], 1, v.shape[-1])), a)
+    return reshape(out, shape=(*out.shape[:-2], out.shape[-1]))  # type: ignore[return-value]
+
+
 def _at_end(name: str, x: Node, axis: int) -> Node:
     return move_axis(x, one_axis(name, axis, x.ndim), x.ndim - 1)
 

@@ -1,7 +1,8 @@
-"""Questions about dtypes: limits, kinds, what two of them make together."""
+"""Questions about arrays and dtypes that no value is needed for: shapes, limits, kinds, what two dtypes make together."""
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,8 @@ import numpy as np
 from nabla import dtypes
 from nabla.errors import ArgumentError, ArgumentTypeError, DTypeError
 from nabla.graph.node import Node, is_scalar, runtime
-from nabla.ops.lift import ArrayLike, DTypeLike
+from nabla.ops.axes import several_axes
+from nabla.ops.lift import ArrayLike, DTypeLike, as_node
 
 KINDS: dict[str, frozenset[np.dtype]] = {
     "bool": frozenset({dtypes.bool_}),
@@ -59,6 +61,34 @@ def dtype_of(name: str, x: ArrayLike | DTypeLike) -> np.dtype:
     if x is None or is_scalar(x):
         raise ArgumentTypeError(f"{name} takes a dtype or an array; got {x!r}")
     return dtypes.canonical(x)
+
+
+def shape(x: ArrayLike, /) -> tuple[int, ...]:
+    """The number of elements along each axis.
+
+    >>> nb.shape([[1.0, 2.0, 3.0]])
+    (1, 3)
+    """
+    return as_node(x).shape
+
+
+def ndim(x: ArrayLike, /) -> int:
+    """The number of axes.
+
+    >>> nb.ndim([[1.0, 2.0, 3.0]])
+    2
+    """
+    return as_node(x).ndim
+
+
+def size(x: ArrayLike, /, axis: int | tuple[int, ...] | None = None) -> int:
+    """The number of elements, or of those along one axis or several. Raises AxisError for an axis that x has not.
+
+    >>> nb.size([[1.0, 2.0, 3.0]]), nb.size([[1.0, 2.0, 3.0]], 0)
+    (3, 1)
+    """
+    lengths = as_node(x).shape
+    return prod([lengths[i] for i in several_axes("size", axis, len(lengths))])
 
 
 def finfo(type: DTypeLike | ArrayLike, /) -> FloatLimits:

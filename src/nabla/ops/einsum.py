@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, Sequence
 import numpy as np
 
 from nabla.errors import ArgumentError, ArgumentTypeError, ShapeError
-from nabla.graph.node import Node
+from nabla.graph.node import Node, runtime
 from nabla.ops.diagonals import diagonal
 from nabla.ops.lift import ArrayLike, op, together
 from nabla.primitives.contraction import dot_general
@@ -188,6 +188,19 @@ def einsum(subscripts: str | ArrayLike, /, *operands: ArrayLike) -> Tensor:
         return contracted(nodes, labels, behind)  # type: ignore[return-value]
     except ShapeError as error:
         raise ShapeError(f"einsum: {error}") from None
+
+
+def einsum_path(*operands: Any, optimize: Any = "greedy") -> tuple[list[Any], str]:
+    """NumPy's plan of products for the arguments of `einsum`: which operands are multiplied first, and a table of the costs.
+
+    It looks at shapes only. optimize: "greedy", "optimal", or what else NumPy takes. `einsum` makes a plan of its own.
+
+    >>> nb.einsum_path("ij,jk,k->i", nb.ones((2, 3)), nb.ones((3, 4)), nb.ones(4))[0]
+    ['einsum_path', (1, 2), (0, 1)]
+    """
+    shaped = [np.broadcast_to(np.False_, x.shape) if isinstance(x, (Node, runtime.handle)) else x for x in operands]
+    path, table = np.einsum_path(*shaped, optimize=optimize)
+    return path, table
 
 
 @lru_cache(maxsize=1024)

@@ -702,6 +702,7 @@ def angle(x: ArrayLike, /, deg: bool = False) -> Tensor:
 # NumPy's names
 
 absolute = abs
+around = round
 true_divide = divide
 mod = remainder
 power = pow

@@ -13,7 +13,8 @@ from nabla.graph.node import Node
 from nabla.ops.axes import as_shape, integer
 from nabla.ops.creation import array, linspace
 from nabla.ops.keys import mask_value
-from nabla.ops.lift import ArrayLike, DTypeLike, as_node, op
+from nabla.ops.lift import ArrayLike, DTypeLike, as_node, op, real_floats
+from nabla.ops.special.bessel import i0
 from nabla.primitives import formulas as f
 from nabla.primitives.base import constant, scalar
 from nabla.primitives.shape import cast
@@ -319,3 +320,20 @@ def hanning(M: int, /) -> Tensor:
     [0.0, 0.5, 1.0, 0.5, 0.0]
     """
     return _window("hanning", np.hanning, M)
+
+
+@op
+def kaiser(M: int, beta: ArrayLike, /) -> Tensor:
+    """The Kaiser window of M points: i0(beta sqrt(1 - t^2)) / i0(beta) for t from -1 to 1; differentiable in beta, a number.
+
+    >>> nb.kaiser(3, 0.0).tolist()
+    [1.0, 1.0, 1.0]
+    """
+    form = real_floats("kaiser", beta)
+    if form.shape:
+        raise ShapeError(f"kaiser: beta is one number; got shape {form.shape}")
+    count = max(integer("kaiser", "M", M), 0)
+    half = (count - 1) / 2
+    t = (np.arange(count) - half) / half if count > 1 else np.zeros(count)
+    root = constant(np.sqrt(1.0 - t * t).astype(dtypes.promote(form.dtype, dtypes.default_dtype())))
+    return i0(cast(form, root.dtype) * root) / i0(form)

@@ -202,6 +202,25 @@ def _dense(counts: Node, all_edges: Sequence[Node]) -> Node:
     return out
 
 
+def _numbers(name: str, x: ArrayLike) -> Node:
+    """What is counted: flat, real, and booleans as bytes."""
+    node = as_node(x)
+    want_real(name, node)
+    return _flat(cast(node, dtypes.uint8) if node.dtype.kind == "b" else node)
+
+
+@op
+def histogram_bin_edges(x: ArrayLike, /, bins: Any = 10, range: Any = None, weights: ArrayLike | None = None) -> Tensor:
+    """The edges of the bins that `histogram` counts in; weights do not change them.
+
+    Raises ArgumentError for edges that do not ascend and for an x that is not finite where no range is given.
+
+    >>> nb.histogram_bin_edges([1.0, 2.0, 3.0], bins=2).tolist()
+    [1.0, 2.0, 3.0]
+    """
+    return _edges("histogram_bin_edges", _numbers("histogram_bin_edges", x), bins, range)  # type: ignore[return-value]
+
+
 @op
 def histogram(
     x: ArrayLike,
@@ -222,11 +241,7 @@ def histogram(
     >>> counts.tolist(), edges.tolist()
     ([0, 2, 1], [0, 1, 2, 3])
     """
-    node = as_node(x)
-    want_real("histogram", node)
-    if node.dtype.kind == "b":
-        node = cast(node, dtypes.uint8)
-    node = _flat(node)
+    node = _numbers("histogram", x)
     edges = _edges("histogram", node, bins, range)
     counts = _counted("histogram", [node], [edges], weights)
     return (_dense(counts, [edges]) if density else counts), edges  # type: ignore[return-value]

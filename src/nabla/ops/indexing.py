@@ -165,18 +165,21 @@ def take(x: ArrayLike, indices: ArrayLike, /, axis: int | None = None, mode: str
         x, axis = reshape(x, shape=(x.size,)), 0
     else:
         axis = one_axis("take", axis, x.ndim)
-    n = x.shape[axis]
-    positions = _positions("take", indices)
+    chosen = in_bounds("take", positions("take", indices), x.shape[axis], mode)
+    return read(x, (*[slice(None)] * axis, chosen))  # type: ignore[return-value]
+
+
+def in_bounds(name: str, where: Node, n: int, mode: str) -> Node:
+    """Positions along an axis of length n after `mode` was applied; those that it leaves out of bounds raise when they are used."""
     if mode == "clip":
-        positions = minimum(maximum(positions, scalar(0, positions.dtype)), scalar(max(n - 1, 0), positions.dtype))
-    elif mode == "wrap" and n:
-        positions = remainder(positions, scalar(n, positions.dtype))
-    elif mode not in ("raise", "wrap"):
-        raise ArgumentError(f"take: mode is 'raise', 'wrap' or 'clip'; got {mode!r}")
-    return read(x, (*[slice(None)] * axis, positions))  # type: ignore[return-value]
+        return minimum(maximum(where, scalar(0, where.dtype)), scalar(max(n - 1, 0), where.dtype))
+    if mode not in ("raise", "wrap"):
+        raise ArgumentError(f"{name}: mode is 'raise', 'wrap' or 'clip'; got {mode!r}")
+    return remainder(where, scalar(n, where.dtype)) if mode == "wrap" and n else where
 
 
-def _positions(name: str, indices: ArrayLike) -> Node:
+def positions(name: str, indices: ArrayLike) -> Node:
+    """An argument of positions, of dtype int64."""
     if isinstance(indices, (list, tuple)) and not len(indices):
         return constant(np.zeros(0, np.intp))
     node = as_node(indices)
@@ -196,30 +199,30 @@ def take_along_axis(x: ArrayLike, indices: ArrayLike, /, axis: int | None = -1) 
     >>> nb.take_along_axis([[1.0, 2.0], [3.0, 4.0]], [[1], [0]], axis=1).tolist()
     [[2.0], [3.0]]
     """
-    x, positions, axis = _along(x, indices, axis, "take_along_axis")
-    return along_axis(x, checked(positions, axis, x.shape[axis]), axis)  # type: ignore[return-value]
+    x, chosen, axis = _along(x, indices, axis, "take_along_axis")
+    return along_axis(x, checked(chosen, axis, x.shape[axis]), axis)  # type: ignore[return-value]
 
 
 def _along(x: ArrayLike, indices: ArrayLike, axis: int | None, name: str) -> tuple[Node, Node, int]:
-    node, positions = as_node(x), _positions(name, indices)
+    node, chosen = as_node(x), positions(name, indices)
     if axis is None:
-        return reshape(node, shape=(node.size,)), reshape(positions, shape=(positions.size,)), 0
-    if positions.ndim != node.ndim:
+        return reshape(node, shape=(node.size,)), reshape(chosen, shape=(chosen.size,)), 0
+    if chosen.ndim != node.ndim:
         raise ShapeError(
-            f"{name}: x and indices have equally many axes; got shapes {node.shape} and {positions.shape}. "
+            f"{name}: x and indices have equally many axes; got shapes {node.shape} and {chosen.shape}. "
             f"nb.expand_dims(indices, axis) adds one"
         )
     axis = one_axis(name, axis, node.ndim)
-    for i, (n, m) in enumerate(zip(node.shape, positions.shape)):
+    for i, (n, m) in enumerate(zip(node.shape, chosen.shape)):
         if i != axis and n != m and 1 not in (n, m):
-            raise ShapeError(f"{name}: x of shape {node.shape} and indices of shape {positions.shape} do not broadcast on axis {i}")
-    return node, positions, axis
+            raise ShapeError(f"{name}: x of shape {node.shape} and indices of shape {chosen.shape} do not broadcast on axis {i}")
+    return node, chosen, axis
 
 
 def written_along_axis(x: Node, indices: ArrayLike, values: ArrayLike, axis: int | None) -> Node:
     """x after put_along_axis."""
-    flat, positions, along = _along(x, indices, axis, "put_along_axis")
-    arrays = arrays_along(flat.shape, checked(positions, along, flat.shape[along]), along)
+    flat, chosen, along = _along(x, indices, axis, "put_along_axis")
+    arrays = arrays_along(flat.shape, checked(chosen, along, flat.shape[along]), along)
     v = as_written(values, x.dtype)
     shape = together(arrays)
     v = unshow(v, tuple(range(len(shape))), shape)
@@ -245,8 +248,8 @@ def compress(condition: ArrayLike, x: ArrayLike, /, axis: int | None = None) -> 
     if axis is None:
         node, axis = reshape(node, shape=(node.size,)), 0
     axis = one_axis("compress", axis, node.ndim)
-    positions = constant(np.flatnonzero(mask_value(mask)))
-    return read(node, (*[slice(None)] * axis, positions))  # type: ignore[return-value]
+    chosen = constant(np.flatnonzero(mask_value(mask)))
+    return read(node, (*[slice(None)] * axis, chosen))  # type: ignore[return-value]
 
 
 @op
@@ -277,7 +280,7 @@ def nonzero(x: ArrayLike, /) -> tuple[Tensor, ...]:
     node = as_node(x)
     if not node.shape:
         raise ShapeError("nonzero: a tensor of shape () has no positions; reshape it to (1,) first")
-    return tuple([constant(positions) for positions in np.nonzero(mask_value(node))])  # type: ignore[misc]
+    return tuple([constant(places) for places in np.nonzero(mask_value(node))])  # type: ignore[misc]
 
 
 @op

@@ -1,4 +1,4 @@
-"""Whole numbers: common divisors and multiples, bytes as bits and back. None has a derivative."""
+"""Whole numbers: common divisors and multiples, bits counted, bytes as bits and back. None has a derivative."""
 
 from __future__ import annotations
 
@@ -49,6 +49,30 @@ def lcm(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     divisor = f.gcd(a, b)
     divisor = f.select(f.equal(divisor, f.zero_of(divisor)), f.like(divisor, 1), divisor)
     return f.abs_(f.floor_div(f.abs_(a), divisor) * b)  # type: ignore[return-value]
+
+
+@op
+def bitwise_count(x: ArrayLike, /) -> Tensor:
+    """How many bits of |x| are 1, as uint8. Raises DTypeError for what are no integers.
+
+    >>> nb.bitwise_count([0, 7, -8]).tolist()
+    [0, 3, 1]
+    """
+    node = as_node(x)
+    if node.dtype.kind == "b":
+        return cast(node, dtypes.uint8)  # type: ignore[return-value]
+    if node.dtype.kind not in "iu":
+        raise DTypeError(f"bitwise_count takes integers; got {node.dtype}")
+    size = 8 * node.dtype.itemsize
+    rest = cast(f.abs_(node), dtypes.canonical(f"uint{size}"))
+    # Neighbours are added up, first of one bit each, then of two, four, ...: all fields of the word at once.
+    width = 1
+    while width < size:
+        mask = f.like(rest, sum(((1 << width) - 1) << place for place in range(0, size, 2 * width)))
+        upper = f.shift_right(rest, f.like(rest, width))
+        rest = f.bit_and(rest, mask) + f.bit_and(upper, mask)
+        width *= 2
+    return cast(rest, dtypes.uint8)  # type: ignore[return-value]
 
 
 def _places(name: str, bitorder: str) -> Node:

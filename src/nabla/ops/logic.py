@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nabla import dtypes
+from nabla.errors import ShapeError
 from nabla.ops.lift import ArrayLike, as_node, binary, inexact, op, pair, unary
 from nabla.ops.reductions import all
 from nabla.primitives import formulas as f
@@ -177,6 +178,18 @@ def array_equal(x: ArrayLike, y: ArrayLike, /, equal_nan: bool = False) -> bool:
     if equal_nan:
         same = logical_or(same, logical_and(isnan(x), isnan(y)))
     return bool(all(same))
+
+
+def array_equiv(x: ArrayLike, y: ArrayLike, /) -> bool:
+    """Whether x and y broadcast to one shape and are equal there. It reads values, so under vmap it raises TracedValueError.
+
+    >>> nb.array_equiv([1, 2], [[1, 2], [1, 2]])
+    True
+    """
+    try:
+        return bool(all(equal(x, y)))
+    except ShapeError:
+        return False
 
 
 # Logic

@@ -428,3 +428,9 @@ def count_nonzero(x: ArrayLike, /, axis: Axis = None, *, keepdims: bool = False)
     x = as_node(x)
     counted = cast(not_equal(x, scalar(0, x.dtype)), dtypes.int64)
     return _over(reduce_sum, counted, several_axes("count_nonzero", axis, x.ndim), keepdims)  # type: ignore[return-value]
+
+
+# NumPy's other names
+
+amax = max
+amin = min

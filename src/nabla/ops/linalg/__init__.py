@@ -7,6 +7,7 @@ The products of matrices that are found here too stand in ops/contraction.py. Wh
 or singular values are equal is on the page docs/spectra.md.
 """
 
+from nabla.errors import LinAlgError
 from nabla.ops.contraction import cross, kron, matmul, multi_dot, outer, tensordot, vecdot
 from nabla.ops.linalg.banded import solve_banded, solve_tridiagonal, solveh_banded
 from nabla.ops.linalg.determinants import det, slogdet
@@ -21,6 +22,7 @@ from nabla.ops.linalg.tensors import tensorinv, tensorsolve
 from nabla.ops.shape import matrix_transpose
 
 __all__ = [
+    "LinAlgError",
     "cho_solve",
     "cholesky",
     "cond",
