@@ -2,6 +2,7 @@
 
 # Rooms that hand themselves in when they are imported: derived rules, the engine, protocols, operators of nodes.
 import nabla.autodiff.derive
+import nabla.autodiff.graphs
 import nabla.engines.numpy.run
 import nabla.interop.functions
 import nabla.interop.ufuncs

@@ -34,7 +34,7 @@ def make_graph(fn: Callable[..., Any]) -> Callable[..., Graph]:
     want_callable("make_graph", fn)
 
     def traced(*args: Any) -> Graph:
-        token = Token("make_graph", placeholder=True)
+        token = Token("make_graph", placeholder=True, inlines=True)
         tokens = Tokens((token,))
         inputs: list[Node] = []
 

@@ -34,7 +34,7 @@ def batch(
             new, flag = done.get(x, (x, False))
             inputs.append(new)
             flags.append(flag)
-        if True in flags:
+        if any(flags):
             new, flag = node.prim.batch(node, inputs, flags, size)
         else:
             new, flag = node.prim.rebuild(node, inputs), False

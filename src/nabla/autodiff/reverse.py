@@ -23,24 +23,25 @@ from nabla.primitives.structure import VARIABLE
 
 
 def reverse(
-    outputs: Sequence[Node], cotangents: Sequence[Node], targets: AbstractSet[Token]
+    outputs: Sequence[Node], cotangents: Sequence[Node], targets: AbstractSet[Token], masked: set[Node] | None = None
 ) -> tuple[dict[Node, Node], list[Node]]:
     """The cotangents of the variables of `targets`, given those of `outputs`.
 
+    masked: the outputs whose cotangents are masked; the sweep adds the variables whose cotangents are.
     Returns them by variable node (one that is missing is zero), and the nodes swept over, oldest first.
     """
     order = swept(outputs, targets)
     cts: dict[Node, Any] = {}
     for out, g in zip(outputs, cotangents):
         cts[out] = [*cts[out], g] if out in cts else [g]
+    masked = set() if masked is None else masked
     if len(order) <= FEW:
-        return _sweep(order, cts, targets), order
+        return _sweep(order, cts, targets, masked), order
     with paused_collector():
-        return _sweep(order, cts, targets), order
+        return _sweep(order, cts, targets, masked), order
 
 
-def _sweep(order: Sequence[Node], cts: dict[Node, Any], targets: AbstractSet[Token]) -> dict[Node, Node]:
-    masked: set[Node] = set()
+def _sweep(order: Sequence[Node], cts: dict[Node, Any], targets: AbstractSet[Token], masked: set[Node]) -> dict[Node, Node]:
     found: dict[Node, Node] = {}
     for node in reversed(order):
         g = cts.pop(node, None)
@@ -56,6 +57,8 @@ def _sweep(order: Sequence[Node], cts: dict[Node, Any], targets: AbstractSet[Tok
         prim = node.prim
         if not inputs or (prim is VARIABLE and targets.isdisjoint(inputs[0].tokens.members)):
             found[node] = g
+            if mark:
+                masked.add(node)
             continue
         contributions = prim.pull(node, g, mark, targets)
         inserts = prim.masks
@@ -66,12 +69,12 @@ def _sweep(order: Sequence[Node], cts: dict[Node, Any], targets: AbstractSet[Tok
             if x.dtype is not float64:
                 if type(x.dtype) is tuple:
                     cts[x] = _merge(old, gx)
-                    if mark or inserts:
+                    if mark:
                         masked.add(x)
                     continue
                 if x.dtype.kind not in "fc":
                     continue
-            if mark or (inserts and not gx.prim.gathers):
+            if mark or (inserts and prim.inserted(gx)):
                 masked.add(x)
             if old is None:
                 cts[x] = gx

@@ -6,6 +6,8 @@ depends on a live transform; values that are at hand and depend on nothing becom
 
 from __future__ import annotations
 
+from typing import Any
+
 from nabla.graph.node import Node
 from nabla.graph.printing import listing
 
@@ -13,12 +15,16 @@ from nabla.graph.printing import listing
 class Graph:
     """inputs -> outputs. `nodes` are the body, oldest first; it contains neither the inputs nor constants."""
 
-    __slots__ = ("inputs", "nodes", "outputs")
+    __slots__ = ("compiled", "derived", "inputs", "nodes", "outputs")
 
     def __init__(self, inputs: tuple[Node, ...], nodes: tuple[Node, ...], outputs: tuple[Node, ...]) -> None:
         self.inputs = inputs
         self.nodes = nodes
         self.outputs = outputs
+        self.derived: dict[Any, Any] = {}
+        """What the sweeps made of this graph (autodiff/graphs.py), once each."""
+        self.compiled: dict[str, Any] = {}
+        """What engines made of it, by engine."""
 
     def __str__(self) -> str:
         return listing((*self.inputs, *self.nodes), self.outputs)

@@ -24,8 +24,9 @@ class Runtime:
     """What lies above the graph and is handed in once: the engine that realises nodes, the handle that users hold,
     what prints a graph."""
 
-    __slots__ = ("handle", "realize", "show", "view")
+    __slots__ = ("compile", "handle", "realize", "show", "view")
     realize: Callable[[Sequence[Node]], None]
+    compile: Callable[[Any], Callable[..., Sequence[Any]]]
     show: Callable[[Sequence[Node]], None]
     handle: type[Any]
     view: type[Any]

@@ -23,24 +23,51 @@ next_id: Callable[[], int] = itertools.count(1).__next__
 class Token:
     """One call of a transform, or one `requires_grad` leaf, while it lives."""
 
-    __slots__ = ("__weakref__", "alive", "id", "line", "moved", "placeholder", "reads", "running", "sets", "what")
+    __slots__ = (
+        "__weakref__",
+        "_shadow",
+        "alive",
+        "forward",
+        "id",
+        "inlines",
+        "line",
+        "moved",
+        "placeholder",
+        "reads",
+        "running",
+        "sets",
+        "what",
+    )
 
-    def __init__(self, what: str, placeholder: bool = False) -> None:
+    def __init__(self, what: str, placeholder: bool = False, inlines: bool = False) -> None:
         self.id = next_id()
         self.what = what
         self.placeholder = placeholder
+        self.inlines = inlines  # the placeholders are inputs of a graph that will be compiled as a whole
         self.alive = True
+        self.forward = False  # whether the sweep to come is a forward one
         self.running = True  # False once the call has returned and only its pullback keeps the token alive
         self.sets: list[weakref.ref[Tokens]] = []
         self.reads: list[tuple[Any, str]] = []  # nodes whose value Python read, and where
         self.moved: list[tuple[Any, Any]] = []  # handles that this scope moved, and the nodes they had before
         self.line = user_line() if placeholder else ""
+        self._shadow: Token | None = None
+
+    def shadow(self) -> Token:
+        """What stands for this token on nodes that `no_grad` cuts off from it. Inputs of a graph that is being traced have no
+        value: a node that hangs on them still has none, but the graph will hold a cut there."""
+        if self._shadow is None:
+            self._shadow = Token(self.what, placeholder=True)
+            self._shadow.line = self.line
+        return self._shadow
 
     def kill(self) -> None:
         """End of the call: no node depends on it any more."""
         if not self.alive:
             return
         self.alive = False
+        if self._shadow is not None:
+            self._shadow.kill()
         self.reads = []
         self.moved = []
         for ref in self.sets:
@@ -111,13 +138,18 @@ class Tokens:
         return self
 
     def newer_than(self, entry: int) -> Tokens:
-        """This set without the derivative tokens that are older than `entry`; placeholders stay."""
+        """This set without the derivative tokens that are older than `entry`; placeholders stay, those of a graph that is being
+        traced as their shadows."""
         if self.newest <= entry and not self.placeholder:
             return EMPTY  # not remembered: a long-lived set meets many entries
         found = self.unions.get(entry)
         if found is None:
-            kept = [token for token in self.members if token.placeholder or token.id > entry]
-            if len(kept) == len(self.members):
+            kept = [
+                token.shadow() if token.inlines and token.id <= entry else token
+                for token in self.members
+                if token.placeholder or token.id > entry
+            ]
+            if len(kept) == len(self.members) and self.members.issuperset(kept):
                 return self
             found = Tokens(kept) if kept else EMPTY
             self.unions[entry] = found

@@ -42,7 +42,7 @@ REGISTRY: dict[str, Primitive] = {}
 class Primitive:
     """One record of the closed set; the subclasses are the kinds."""
 
-    __slots__ = ("batch", "eager", "infer", "masks", "name", "nondifferentiable")
+    __slots__ = ("acts", "batch", "cheap", "eager", "infer", "masks", "name", "nondifferentiable")
 
     updates = False
     """Whether the result is the first input with a part changed, so that an engine may write it over that input."""
@@ -63,6 +63,8 @@ class Primitive:
         if name in REGISTRY:
             raise ValueError(f"there is a primitive named {name!r} already")
         self.name = name
+        self.acts = False  # whether running it does something, so that it runs as often as it was written
+        self.cheap = False  # whether its result is computed again rather than kept: it moves, compares or adds numbers
         self.infer = infer
         self.batch = batch
         self.masks = masks
@@ -83,6 +85,16 @@ class Primitive:
 
     def pull(self, node: Node, g: Node, masked: bool, wanted: AbstractSet[Token]) -> Sequence[Node | None]:
         raise self.no_derivative()
+
+    def inserted(self, gx: Node) -> bool:
+        """Whether the cotangent `gx`, which the reverse rule of a primitive that `masks` gave, has zeros it inserted. What gathers
+        reads says so itself."""
+        return not gx.prim.gathers
+
+    def same_as(self, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+        """The node that has the value of `node` on `inputs` to the bit, where its parameters make that plain; an engine then runs
+        nothing for it."""
+        return None
 
     def no_derivative(self) -> NotDifferentiableError:
         reason = self.nondifferentiable or "it has no derivative"

@@ -19,7 +19,14 @@ def _stay(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int)
     return inputs[0], mapped[0]
 
 
-VARIABLE = Linear("variable", same, lambda g, x: g, batch=_stay)
+class _Variable(Linear):
+    __slots__ = ()
+
+    def same_as(self, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+        return inputs[0]
+
+
+VARIABLE = _Variable("variable", same, lambda g, x: g, batch=_stay)
 """What a transform differentiates with respect to: the identity, with a token of its own."""
 
 PLACEHOLDER = Constant("placeholder", same, batch=never)
@@ -85,6 +92,9 @@ class _Detach(Constant):
             node.inputs = ()
         return node
 
+    def same_as(self, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+        return inputs[0]
+
 
 def _detach_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
     return detach(inputs[0]), mapped[0]
@@ -110,7 +120,8 @@ class _Output(Primitive):
 
 
 def _output_batch(node: Node, inputs: Sequence[Any], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
-    return output(inputs[0], index=node.params["index"]), mapped[0]
+    index, flags = node.params["index"], mapped[0]
+    return output(inputs[0], index=index), flags[index] if type(flags) is tuple else flags
 
 
 output = _Output("output", _output_shape, batch=_output_batch)

@@ -180,7 +180,7 @@ class _Options:
 def _differentiate(options: _Options, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Node, Any, Any]:
     """The output node, the gradients as the user arranged them, and aux."""
     what = options.what
-    with Trace(what) as trace:
+    with Trace(what, forward=options.forward) as trace:
         opened = Opened(trace, options.selection, args, kwargs, options.allow_int)
         result = options.fun(*opened.args, **opened.kwargs)
         aux = None
@@ -188,6 +188,7 @@ def _differentiate(options: _Options, args: Sequence[Any], kwargs: dict[str, Any
             result, aux = split_aux(result, True, what)
         out = output_node(result, "output", what) if type(result) is Tensor else _scalar_output(result, what)
         _check_output(out, options, trace.leaves)
+        trace.returned()
         if options.create_graph:
             grads = _gradients(trace, out, options)
         else:

@@ -198,11 +198,12 @@ def _jacobian(
 
     def jacobian_of(*args: Any, **kwargs: Any) -> Any:
         chosen = selection if selection.argnums is not None or selection.argnames is not None else _all_arrays(what, args)
-        with Trace(what) as trace:
+        with Trace(what, forward=way is _forward) as trace:
             opened = Opened(trace, chosen, args, kwargs, allow_int)
             result, aux = split_aux(fn(*opened.args, **opened.kwargs), has_aux, what)
             outputs, structure, paths = flatten_outputs(result, what)
             _check_dtypes(what, trace.leaves, outputs, paths, holomorphic)
+            trace.returned()
             live = [out for out in outputs if out.dtype != float0]
             blocks = way(trace, live, chunk_size, holomorphic) if trace.variables and live else [[] for _ in live]
             trace.check_connected(outputs)

@@ -60,11 +60,12 @@ def along(
     args, directions = as_arguments(primals), as_arguments(tangents)
     if len(args) != len(directions):
         raise TreeError(f"{what}: {len(args)} primals but {len(directions)} tangents; give one tangent per primal")
-    with Trace(what) as trace:
+    with Trace(what, forward=True) as trace:
         opened = [trace.open(x, f"primals[{i}]", allow_int=True) for i, x in enumerate(args)]
         seeds = _seeds(what, trace.leaves, args, directions)
         result, aux = split_aux(fn(*opened), has_aux, what)
         outputs, structure, _ = flatten_outputs(result, what)
+        trace.returned()
         if create_graph:
             swept = forward(outputs, seeds, {trace.token})
         else:

@@ -96,10 +96,11 @@ class Trace:
 
     __slots__ = ("leaves", "outlives", "token", "what")
 
-    def __init__(self, what: str, outlives: bool = False) -> None:
+    def __init__(self, what: str, outlives: bool = False, forward: bool = False) -> None:
         self.what = what
         self.outlives = outlives  # the token lives on in a pullback
         self.token = Token(what)
+        self.token.forward = forward
         self.leaves: list[Leaf] = []
 
     def open(self, x: Any, path: str, allow_int: bool = False) -> Any:
@@ -136,6 +137,10 @@ class Trace:
             self.token.running = False
         else:
             self.token.kill()
+
+    def returned(self) -> None:
+        """The function has returned and the sweep begins: what it makes is not differentiated by this call again."""
+        self.token.running = False
 
     @property
     def variables(self) -> list[Node]:
@@ -193,7 +198,7 @@ def is_free(node: Node) -> bool:
 
 def cut_off(g: Node) -> Node:
     """A derivative made with create_graph=False: a constant, also where a rule handed on a node that was there before."""
-    return detach(g) if any(not token.placeholder for token in g.tokens.members) else g
+    return detach(g) if any(token.inlines or not token.placeholder for token in g.tokens.members) else g
 
 
 def realize_free(nodes: Iterable[Node]) -> None:

@@ -1,39 +1,87 @@
-"""Running a closed graph: `compile(graph)` is a function of the input values that keeps nothing between calls."""
+"""Running a closed graph: a Python function with one line per node, written once and then called.
+
+It keeps nothing between calls, lets go of each value after its last use, and lets an update of indexing write into a buffer that
+it made itself and that nobody needs any more.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from sys import getrefcount
+from typing import Any
 
 import numpy as np
 
+from nabla.engines.engine import Engine, Executable
 from nabla.engines.numpy.table import KERNELS
 from nabla.graph.graph import Graph
-from nabla.graph.node import Node
+from nabla.graph.node import Node, runtime
+from nabla.graph.simplify import simplify
 
 
-def compile(graph: Graph) -> Callable[..., list[Any]]:
+def compile(graph: Graph) -> Executable:
     """A function from one value per input of the graph to one value per output."""
-    slots: dict[Node, int] = {node: i for i, node in enumerate((*graph.inputs, *graph.nodes))}
-    constants: list[Any] = []
-    for node in (*graph.nodes, *graph.outputs):
-        for x in (*node.inputs, node):
-            if x not in slots:
-                slots[x] = len(graph.inputs) + len(graph.nodes) + len(constants)
-                constants.append(x.value)
-    steps = [(KERNELS[node.prim], node.prim.updates, [slots[x] for x in node.inputs], node.params) for node in graph.nodes]
-    results = [slots[node] for node in graph.outputs]
-    count = len(graph.inputs)
+    graph = simplify(graph)
+    scope: dict[str, Any] = {"own": _own, "errstate": np.errstate}
+    names: dict[Node, str] = {x: f"x{i}" for i, x in enumerate(graph.inputs)}
 
-    def run(*values: Any) -> list[Any]:
-        if len(values) != count:
-            raise TypeError(f"this graph has {count} inputs; got {len(values)} values")
-        memory: list[Any] = [*values, *[None] * len(steps), *constants]
-        with np.errstate(all="ignore"):
-            for i, (kernel, updates, inputs, params) in enumerate(steps, count):
-                arguments = [memory[j] for j in inputs]
-                if updates:
-                    arguments[0] = np.array(arguments[0])
-                memory[i] = kernel(*arguments, **params)
-        return [memory[i] for i in results]
+    def name(x: Node) -> str:
+        if x not in names:
+            names[x] = f"c{len(scope)}"
+            scope[names[x]] = x.value
+        return names[x]
 
+    last = _last_uses(graph)
+    lines = []
+    for i, node in enumerate(graph.nodes):
+        arguments = [name(x) for x in node.inputs]
+        if node.prim.updates:
+            taken = arguments[0]
+            arguments[0] = f"own({taken}, {taken[0] == 'v' and last.get(node.inputs[0]) is node})"
+        if node.params:
+            scope[f"p{i}"] = node.params
+            arguments.append(f"**p{i}")
+        scope[f"k{i}"] = KERNELS[node.prim]
+        names[node] = f"v{i}"
+        lines.append(f"v{i} = k{i}({', '.join(arguments)})")
+        done = [names[x] for x in dict.fromkeys(node.inputs) if last.get(x) is node and names[x][0] == "v"]
+        if done:
+            lines.append(f"del {', '.join(done)}")
+    lines.append(f"return ({''.join([name(x) + ', ' for x in graph.outputs])})")
+    run: Executable = _function([names[x] for x in graph.inputs], lines, scope)
     return run
+
+
+def _function(arguments: list[str], lines: list[str], scope: dict[str, Any]) -> Any:
+    body = "\n".join([f"        {line}" for line in lines])
+    exec(f"def run({', '.join(arguments)}):\n    with errstate(all='ignore'):\n{body}\n", scope)
+    return scope["run"]
+
+
+def _own(x: Any, done: bool) -> np.ndarray:
+    """A buffer with the value of x to write into: its own, if nobody but the line of the run that is done with it can see it."""
+    if done and getrefcount(x) == _ALONE and type(x) is np.ndarray and x.base is None and x.flags.writeable:
+        return x
+    return np.array(x)
+
+
+def _probe(x: Any, done: bool) -> int:
+    return getrefcount(x)
+
+
+_ALONE = _function([], ["v0 = [object()]", "return own(v0, True)"], {"own": _probe, "errstate": np.errstate})()
+"""What getrefcount says inside `_own` of a value that one local variable of a run holds."""
+
+
+def _last_uses(graph: Graph) -> dict[Node, Node]:
+    """The last node that takes each value; none for what is returned."""
+    last: dict[Node, Node] = {}
+    for node in graph.nodes:
+        for x in node.inputs:
+            last[x] = node
+    for x in graph.outputs:
+        last.pop(x, None)
+    return last
+
+
+ENGINE = Engine("numpy", compile)
+runtime.compile = ENGINE.executable

@@ -5,6 +5,7 @@ from __future__ import annotations
 from nabla.engines.numpy import (
     bessel,
     contraction,
+    control,
     convolution,
     elementwise,
     fourier,
@@ -27,6 +28,7 @@ from nabla.primitives.base import Primitive
 
 KERNELS: dict[Primitive, Kernel] = {
     **moving.KERNELS,
+    **control.KERNELS,
     **elementwise.KERNELS,
     **reductions.KERNELS,
     **random.KERNELS,

@@ -1,0 +1,252 @@
+"""The sweeps applied to closed graphs: what a node that holds a graph needs for its own rules.
+
+A graph that will be differentiated is run in an extended form, which returns, after its own outputs, the *residuals*: what the
+derivative graphs read of its inside. They are the cut between the graph and its sweeps, less the inputs, the constants, and
+what is cheap to compute again. A `Linearization` is a graph opened once for this: extended graph, graphs of cotangents and
+tangents, each made when first asked for and kept on the graph.
+"""
+
+from __future__ import annotations
+
+from typing import AbstractSet, Any, Callable, Iterable, NamedTuple, Sequence
+
+from nabla.autodiff.batching import batch
+from nabla.autodiff.closing import extract, inline
+from nabla.autodiff.forward import forward
+from nabla.autodiff.reverse import reverse
+from nabla.graph.graph import Graph
+from nabla.graph.node import Node
+from nabla.graph.tokens import Token, Tokens, next_id
+from nabla.graph.walk import by_id
+from nabla.primitives.call import sweeps
+from nabla.primitives.structure import VARIABLE, output, placeholder, variable
+
+Keep = Callable[[Node], bool]
+"""Whether a value that a derivative reads is kept as a residual; otherwise it is computed again."""
+
+
+class Derived(NamedTuple):
+    """A derivative graph. Its inputs are the primal inputs in `primals`, the residuals in `residuals` (by number), then the
+    cotangents or tangents it was made for, in order. `results` says which of its outputs is that of each input or output asked
+    for, None for zero; `masked` which of these have zeros that were inserted."""
+
+    graph: Graph
+    primals: tuple[int, ...]
+    residuals: tuple[int, ...]
+    results: tuple[int | None, ...]
+    masked: tuple[bool, ...]
+
+
+class Linearization:
+    """`graph`, opened on variables for its inputs `live`."""
+
+    def __init__(self, graph: Graph, live: Sequence[bool], modes: AbstractSet[str], keep: Keep | None) -> None:
+        self.graph = graph
+        self.live = tuple(live)
+        self.token = Token("derivative of a graph")
+        self._tokens = Tokens((Token("closed graph", placeholder=True, inlines=True),))
+        self._heads = self._stand_ins(graph.inputs)
+        self._variables = [variable(x, self.token) if on else x for x, on in zip(self._heads, live)]
+        self._outputs = inline(graph, self._variables)
+        self._last = next_id()
+        self._parts: dict[tuple[Node, int], Node] = {}
+        self._cache: dict[Any, Derived] = {}
+        self.residuals: tuple[Node, ...] = ()
+        self.extended = graph
+        if modes:
+            self._extend(modes, keep or worth_keeping)
+
+    def _stand_ins(self, nodes: Iterable[Node]) -> list[Node]:
+        return [placeholder(x.shape, x.dtype, self._tokens, x.params["name"]) for x in nodes]
+
+    def differentiable(self) -> tuple[int, ...]:
+        """The outputs that hang on a live input."""
+        return tuple(i for i, out in enumerate(self._outputs) if self.token in out.tokens.members and out.dtype.kind in "fc")
+
+    # The cut
+
+    def _extend(self, modes: AbstractSet[str], keep: Keep) -> None:
+        """Choose the residuals: what the sweeps in `modes` read."""
+        wants = tuple(i for i, on in enumerate(self.live) if on)
+        ends: list[Node] = []
+        if "reverse" in modes:
+            ends += self._reverse(self.differentiable(), False, wants)[1].values()
+        if "forward" in modes:
+            ends += [x for x in self._forward(wants)[1] if x is not None]
+        found: dict[Node, None] = {}
+        self._body(ends, set(), found)
+        read = sorted(found, key=by_id)
+        kept = self._essential(read) if keep is worth_keeping else [x for x in read if keep(x)]
+        self.residuals = tuple(kept)
+        self.extended = extract([*self._outputs, *kept], self._heads, _names(self.graph))
+
+    def _essential(self, read: Sequence[Node]) -> list[Node]:
+        """Those of the values `read` (oldest first) that are kept: not what is cheap to make of the others."""
+        at_hand = {*read, *self._heads}
+        kept = []
+        for x in read:
+            made_of = [self._standing(y) for y in x.inputs]
+            if worth_keeping(x) or not all(y in at_hand or y.value is not None for y in made_of):
+                kept.append(x)
+        return kept
+
+    def _body(self, ends: Iterable[Node], stops: AbstractSet[Node], found: dict[Node, None] | None) -> dict[Node, Node]:
+        """Walk back from the `ends` of a sweep; what stands for what: variables for their inputs, outputs that the sweep took of a
+        node for one and the same output. found: collects the values of the graph that the sweep reads, and stops there."""
+        same: dict[Node, Node] = {}
+        seen = set(ends)
+        stack = list(seen)
+        while stack:
+            x = stack.pop()
+            stand = self._standing(x)
+            if stand is not x:
+                same[x] = stand
+                if stand not in seen:
+                    seen.add(stand)
+                    stack.append(stand)
+                continue
+            if x in stops or x.value is not None:
+                continue
+            if found is not None and self._known(x):
+                found[x] = None
+                continue
+            for y in x.inputs:
+                if y not in seen:
+                    seen.add(y)
+                    stack.append(y)
+        return same
+
+    def _standing(self, x: Node) -> Node:
+        while x.prim is VARIABLE and x.inputs:
+            x = x.inputs[0]
+        if x.prim is output and x.inputs and x.inputs[0].id <= self._last:
+            x = self._parts.setdefault((x.inputs[0], x.params["index"]), x)
+        return x
+
+    def _known(self, x: Node) -> bool:
+        """Whether x is a value of the graph itself."""
+        if x.prim is output:
+            x = x.inputs[0]
+        return x.id <= self._last and bool(x.inputs)
+
+    # The derivative graphs
+
+    def pull(self, gives: tuple[int, ...], masked: bool, wants: tuple[int, ...]) -> Derived:
+        """From cotangents of the outputs and residuals `gives` to those of the inputs `wants`."""
+        key = ("pull", gives, masked, wants)
+        if key not in self._cache:
+            stand_ins, found, marks = self._reverse(gives, masked, wants)
+            self._cache[key] = self._derived([found.get(i) for i in wants], stand_ins, [i in marks for i in wants])
+        return self._cache[key]
+
+    def push(self, moving: tuple[int, ...]) -> Derived:
+        """From tangents of the inputs `moving` to those of all outputs and residuals."""
+        key = ("push", moving)
+        if key not in self._cache:
+            stand_ins, found = self._forward(moving)
+            self._cache[key] = self._derived(found, stand_ins, [False] * len(found))
+        return self._cache[key]
+
+    def _reverse(
+        self, gives: tuple[int, ...], masked: bool, wants: tuple[int, ...]
+    ) -> tuple[list[Node], dict[int, Node], set[int]]:
+        ends = (*self._outputs, *self.residuals)
+        outs = [ends[i] for i in gives]
+        stand_ins = self._stand_ins_for(outs, "cotangent")
+        pairs = [(out, g) for out, g in zip(outs, stand_ins) if self.token in out.tokens.members]
+        marks = {out for out, _ in pairs} if masked else set()
+        self.token.running = False  # what the sweep makes is not differentiated by this token again
+        cts, _ = reverse([out for out, _ in pairs], [g for _, g in pairs], {self.token}, marks)
+        found = {i: cts[self._variables[i]] for i in wants if self._variables[i] in cts}
+        return stand_ins, found, {i for i in wants if self._variables[i] in marks}
+
+    def _forward(self, moving: tuple[int, ...]) -> tuple[list[Node], list[Node | None]]:
+        variables = [self._variables[i] for i in moving]
+        stand_ins = self._stand_ins_for(variables, "tangent")
+        self.token.running = False
+        return stand_ins, forward((*self._outputs, *self.residuals), dict(zip(variables, stand_ins)), {self.token})
+
+    def _stand_ins_for(self, nodes: Sequence[Node], name: str) -> list[Node]:
+        return [placeholder(x.shape, x.dtype, self._tokens, f"{name} {i}") for i, x in enumerate(nodes)]
+
+    def _derived(self, ends: Sequence[Node | None], stand_ins: Sequence[Node], marks: Sequence[bool]) -> Derived:
+        live = [x for x in ends if x is not None]
+        same = self._body(live, {*self._heads, *stand_ins, *self.residuals}, None)
+        read = _read(live, same, {*self._heads, *self.residuals, *stand_ins})
+        primals = [i for i, x in enumerate(self._heads) if x in read]
+        residuals = [i for i, x in enumerate(self.residuals) if x in read]
+        sources = [*[self._heads[i] for i in primals], *[self.residuals[i] for i in residuals], *stand_ins]
+        graph = extract(live, sources, [x.params.get("name", "residual") for x in sources], same=same)
+        numbers = iter(range(len(live)))
+        results = tuple(None if x is None else next(numbers) for x in ends)
+        return Derived(graph, tuple(primals), tuple(residuals), results, tuple(marks))
+
+
+def _names(graph: Graph) -> list[str]:
+    return [x.params["name"] for x in graph.inputs]
+
+
+def _read(ends: Iterable[Node], same: dict[Node, Node], stops: AbstractSet[Node]) -> set[Node]:
+    """Those of `stops` that the `ends` hang on."""
+    found: set[Node] = set()
+    stack = list(ends)
+    seen = set(stack)
+    while stack:
+        x = stack.pop()
+        x = same.get(x, x)
+        if x in stops:
+            found.add(x)
+            continue
+        for y in x.inputs:
+            if y not in seen:
+                seen.add(y)
+                stack.append(y)
+    return found
+
+
+def worth_keeping(x: Node) -> bool:
+    """Whether a value is kept rather than computed again from what it was made of."""
+    return not x.prim.cheap
+
+
+def linearization(graph: Graph, live: tuple[bool, ...], modes: frozenset[str], keep: Keep | None = None) -> Linearization:
+    """The graph opened on variables for its `live` inputs, once; extended for the sweeps in `modes`."""
+    key = ("linearization", live, modes, keep)
+    found = graph.derived.get(key)
+    if found is None:
+        found = graph.derived[key] = Linearization(graph, live, modes, keep)
+    return found
+
+
+class Batched(NamedTuple):
+    """A graph of many lanes, and which of its outputs differ between them."""
+
+    graph: Graph
+    mapped: tuple[bool, ...]
+
+
+def batched(graph: Graph, mapped: tuple[bool, ...], size: int) -> Batched:
+    """The graph with the inputs `mapped` as batches of `size` lanes, axis first."""
+    key = ("batched", mapped, size)
+    found = graph.derived.get(key)
+    if found is None:
+        found = graph.derived[key] = _batched(graph, mapped, size)
+    return found
+
+
+def _batched(graph: Graph, mapped: Sequence[bool], size: int) -> Batched:
+    tokens = Tokens((Token("closed graph", placeholder=True, inlines=True),))
+    names = _names(graph)
+    wholes = [
+        placeholder((size, *x.shape) if on else x.shape, x.dtype, tokens, name) for x, on, name in zip(graph.inputs, mapped, names)
+    ]
+    lanes = {x: whole for x, whole, on in zip(graph.inputs, wholes, mapped) if on}
+    same = {x: whole for x, whole, on in zip(graph.inputs, wholes, mapped) if not on}
+    targets = set().union(*[x.tokens.members for x in graph.inputs])
+    results = batch(graph.outputs, lanes, same, targets, size)
+    return Batched(extract([node for node, _ in results], wholes, names), tuple(on for _, on in results))
+
+
+sweeps.linearization = linearization
+sweeps.batched = batched
+sweeps.inline = inline
