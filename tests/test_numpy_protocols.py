@@ -9,6 +9,7 @@ import pytest
 
 import nabla as nb
 from nabla.interop.folds import ACCUMULATIONS, REDUCTIONS
+from nabla.interop.signatures import Adapter
 from nabla.testing import check_grads
 
 X = np.array([[0.3, 0.7, 0.2], [0.9, 0.4, 0.6]])
@@ -290,6 +291,18 @@ def test_options_that_are_not_taken_are_named():
         np.copy(nb.ones(3), order="F")
     with pytest.raises(nb.ArgumentTypeError, match=r"np\.add of a tensor does not take order='F': a tensor has no order in memory"):
         np.add(nb.ones(3), 1.0, order="F")
+
+
+def test_no_argument_is_dropped():
+    def theirs(*arrays, option=None): ...
+
+    def ours(x, y, /):
+        return x, y
+
+    adapter = Adapter("np.theirs", theirs, ours)
+    assert adapter(1, 2) == (1, 2)
+    with pytest.raises(TypeError, match="takes 2 positional arguments but 3 were given"):
+        adapter(1, 2, 3)
 
 
 # What writes

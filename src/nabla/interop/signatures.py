@@ -41,7 +41,6 @@ class Adapter:
         self.positional = [p.name for p in own if p.kind in _POSITIONAL]
         self.only_positional = {p.name for p in own if p.kind is Parameter.POSITIONAL_ONLY}
         self.named = {p.name for p in own if p.kind in _NAMED}
-        self.takes_any_number = any(p.kind is Parameter.VAR_POSITIONAL for p in own)
         self.takes_any_name = any(p.kind is Parameter.VAR_KEYWORD for p in own)
         self.slots = self._pair()
 
@@ -79,11 +78,7 @@ class Adapter:
         if sorted(places) != list(range(len(places))):
             missing = self.positional[next(i for i in range(len(places) + 1) if i not in places)]
             raise ArgumentTypeError(f"{self.name} of a tensor needs the argument {missing!r}")
-        if rest and not self.takes_any_number:
-            filled += rest[: len(self.positional)]
-        elif rest:
-            filled += rest
-        return self.ours(*filled, **options)
+        return self.ours(*filled, *rest, **options)
 
     def _option(self, key: str, value: Any, default: Any, options: dict[str, Any]) -> None:
         if _is_default(value, default):

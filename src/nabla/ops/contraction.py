@@ -20,7 +20,7 @@ from nabla.primitives.base import broadcast_shapes
 from nabla.primitives.contraction import NO_AXES, ROWS_BY_COLUMNS, dot_general
 from nabla.primitives.elementwise import mul
 from nabla.primitives.joining import concat, cut
-from nabla.primitives.shape import cast, conj, move_axis, reshape, transpose
+from nabla.primitives.shape import cast, conjugate, move_axis, reshape, transpose
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
@@ -32,10 +32,6 @@ def promoted(x: Node, y: Node) -> tuple[Node, Node]:
         return x, y
     dtype = dtypes.promote(x.dtype, y.dtype)
     return cast(x, dtype), cast(y, dtype)
-
-
-def conjugate(x: Node) -> Node:
-    return conj(x) if x.dtype.kind == "c" else x
 
 
 def ravel(x: Node) -> Node:

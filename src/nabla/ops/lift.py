@@ -310,5 +310,13 @@ def real_floats(name: str, x: ArrayLike) -> Node:
     return inexact(node)
 
 
+def reals(name: str, *inputs: ArrayLike) -> list[Node]:
+    """Real arguments as nodes; Python numbers are weak."""
+    nodes = together(inputs)
+    if nodes[0].dtype.kind not in "biuf":
+        raise DTypeError(f"{name} takes real numbers; got {nodes[0].dtype}")
+    return [inexact(x) for x in nodes]
+
+
 def broadcast_to(x: Node, shape: tuple[int, ...]) -> Node:
     return x if x.shape == shape else broadcast(x, shape=shape)

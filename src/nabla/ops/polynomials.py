@@ -23,7 +23,8 @@ from nabla.primitives import formulas as f
 from nabla.primitives.base import constant, scalar, zeros
 from nabla.primitives.indexing import index
 from nabla.primitives.joining import concat, cut, pad_zeros, side_by_side
-from nabla.primitives.shape import broadcast, cast, conj, real, reduce_sum, reshape, swap_last
+from nabla.primitives.linalg import adjoint
+from nabla.primitives.shape import broadcast, cast, real, reduce_sum, reshape
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
@@ -325,9 +326,8 @@ def polyfit(
     factors: Any = qr(matrix)
     q, r = factors
     columns = values if values.ndim == 2 else reshape(values, shape=(n, 1))
-    adjoint = swap_last(conj(q) if q.dtype.kind == "c" else q)
     r = cast(r, dtypes.promote(r.dtype, dtype))
-    scaled: Any = solve_triangular(r, matmul(cast(adjoint, r.dtype), cast(columns, r.dtype)))
+    scaled: Any = solve_triangular(r, matmul(cast(adjoint(q), r.dtype), cast(columns, r.dtype)))
     found = scaled / reshape(scale, shape=(order, 1))
     out = found if values.ndim == 2 else reshape(found, shape=(order,))
     if not full and not cov:
@@ -340,7 +340,7 @@ def polyfit(
         rank = reduce_sum(cast(f.greater(spectrum, cut(spectrum, 0, 0, 1) * float(least)), dtypes.int64), axes=(0,))
         return out, residuals if n > order else zeros((0,), residuals.dtype), rank, spectrum, least
     inverse: Any = solve_triangular(r, constant(np.eye(order, dtype=r.dtype)))
-    base = matmul(inverse, swap_last(conj(inverse) if inverse.dtype.kind == "c" else inverse))
+    base = matmul(inverse, adjoint(inverse))
     base = base / (reshape(scale, shape=(order, 1)) * scale)
     if cov == "unscaled":
         factor: Any = scalar(1, residuals.dtype)

@@ -17,7 +17,8 @@ from nabla.ops.reductions import mean, sum as sum_of
 from nabla.primitives import formulas as f
 from nabla.primitives.base import scalar
 from nabla.primitives.joining import concat
-from nabla.primitives.shape import cast, conj, imag, real, reshape, swap_last, transpose
+from nabla.primitives.linalg import adjoint
+from nabla.primitives.shape import cast, imag, real, reshape, swap_last, transpose
 from nabla.primitives.structure import detach
 
 if TYPE_CHECKING:
@@ -170,8 +171,7 @@ def _covariances(
         degrees = f.maximum(degrees, f.zero_of(degrees))
     away = x - centre
     other = away if w is None else away * cast(w, x.dtype)
-    other = conj(other) if other.dtype.kind == "c" else other
-    out: Any = matmul(away, swap_last(other)) / cast(degrees, x.dtype)
+    out: Any = matmul(away, adjoint(other)) / cast(degrees, x.dtype)
     n = x.shape[0]
     return reshape(out, shape=()) if n == 1 else out
 

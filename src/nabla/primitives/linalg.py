@@ -25,7 +25,7 @@ from nabla.primitives.contraction import dot_general
 from nabla.primitives.formulas import greater_equal, select
 from nabla.primitives.joining import concat, cut
 from nabla.primitives.kinds import General
-from nabla.primitives.shape import broadcast, cast, conj, flip, imag, real, reshape, spread, swap_last, transpose
+from nabla.primitives.shape import broadcast, cast, conjugate, flip, imag, real, reshape, spread, swap_last, transpose
 from nabla.primitives.structure import detach, output, outputs
 
 
@@ -66,7 +66,7 @@ def lower_half(x: Node) -> Node:
 
 def adjoint(x: Node) -> Node:
     """The conjugate transpose of each matrix."""
-    return swap_last(conj(x) if x.dtype.kind == "c" else x)
+    return swap_last(conjugate(x))
 
 
 def per_matrix(x: Node) -> Node:

@@ -20,13 +20,8 @@ from nabla.primitives.formulas import abs_, greater, select
 from nabla.primitives.kinds import General
 from nabla.primitives.linalg import _stacked, _triangle, adjoint, product, triangular_solve
 from nabla.primitives.reductions import reduce_max
-from nabla.primitives.shape import conj, reshape, spread, swap_last
+from nabla.primitives.shape import conj, conjugate, reshape, spread, swap_last
 from nabla.primitives.structure import outputs
-
-
-def _conjugate(x: Node) -> Node:
-    return conj(x) if x.dtype.kind == "c" else x
-
 
 # a = q r with m >= n. From da = dq r + q dr follows da r^-1 = dq + q dr r^-1. With c = q^H da r^-1, the antihermitian
 # q^H dq has the lower triangle of c, and the imaginary part of its diagonal, as that of r is real.
@@ -87,7 +82,7 @@ def _complement_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node
     eps = float(np.finfo(g.dtype).eps)
     size = reduce_max(abs_(seen - adjoint(seen)), axes=(g.ndim - 2, g.ndim - 1))
     bad = reshape(greater(size, most * eps**0.5 + 64.0 * eps), shape=(*size.shape, 1, 1))
-    gq = -product(_conjugate(node), product(_conjugate(g), _conjugate(q), flip_x=True))
+    gq = -product(conjugate(node), product(conjugate(g), conjugate(q), flip_x=True))
     return (select(bad, scalar(float("nan"), gq.dtype), gq),)
 
 

@@ -73,6 +73,11 @@ imag = Linear("imag", _real_shape, _imag_transpose, batch=_same_batch)
 conj = Linear("conj", same, lambda g, x: conj(g), batch=_same_batch)
 
 
+def conjugate(x: Node) -> Node:
+    """The conjugate, which of real numbers is no node of its own."""
+    return conj(x) if x.dtype.kind == "c" else x
+
+
 # reshape
 
 

@@ -34,7 +34,7 @@ from nabla.primitives.formulas import abs_, greater, less_equal, logical_and, lo
 from nabla.primitives.kinds import General
 from nabla.primitives.linalg import _stacked, adjoint, identity, inverse, product
 from nabla.primitives.reductions import reduce_any, reduce_max
-from nabla.primitives.shape import cast, conj, real, reduce_sum, reshape, spread, swap_last
+from nabla.primitives.shape import cast, conjugate, real, reduce_sum, reshape, spread, swap_last
 from nabla.primitives.structure import outputs
 
 _ULPS = 16.0
@@ -48,10 +48,6 @@ def row(x: Node) -> Node:
 def column(x: Node) -> Node:
     """Vectors as one column each."""
     return reshape(x, shape=(*x.shape, 1))
-
-
-def _conjugate(x: Node) -> Node:
-    return conj(x) if x.dtype.kind == "c" else x
 
 
 def _real(x: Node) -> Node:
@@ -211,7 +207,7 @@ def _eigh_vjp(node: Node, g: Mapping[int, Node], wants: Sequence[bool]) -> Seque
         inner = diagonal if inner is None else inner + diagonal
     if inner is None:
         return (None,)
-    v_conj = _conjugate(v)
+    v_conj = conjugate(v)
     return (product(product(v_conj, inner, flip_y=True), v, flip_y=True),)
 
 
@@ -229,7 +225,7 @@ def _eigvalsh_jvp(node: Node, tangents: Sequence[Node | None]) -> Node | None:
     if not dh.size:
         return None
     w, v = outputs(eigh(node.inputs[0]))
-    along = reduce_sum(_conjugate(v) * product(dh, v), axes=(v.ndim - 2,))
+    along = reduce_sum(conjugate(v) * product(dh, v), axes=(v.ndim - 2,))
     return shared(_real(along), w)
 
 
@@ -237,7 +233,7 @@ def _eigvalsh_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node |
     if not g.size:
         return (None,)
     w, v = outputs(eigh(node.inputs[0]))
-    return (product(_conjugate(v) * cast(row(shared(g, w)), v.dtype), v, flip_y=True),)
+    return (product(conjugate(v) * cast(row(shared(g, w)), v.dtype), v, flip_y=True),)
 
 
 eigvalsh = General("eigvalsh", _eigvalsh_shape, jvp=_eigvalsh_jvp, vjp=_eigvalsh_vjp, batch=_stacked)
@@ -392,7 +388,7 @@ def _svd_vjp(node: Node, g: Mapping[int, Node], wants: Sequence[bool]) -> Sequen
         return (None,)
     u, s, v = outputs(node)
     m, n = u.shape[-2], v.shape[-2]
-    u_conj = _conjugate(u)
+    u_conj = conjugate(u)
     inner = None
     outside = None
     if gu is not None or gv is not None:
@@ -410,9 +406,9 @@ def _svd_vjp(node: Node, g: Mapping[int, Node], wants: Sequence[bool]) -> Sequen
             bad = logical_and(gone, greater(abs_(beyond), _small(gu, 2)))
             outside = product(_nan_where(bad, beyond * cast(over, u.dtype)), v, flip_y=True)
         if n > m and gv is not None:
-            beyond = gv - product(_conjugate(v), product(v, gv, flip_x=True))
+            beyond = gv - product(conjugate(v), product(v, gv, flip_x=True))
             bad = logical_and(gone, greater(abs_(beyond), _small(gv, 2)))
-            outside = product(u_conj, _nan_where(bad, _conjugate(beyond) * cast(over, u.dtype)), flip_y=True)
+            outside = product(u_conj, _nan_where(bad, conjugate(beyond) * cast(over, u.dtype)), flip_y=True)
     if gs is not None:
         weight = shared(gs, s)
         if gu is not None or gv is not None:
@@ -438,7 +434,7 @@ def _svdvals_jvp(node: Node, tangents: Sequence[Node | None]) -> Node | None:
     if not da.size:
         return None
     u, s, v = outputs(svd(node.inputs[0]))
-    along = reduce_sum(_conjugate(u) * product(da, v), axes=(u.ndim - 2,))
+    along = reduce_sum(conjugate(u) * product(da, v), axes=(u.ndim - 2,))
     return _moving(s, shared(_real(along), s))
 
 
@@ -446,7 +442,7 @@ def _svdvals_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | 
     if not node.inputs[0].size:
         return (None,)
     u, s, v = outputs(svd(node.inputs[0]))
-    return (product(_conjugate(u) * cast(row(_moving(s, shared(g, s))), u.dtype), v, flip_y=True),)
+    return (product(conjugate(u) * cast(row(_moving(s, shared(g, s))), u.dtype), v, flip_y=True),)
 
 
 svdvals = General("svdvals", _svdvals_shape, jvp=_svdvals_jvp, vjp=_svdvals_vjp, batch=_stacked)

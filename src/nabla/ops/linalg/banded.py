@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from nabla.errors import ArgumentError, ShapeError
 from nabla.graph.node import Node
 from nabla.ops.axes import integer
-from nabla.ops.contraction import conjugate, promoted
+from nabla.ops.contraction import promoted
 from nabla.ops.lift import ArrayLike, as_node, broadcast_to, inexact, op, pair, together
 from nabla.ops.linalg.checks import floating
 from nabla.ops.linalg.solving import check_rows, solved
 from nabla.primitives.banded import banded_solve, slanted
 from nabla.primitives.base import broadcast_shapes
 from nabla.primitives.joining import concat, cut, pad_zeros, side_by_side
-from nabla.primitives.shape import cast, flip, real, reshape
+from nabla.primitives.shape import cast, conjugate, flip, real, reshape
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from nabla.errors import ArgumentError, ShapeError
 from nabla.graph.node import Node
-from nabla.ops.contraction import conjugate, promoted
+from nabla.ops.contraction import promoted
 from nabla.ops.lift import ArrayLike, as_node, broadcast_to, inexact, op, pair
 from nabla.ops.linalg.checks import square
 from nabla.primitives import linalg as p
 from nabla.primitives.base import broadcast_shapes
-from nabla.primitives.shape import reshape, transpose
+from nabla.primitives.shape import conjugate, reshape, transpose
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor

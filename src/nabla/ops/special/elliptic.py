@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nabla.ops.lift import ArrayLike, op
-from nabla.ops.special.hypergeometric import reals
+from nabla.ops.lift import ArrayLike, op, reals
 from nabla.primitives import hypergeometric as h
 from nabla.primitives.formulas import like, zero_of
 

@@ -10,23 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nabla import dtypes
-from nabla.errors import DTypeError
-from nabla.graph.node import Node
 from nabla.ops.axes import integer
-from nabla.ops.lift import ArrayLike, as_node, inexact, op, together
+from nabla.ops.lift import ArrayLike, as_node, inexact, op, reals
 from nabla.primitives import hypergeometric as p
 from nabla.primitives.shape import cast
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
-
-
-def reals(name: str, *inputs: ArrayLike) -> list[Node]:
-    """Real arguments as nodes; Python numbers are weak."""
-    nodes = together(inputs)
-    if nodes[0].dtype.kind not in "biuf":
-        raise DTypeError(f"{name} takes real numbers; got {nodes[0].dtype}")
-    return [inexact(x) for x in nodes]
 
 
 @op

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from nabla.errors import DTypeError
 from nabla.graph.node import Node
-from nabla.ops.lift import ArrayLike, as_node, op
-from nabla.ops.special.hypergeometric import reals
+from nabla.ops.lift import ArrayLike, as_node, op, reals
 from nabla.primitives import hypergeometric as p
 from nabla.primitives.shape import cast
 
