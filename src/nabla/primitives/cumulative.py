@@ -90,7 +90,13 @@ def _cumprod_jvp(node: Node, tangents: Sequence[Node | None]) -> Node:
     return recurrence(x, dx * moved_on(node, axis, reverse, 1.0), axis=axis, reverse=reverse)
 
 
-cumprod = General("cumprod", _same_shape, jvp=_cumprod_jvp, batch=_batch)
+def _cumprod_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | None]:
+    x, axis, reverse = node.inputs[0], node.params["axis"], node.params["reverse"]
+    s = recurrence(moved_on(x, axis, not reverse, 0.0), g, axis=axis, reverse=not reverse)
+    return (s * moved_on(node, axis, reverse, 1.0),)
+
+
+cumprod = General("cumprod", _same_shape, jvp=_cumprod_jvp, vjp=_cumprod_vjp, batch=_batch)
 
 
 def products_before(x: Node, axis: int, reverse: bool) -> Node:

@@ -282,7 +282,10 @@ class _Extremum(Binary):
 
     def share(self, x: Node, y: Node, g: Node) -> Node:
         """g where x wins over y, half of it where they are equal, zero elsewhere."""
-        return select(self.wins(x, y), g, select(equal(x, y), 0.5 * g, zero_of(g)))
+        return select(self.wins(x, y), g, self.half(x, y, g))
+
+    def half(self, x: Node, y: Node, g: Node) -> Node:
+        return select(equal(x, y), 0.5 * g, zero_of(g))
 
     def push(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
         x, y = node.inputs
@@ -294,7 +297,11 @@ class _Extremum(Binary):
 
     def pull(self, node: Node, g: Node, masked: bool, wanted: AbstractSet[Token]) -> Sequence[Node | None]:
         x, y = node.inputs
-        return [None if wanted.isdisjoint(a.tokens.members) else sum_to(self.share(a, b, g), a.shape) for a, b in ((x, y), (y, x))]
+        half = self.half(x, y, g)
+        return [
+            None if wanted.isdisjoint(a.tokens.members) else sum_to(select(self.wins(a, b), g, half), a.shape)
+            for a, b in ((x, y), (y, x))
+        ]
 
 
 maximum = _Extremum("maximum", greater)

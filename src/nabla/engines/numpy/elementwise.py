@@ -11,6 +11,7 @@ import numpy as np
 from nabla import lazy
 from nabla.engines.numpy import infinities
 from nabla.engines.numpy.kernel import Kernel
+from nabla.engines.numpy.select import select
 from nabla.primitives import elementwise as e, formulas as f
 from nabla.primitives.base import Primitive
 
@@ -125,7 +126,7 @@ KERNELS: dict[Primitive, Kernel] = {
     f.abs_: np.abs,
     f.sign: np.sign,
     f.hypot: np.hypot,
-    f.select: np.where,
+    f.select: select,
     # exponentials and logarithms
     f.exp: np.exp,
     f.exp2: np.exp2,

@@ -76,34 +76,30 @@ def _index_add(buffer: Any, v: Any, *arrays: Any, spec: i.Spec, unique: bool = T
     try:
         if unique:
             part[arrays] += v
-        elif part.ndim == len(arrays):
-            np.add.at(part, arrays, v)
         else:
-            _add_rows(part, v, arrays)
+            _add(part, v, arrays)
     except IndexError as error:
         raise BoundsError(f"an index array does not fit: {error}") from None
     return buffer
 
 
-def _add_rows(part: Any, v: Any, arrays: tuple[Any, ...]) -> None:
-    """Add rows to rows, some of which may be the same: sorted by target and summed by run, in the order they came."""
-    arrays = np.broadcast_arrays(*arrays) if len(arrays) > 1 else arrays
-    shape = arrays[0].shape
-    count = prod(shape)
-    if not count:
+def _add(part: Any, v: Any, arrays: tuple[Any, ...]) -> None:
+    """Add elements or rows, some of them to the same place, in their order. np.add.at is fast along one axis only."""
+    if part.ndim == 1 or not part.flags.c_contiguous:
+        np.add.at(part, arrays, v)
         return
-    sizes = part.shape[: len(arrays)]
-    flat = np.zeros(count, np.intp)
-    for a, n in zip(arrays, sizes):
-        a = a.reshape(count).astype(np.intp)
-        if a.min() < -n or a.max() >= n:
+    shape = np.broadcast_shapes(*[a.shape for a in arrays])
+    place = np.zeros(shape, np.intp)
+    for a, n in zip(arrays, part.shape):
+        if a.size and (a.min() < -n or a.max() >= n):
             raise IndexError(f"index out of bounds for an axis of size {n}")
-        flat = flat * n + np.where(a < 0, a + n, a)
-    order = np.argsort(flat, kind="stable")
-    ordered = flat[order]
-    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
-    rows = np.broadcast_to(v, (*shape, *part.shape[len(arrays) :])).reshape(count, *part.shape[len(arrays) :])
-    part[np.unravel_index(ordered[starts], sizes)] += np.add.reduceat(rows[order], starts, axis=0)
+        place *= n
+        place += np.where(a < 0, a + n, a)
+    row = part.shape[len(arrays) :]
+    width = prod(row)
+    if row:
+        place = place[..., None] * width + np.arange(width)
+    np.add.at(part.reshape(-1), place.reshape(-1), np.broadcast_to(v, (*shape, *row)).reshape(-1))
 
 
 def _assemble(*parts: Any, shape: tuple[int, ...], specs: tuple[i.Spec, ...], disjoint: bool) -> Any:

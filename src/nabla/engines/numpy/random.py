@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import comb, pi
+from math import comb, pi, prod
 from typing import Any, Callable
 
 import numpy as np
@@ -14,8 +14,8 @@ from nabla.primitives.base import Primitive
 
 special = lazy.optional("scipy.special")
 
-CHUNK = 8192
-"""So many elements at a time: what is worked on stays in the cache."""
+CHUNK, BLOCK = 8192, 32768
+"""So many elements at a time, and so many words of random bits: what is worked on stays in the cache."""
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = np.uint32(0x1BD11BDA)
@@ -52,22 +52,31 @@ def _scramble(key: Any, count: Any) -> Any:
 
 def scrambled(key: Any, count: Any) -> Any:
     """The same for many, piece by piece."""
-    if count.size <= CHUNK:
+    if count.size <= BLOCK:
         return _scramble(key, count)
     out = np.empty(count.size, np.uint64)
-    for i in range(0, count.size, CHUNK):
-        out[i : i + CHUNK] = _scramble(key if key.ndim == 0 else key[i : i + CHUNK], count[i : i + CHUNK])
+    for i in range(0, count.size, BLOCK):
+        out[i : i + BLOCK] = _scramble(key if key.ndim == 0 else key[i : i + BLOCK], count[i : i + BLOCK])
+    return out
+
+
+def _stream(key: Any, first: Any, n: int) -> Any:
+    """The scrambled counters from `first` on under one key. Each piece counts for itself: large arrays cost more than that."""
+    out = np.empty(n, np.uint64)
+    for i in range(0, n, BLOCK):
+        out[i : i + BLOCK] = _scramble(key, np.arange(i, min(i + BLOCK, n), dtype=np.uint64) + first)
     return out
 
 
 def _threefry(key: Any, first: Any, shape: tuple[int, ...]) -> Any:
     keys, firsts = np.asarray(key).reshape(-1), np.asarray(first).reshape(-1)
-    counts = np.arange(np.prod(shape, dtype=np.int64), dtype=np.uint64)
-    if len(counts) >= CHUNK // 4 or len(keys) == 1:
-        lanes = [scrambled(k, f + counts) for k, f in zip(keys, firsts)]
-        out = lanes[0] if len(lanes) == 1 else np.array(lanes, np.uint64)
+    n = prod(shape)
+    if len(keys) == 1:
+        out = _stream(keys[0], firsts[0], n)
+    elif n >= CHUNK // 4:
+        out = np.array([_stream(k, f, n) for k, f in zip(keys, firsts)], np.uint64)
     else:
-        out = scrambled(np.repeat(keys, len(counts)), (firsts[:, None] + counts).reshape(-1))
+        out = scrambled(np.repeat(keys, n), (firsts[:, None] + np.arange(n, dtype=np.uint64)).reshape(-1))
     return out.reshape((*np.shape(key), *shape))
 
 
