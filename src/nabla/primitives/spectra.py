@@ -158,9 +158,9 @@ shared = General("shared", _shared_shape, jvp=_shared_jvp, vjp=_shared_vjp, batc
 
 
 def equal_values(w: Any) -> Any:
-    """For engines: what `_equal` says, of ndarrays."""
-    most = np.abs(w).max(axis=-1, initial=0.0)[..., None, None]
-    return np.abs(w[..., None, :] - w[..., :, None]) <= most * (_ULPS * max(w.shape[-1], 4) * float(np.finfo(w.dtype).eps))
+    """For engines: what `_equal` says, of their arrays."""
+    most = abs(w).max(axis=-1, initial=0.0)[..., None, None]
+    return abs(w[..., None, :] - w[..., :, None]) <= most * (_ULPS * max(w.shape[-1], 4) * float(np.finfo(w.dtype).eps))
 
 
 # Hermitian matrices: h v = v diag(w), v^H v = 1. With dt = v^H dh v: dw = diag(dt), v^H dv = dt_ij / (w_j - w_i).

@@ -68,8 +68,11 @@ class _Program:
         memory.update(zip((*self.graph.inputs, *self.passed), values))
         for node in self.graph.nodes:
             inputs = [memory[x] for x in node.inputs]
-            prim = node.prim
-            memory[node] = host.call(node, *inputs) if prim in HOST else KERNELS[prim](*inputs, **node.params)
+            prim, params = node.prim, node.params
+            if prim in HOST:
+                memory[node] = host.call(prim, node.shape, node.dtype, *inputs, **params)
+            else:
+                memory[node] = KERNELS[prim](*inputs, **params)
         return [memory[x] for x in self.graph.outputs]
 
 

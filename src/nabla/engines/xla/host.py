@@ -12,14 +12,16 @@ import numpy as np
 
 from nabla.engines.numpy.table import KERNELS
 from nabla.engines.xla.kernel import jax, jnp, lax
-from nabla.graph.node import Node
+from nabla.errors import LinAlgError
+from nabla.primitives.base import Primitive
 
 
-def call(node: Node, *xs: Any) -> Any:
-    """The value of `node`, or the tuple of its values, for the inputs `xs`."""
-    kernel = KERNELS[node.prim]
-    shape: Any = node.shape
-    dtype: Any = node.dtype
+def call(prim: Primitive, shape: Any, dtype: Any, *xs: Any, **params: Any) -> Any:
+    """The value of `prim` for the inputs `xs`; the tuple of its values, where shape and dtype are tuples of several.
+
+    A matrix for which it raises gives NaN, all its stack with it: a compiled program cannot raise at a line.
+    """
+    kernel = KERNELS[prim]
     several = type(dtype) is tuple
     announced = list(zip(shape, dtype)) if several else [(shape, dtype)]
     dtypes = [x.dtype for x in xs]
@@ -27,7 +29,10 @@ def call(node: Node, *xs: Any) -> Any:
     @np.errstate(all="ignore")
     def on_host(*halves: Any) -> list[np.ndarray]:
         arrays = [_joined(x, dtype) for x, dtype in zip(halves, dtypes)]
-        found = kernel(*arrays, **node.params)
+        try:
+            found = kernel(*arrays, **params)
+        except LinAlgError:
+            return [_split(np.full(shape, np.nan, dtype)) for shape, dtype in announced]
         return [_split(np.asarray(x, dtype)) for x, (_, dtype) in zip(found if several else [found], announced)]
 
     shapes = [jax.ShapeDtypeStruct(*_carrier(shape, dtype)) for shape, dtype in announced]

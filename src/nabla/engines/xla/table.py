@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from nabla.engines.numpy import table as numpy_table
-from nabla.engines.xla import moving
+from nabla.engines.xla import fourier, linalg, moving, spectra
 from nabla.engines.xla.kernel import Kernel
 from nabla.primitives.base import Primitive
 
 KERNELS: dict[Primitive, Kernel] = {
     **moving.KERNELS,
+    **fourier.KERNELS,
+    **linalg.KERNELS,
+    **spectra.KERNELS,
 }
 
 HOST: frozenset[Primitive] = frozenset([prim for prim in numpy_table.KERNELS if prim not in KERNELS])
