@@ -67,6 +67,12 @@ OPERATORS = [
     ),
     Operator("linalg.det", [A]),
     *[Operator(f"linalg.{name}", [A], dtypes=("float64", "complex128")) for name in ("expm", "logm", "sqrtm")],
+    Operator(
+        "linalg.funmh",
+        [normal(3, 3)],
+        call=lambda f, x: f(hermitian(x), nb.sinh),
+        value=lambda x: scipy.linalg.sinhm(hermitian(x)),
+    ),
     Operator("linalg.eigvalsh", [normal(3, 3)], call=lambda f, x: f(hermitian(x))),
     Operator("linalg.svdvals", [normal(3, 4)], value=lambda x: np.linalg.svd(x, compute_uv=False)),
     Operator("linalg.qr", [normal(4, 3)], call=without_signs, value=None),

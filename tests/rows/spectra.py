@@ -9,10 +9,11 @@ from dataclasses import replace
 import numpy as np
 import scipy.linalg
 
-from nabla.primitives import linalg, rectangular
+from nabla.primitives import formulas, linalg, rectangular, spectra
 from nabla.primitives.base import constant
 from nabla.primitives.linalg import adjoint, product
 from nabla.primitives.shape import conj, real
+from nabla.primitives.spectral_functions import function_of_hermitian
 from nabla.primitives.structure import outputs
 from rows.row import Input, Row, invertible, normal, positive_definite
 
@@ -61,6 +62,12 @@ def shared_by_none(p, x):
     return p(x, constant(apart.astype(np.dtype(x.dtype.char.lower()))))
 
 
+def exponential(p, a):
+    h = hermitian(a)
+    w, v = outputs(spectra.eigh(h))
+    return function_of_hermitian(h, w, v, formulas.exp(0.5 * w))
+
+
 def both(p, a):
     return tuple(outputs(p(a)))
 
@@ -107,6 +114,9 @@ ROWS = [
     Row("svdvals", [separate(3, 3)], value=lambda a: np.linalg.svd(a, compute_uv=False)),
     Row("svdvals", [separate(2, 4)], value=lambda a: np.linalg.svd(a, compute_uv=False)),
     Row("svdvals", [separate(2, 3, 2)], value=lambda a: np.linalg.svd(a, compute_uv=False)),
+    Row("spectral_function", [normal(3, 3)], build=exponential, value=lambda a: scipy.linalg.expm((a + np.conj(a.T)) / 4)),
+    Row("spectral_function", [normal(2, 2, 2)], build=exponential),
+    Row("spectral_function", [normal(1, 1)], build=exponential),
     Row("shared", [normal(3)], build=shared_by_none, value=lambda x: x, label="by none"),
     Row("qr", [invertible(3, 3)], build=both, value=np.linalg.qr),
     Row("qr", [separate(4, 2)], build=both, value=np.linalg.qr),

@@ -6,7 +6,8 @@ from typing import AbstractSet, Any, Mapping, Sequence
 
 from nabla.graph.node import Node
 from nabla.graph.tokens import Token
-from nabla.graph.walk import last_uses, swept
+from nabla.graph.walk import by_id, last_uses, swept
+from nabla.primitives.kinds import derived
 
 
 def forward(outputs: Sequence[Node], seeds: Mapping[Node, Node], targets: AbstractSet[Token]) -> list[Node | None]:
@@ -35,3 +36,28 @@ def forward(outputs: Sequence[Node], seeds: Mapping[Node, Node], targets: Abstra
             for x in finished.get(node, ()):
                 tangents.pop(x, None)
     return [tangents.get(node) for node in outputs]
+
+
+def along(output: Node, start: Node, tangent: Any) -> Any:
+    """The tangent of `output` when the inner node `start` moves along `tangent`, and nothing that it was made of; None for zero.
+
+    It asks no token: what came after `start` has a larger id.
+    """
+    stack = [output]
+    seen = {output}
+    while stack:
+        for x in stack.pop().inputs:
+            if x.id > start.id and x not in seen:
+                seen.add(x)
+                stack.append(x)
+    tangents: dict[Node, Any] = {start: tangent}
+    for node in sorted(seen, key=by_id):
+        dxs = [tangents.get(x) for x in node.inputs]
+        if node is not start and any(dx is not None for dx in dxs):
+            dout = node.prim.push(node, dxs)
+            if dout is not None:
+                tangents[node] = dout
+    return tangents.get(output)
+
+
+derived.along = along

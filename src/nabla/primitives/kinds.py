@@ -135,9 +135,10 @@ class General(Primitive):
 
 
 class Derived:
-    """The two derivations that need the sweeps; autodiff hands them in."""
+    """What rules need of the sweeps; autodiff hands it in."""
 
-    __slots__ = ("pull", "push")
+    __slots__ = ("along", "pull", "push")
+    along: Callable[[Any, Node, Any], Any]
     push: Callable[[General, Node, Sequence[Node | None]], Any]
     pull: Callable[[General, Node, Any, Sequence[bool]], Sequence[Node | None]]
 

@@ -11,7 +11,7 @@ from nabla import lazy
 from nabla.engines.numpy.kernel import Kernel
 from nabla.engines.numpy.linalg import _which
 from nabla.errors import LinAlgError
-from nabla.primitives import matrix_functions, rectangular, spectra as p
+from nabla.primitives import matrix_functions, rectangular, spectra as p, spectral_functions
 from nabla.primitives.base import Primitive
 
 scipy_linalg = lazy.optional("scipy.linalg")
@@ -152,4 +152,5 @@ KERNELS: dict[Primitive, Kernel] = {
     rectangular.lu_parts: _lu_parts,
     rectangular.row_order: _row_order,
     matrix_functions.matrix_function: _matrix_function,
+    spectral_functions.spectral_function: lambda value, *rest, order: value,
 }

@@ -12,7 +12,7 @@ from nabla.ops.contraction import cross, kron, matmul, multi_dot, outer, tensord
 from nabla.ops.linalg.banded import solve_banded, solve_tridiagonal, solveh_banded
 from nabla.ops.linalg.determinants import det, slogdet
 from nabla.ops.linalg.factors import cho_solve, cholesky, lu, qr
-from nabla.ops.linalg.functions import expm, logm, matrix_power, sqrtm
+from nabla.ops.linalg.functions import expm, funmh, logm, matrix_power, sqrtm
 from nabla.ops.linalg.least_squares import lstsq, pinv
 from nabla.ops.linalg.norms import cond, matrix_norm, matrix_rank, norm, vector_norm
 from nabla.ops.linalg.parts import diagonal, trace
@@ -34,6 +34,7 @@ __all__ = [
     "eigvals",
     "eigvalsh",
     "expm",
+    "funmh",
     "inv",
     "kron",
     "logm",

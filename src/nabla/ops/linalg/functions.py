@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
-from nabla.errors import ShapeError
+from nabla.errors import NotDifferentiableError, ShapeError
 from nabla.graph.node import Node
 from nabla.ops.axes import integer
 from nabla.ops.contraction import matrix_product
-from nabla.ops.lift import ArrayLike, as_node, op
+from nabla.ops.lift import ArrayLike, as_node, born, inexact, op
 from nabla.ops.linalg.checks import square
+from nabla.ops.linalg.spectra import hermitian
 from nabla.primitives import linalg as p
 from nabla.primitives.matrix_functions import matrix_function
+from nabla.primitives.spectra import eigh
+from nabla.primitives.spectral_functions import function_of_hermitian
+from nabla.primitives.structure import outputs
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
@@ -82,3 +86,48 @@ def sqrtm(x: ArrayLike, /) -> Tensor:
     [[2.0, 0.0], [0.0, 3.0]]
     """
     return matrix_function(square("sqrtm", as_node(x)), name="sqrtm")  # type: ignore[return-value]
+
+
+@op
+def funmh(x: ArrayLike, func: Callable[[Tensor], Tensor], /, UPLO: str | None = None) -> Tensor:
+    """A function of Hermitian matrices: v @ diag(func(w)) @ v^H with the eigenvalues w and eigenvectors v of x.
+
+    func: takes the eigenvalues, of shape (..., n), to as many numbers, each made of its own eigenvalue, by functions that
+    can be differentiated; these may be complex, as in exp(1j * w). Whatever the eigenvalues are, equal ones
+    included, all derivatives are right to which func has one more (two for the second), as far as they are asked for. The
+    derivative of order k takes n ** (k + 1) numbers. x and UPLO as in `eigh`.
+
+    Raises ShapeError where func returns another shape, and NotDifferentiableError where it takes something from
+    outside that is differentiated: such a parameter has to reach the matrix instead, as in funmh(-beta * x, nb.exp).
+
+    >>> nb.linalg.funmh([[2.0, 1.0], [1.0, 2.0]], lambda w: w**2).round(9).tolist()
+    [[5.0, 4.0], [4.0, 5.0]]
+    >>> nb.grad(lambda x: nb.linalg.funmh(x, nb.sin)[0, 1])(nb.zeros((2, 2))).tolist()
+    [[0.0, 0.5], [0.5, 0.0]]
+    """
+    h = hermitian("funmh", x, UPLO)
+    w, v = outputs(eigh(h))
+    result = inexact(as_node(func(born(w))))
+    if result.shape != w.shape:
+        raise ShapeError(
+            f"funmh: func takes each eigenvalue to a number: of eigenvalues of shape {w.shape} it returned shape {result.shape}"
+        )
+    _want_no_parameter(result, w)
+    return function_of_hermitian(h, w, v, result)  # type: ignore[return-value]
+
+
+def _want_no_parameter(x: Node, w: Node) -> None:
+    """Raise where x was made of something older than w that is differentiated."""
+    stack, seen = [x], {x}
+    while stack:
+        node = stack.pop()
+        if node is w:
+            continue
+        if node.id < w.id and any(not token.placeholder for token in node.tokens.members):
+            raise NotDifferentiableError(
+                f"funmh: func takes {node!r} from outside, which is differentiated; it may use only the eigenvalues and "
+                f"constants. Let it reach the matrix instead, as in funmh(-beta * x, nb.exp), or use nb.detach"
+            )
+        if node.id > w.id:
+            stack += [y for y in node.inputs if y not in seen]
+            seen.update(node.inputs)

@@ -40,7 +40,7 @@ class SVDResult(NamedTuple):
     Vh: Any
 
 
-def _hermitian(name: str, x: ArrayLike, uplo: str | None) -> Node:
+def hermitian(name: str, x: ArrayLike, uplo: str | None) -> Node:
     """The Hermitian matrix that x stands for."""
     node = square(name, as_node(x))
     if uplo is None:
@@ -65,7 +65,7 @@ def eigh(x: ArrayLike, /, UPLO: str | None = None) -> EighResult:
     >>> w.tolist(), abs(v).tolist()
     ([1.0, 2.0], [[0.0, 1.0], [1.0, 0.0]])
     """
-    return EighResult(*outputs(p.eigh(_hermitian("eigh", x, UPLO))))
+    return EighResult(*outputs(p.eigh(hermitian("eigh", x, UPLO))))
 
 
 @op
@@ -80,7 +80,7 @@ def eigvalsh(x: ArrayLike, /, UPLO: str | None = None) -> Tensor:
     >>> nb.grad(lambda x: nb.exp(nb.linalg.eigvalsh(x)).sum())(nb.zeros((2, 2))).round(9).tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
-    return p.eigvalsh(_hermitian("eigvalsh", x, UPLO))  # type: ignore[return-value]
+    return p.eigvalsh(hermitian("eigvalsh", x, UPLO))  # type: ignore[return-value]
 
 
 @op
