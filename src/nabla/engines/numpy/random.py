@@ -17,8 +17,8 @@ special = lazy.optional("scipy.special")
 CHUNK, BLOCK = 8192, 32768
 """So many elements at a time, and so many words of random bits: what is worked on stays in the cache."""
 
-_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
-_PARITY = np.uint32(0x1BD11BDA)
+ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+PARITY = np.uint32(0x1BD11BDA)
 _SHIFT = np.uint64(32)
 
 
@@ -29,13 +29,13 @@ def _halves(x: Any) -> tuple[Any, Any]:
 def _scramble(key: Any, count: Any) -> Any:
     """Threefry-2x32-20 of 1-d counters under one key or as many; both are uint64."""
     k0, k1 = _halves(key)
-    schedule = (k0, k1, k0 ^ k1 ^ _PARITY)
+    schedule = (k0, k1, k0 ^ k1 ^ PARITY)
     x0, x1 = _halves(count)
     turned = np.empty_like(x1)
     x0 += k0
     x1 += k1
     for group in range(5):
-        for rotation in _ROTATIONS[group % 2]:
+        for rotation in ROTATIONS[group % 2]:
             x0 += x1
             np.left_shift(x1, rotation, out=turned)
             x1 >>= 32 - rotation

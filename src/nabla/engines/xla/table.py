@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nabla.engines.numpy import table as numpy_table
-from nabla.engines.xla import fourier, linalg, moving, spectra
+from nabla.engines.xla import fourier, linalg, moving, random, spectra
 from nabla.engines.xla.kernel import Kernel
 from nabla.primitives.base import Primitive
 
@@ -11,6 +11,7 @@ KERNELS: dict[Primitive, Kernel] = {
     **moving.KERNELS,
     **fourier.KERNELS,
     **linalg.KERNELS,
+    **random.KERNELS,
     **spectra.KERNELS,
 }
 
