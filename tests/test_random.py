@@ -158,8 +158,38 @@ def test_vectors():
     np.testing.assert_allclose(np.linalg.norm(R.sphere(KEY, 3, MANY), axis=1), 1.0)
     assert st.kstest(np.asarray(R.sphere(KEY, 3, MANY))[:, 0], st.uniform(-1, 2).cdf).pvalue > 1e-3
     assert st.kstest(np.linalg.norm(R.ball(KEY, 3, MANY), axis=1) ** 3, st.uniform.cdf).pvalue > 1e-3
+    for p in (0.5, 1, 3.0, np.inf):
+        norms = np.linalg.norm(np.asarray(R.ball(KEY, 3, MANY, p=p)), p, axis=1)
+        assert st.kstest(norms**3, st.uniform.cdf).pvalue > 1e-3
+    with pytest.raises(nb.ArgumentError, match=r"ball: p is the order of a norm, a number above 0 or inf; got 0"):
+        R.ball(KEY, 3, p=0)
     assert R.multivariate_normal(KEY, np.zeros((4, 2)), cov).shape == (4, 2)
     assert R.dirichlet(KEY, np.full(3, 1e-4)).sum().item() == pytest.approx(1.0)
+
+
+def test_orthogonal_matrices():
+    for dtype in (np.float64, np.complex128):
+        q = np.asarray(R.orthogonal(KEY, 3, MANY, dtype=dtype))
+        assert q.dtype == dtype
+        np.testing.assert_allclose(q @ q.conj().swapaxes(1, 2), np.broadcast_to(np.eye(3), q.shape), atol=1e-14)
+        np.testing.assert_allclose((q @ np.array([1.0, 2.0, 2.0])).mean(0), 0, atol=0.05)
+        trace = np.abs(np.trace(q, axis1=1, axis2=2))  # moments of Haar's measure: Diaconis and Shahshahani, 1994
+        assert np.mean(trace**2) == pytest.approx(1, abs=0.05)
+        assert np.mean(trace**4) == pytest.approx(3 if dtype is np.float64 else 2, abs=0.2)
+    tall, wide = np.asarray(R.orthogonal(KEY, 4, m=2, dtype="float32")), np.asarray(R.orthogonal(KEY, 2, m=4))
+    np.testing.assert_allclose(tall.T @ tall, np.eye(2), atol=1e-6)
+    np.testing.assert_allclose(wide @ wide.T, np.eye(2), atol=1e-14)
+    assert tall.dtype == np.float32 and R.orthogonal(KEY, 0).shape == (0, 0)
+
+
+def test_complex_normal_numbers():
+    z = np.asarray(R.normal(KEY, MANY, dtype=complex, scale=2.0))
+    for part in (z.real, z.imag):
+        assert st.kstest(part, st.norm(scale=np.sqrt(2)).cdf).pvalue > 1e-3
+    assert abs(np.mean(z * z)) < 0.1
+    assert R.normal(KEY, dtype="complex64").dtype == np.complex64
+    with pytest.raises(nb.DTypeError, match="gamma: the dtype of this draw is a real floating one; got complex128"):
+        R.gamma(KEY, 1.0, dtype=complex)
 
 
 def test_orders_and_choices():

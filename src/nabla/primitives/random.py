@@ -19,7 +19,7 @@ from nabla import dtypes
 from nabla.graph.node import Node, make
 from nabla.primitives.base import Constant, Shape, broadcast_shapes, scalar
 from nabla.primitives.elementwise import ZERO, Elementwise, Partial
-from nabla.primitives.formulas import exp, gammaln, polygamma
+from nabla.primitives.formulas import exp, polygamma
 from nabla.primitives.shape import cast, spread
 
 # threefry: for each key the scrambled counters first, first + 1, and so on, as many as `shape` has elements. `key` and `first`
@@ -46,8 +46,8 @@ class Draw(Elementwise):
 
     __slots__ = ()
 
-    def __init__(self, name: str, parameters: int, result: Callable[[np.dtype], np.dtype] | None = None) -> None:
-        super().__init__(name, *[ZERO] * (parameters + 1), kinds="f", result=result)
+    def __init__(self, name: str, *partials: Partial, result: Callable[[np.dtype], np.dtype] | None = None) -> None:
+        super().__init__(name, ZERO, *partials, kinds="f", result=result)
 
     def __call__(self, *inputs: Node, **params: Any) -> Node:
         key, *rest = inputs
@@ -60,15 +60,12 @@ def _counts(dtype: np.dtype) -> np.dtype:
     return dtypes.int64
 
 
-poisson = Draw("random_poisson", 1, _counts)
+poisson = Draw("random_poisson", ZERO, result=_counts)
 """Of the mean; by inversion below 10, else by Hörmann's PTRS ("The transformed rejection method for generating Poisson random
 variables", 1993)."""
-binomial = Draw("random_binomial", 2, _counts)
+binomial = Draw("random_binomial", ZERO, ZERO, result=_counts)
 """Of the number of trials and the probability; by inversion, or by BTRS (Hörmann, "The generation of binomial random variates",
 1993)."""
-loggamma = Draw("random_loggamma", 1)
-"""The logarithm of a gamma variate, of its shape a: by Marsaglia and Tsang, "A simple method for generating gamma variables",
-2000. A logarithm, because for small a the variate itself is less than all floats. Its derivative is that of `loggamma_carried`."""
 
 
 # The derivative of a gamma variate in its shape is taken along its quantile (Figurnov, Mohamed and Mnih, "Implicit
@@ -113,21 +110,7 @@ def _slope_dy(out: Node, a: Node, y: Node, n: int) -> Node:
 loggamma_slope = _Slope("loggamma_slope", _slope_da, _slope_dy, kinds="f")
 
 
-# loggamma_carried: the y with F(a, y) = F(a0, y0), which is y0 itself where a is a0.
-
-
-def _carried_da(out: Node, a: Node, a0: Node, y0: Node) -> Node:
-    return loggamma_slope(a, out, n=1)
-
-
-def _carried_dy0(out: Node, a: Node, a0: Node, y0: Node) -> Node:
-    """g(a0, y0) / g(a, y)"""
-    return exp((a0 * y0 - exp(y0) - gammaln(a0)) - (a * out - exp(out) - gammaln(a)))
-
-
-def _carried_da0(out: Node, a: Node, a0: Node, y0: Node) -> Node:
-    return -loggamma_slope(a0, y0, n=1) * _carried_dy0(out, a, a0, y0)
-
-
-_PARTIALS: tuple[Partial, ...] = (_carried_da, _carried_da0, _carried_dy0)
-loggamma_carried = Elementwise("loggamma_carried", *_PARTIALS, kinds="f")
+loggamma = Draw("random_loggamma", lambda out, key, a: loggamma_slope(a, out, n=1))
+"""The logarithm of a gamma variate, of its shape a: by Marsaglia and Tsang, "A simple method for generating gamma variables",
+2000. A logarithm, because for small a the variate itself is less than all floats. The numbers drawn do not move with a along the
+quantile, as the derivative does, so differences do not check it."""

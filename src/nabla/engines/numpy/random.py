@@ -351,20 +351,10 @@ def _loggamma_slope(a: Any, y: Any, n: int) -> Any:
     return out.reshape(shape).astype(dtype, copy=False)
 
 
-def _loggamma_carried(a: Any, a0: Any, y0: Any) -> Any:
-    """By the smaller of the two tails. In a draw a is a0."""
-    if a is a0 or np.array_equal(a, a0):
-        return np.broadcast_to(y0, np.broadcast_shapes(np.shape(a), np.shape(y0)))
-    below, above = special.gammainc(a0, np.exp(y0)), special.gammaincc(a0, np.exp(y0))
-    z = np.where(below < 0.5, special.gammaincinv(a, below), special.gammainccinv(a, above))
-    return np.where(a == a0, y0, np.log(z)).astype(y0.dtype, copy=False)
-
-
 KERNELS: dict[Primitive, Kernel] = {
     r.threefry: _threefry,
     r.poisson: _each(_poisson),
     r.binomial: _each(_binomial),
     r.loggamma: _each(_loggamma),
     r.loggamma_slope: _loggamma_slope,
-    r.loggamma_carried: _loggamma_carried,
 }

@@ -32,7 +32,7 @@ from nabla.ops.random.continuous import (
 from nabla.ops.random.counts import binomial, geometric, multinomial, poisson
 from nabla.ops.random.keys import bits, fold_in, key, split
 from nabla.ops.random.uniform import bernoulli, categorical, choice, permutation, rademacher, randint, uniform
-from nabla.ops.random.vectors import ball, dirichlet, multivariate_normal, sphere
+from nabla.ops.random.vectors import ball, dirichlet, multivariate_normal, orthogonal, sphere
 
 __all__ = [
     "ball",
@@ -59,6 +59,7 @@ __all__ = [
     "multinomial",
     "multivariate_normal",
     "normal",
+    "orthogonal",
     "pareto",
     "permutation",
     "poisson",

@@ -78,12 +78,24 @@ def normal(
 ) -> Tensor:
     """Normal numbers of mean `loc` and standard deviation `scale`, by Box and Muller's method.
 
+    Of a complex dtype, real and imaginary part are independent and have one half of the variance each; loc and scale are real.
+
     >>> nb.random.normal(nb.random.key(0), (2, 3)).shape
     (2, 3)
     >>> nb.grad(lambda s: nb.random.normal(nb.random.key(0), scale=s) / s)(2.0).item()
     0.0
     """
-    return _located("normal", key, shape, dtype, loc, scale, standard_normal)  # type: ignore[return-value]
+    kind = None if dtype is None else dtypes.canonical(dtype)
+    if kind is None or kind.kind != "c":
+        return _located("normal", key, shape, dtype, loc, scale, standard_normal)  # type: ignore[return-value]
+    shape, (at, size) = parameters("normal", shape, dtypes.to_real(kind), loc, scale)
+    return at + size * complex_normal(as_key("normal", key), shape, kind)  # type: ignore[return-value]
+
+
+def complex_normal(key: Node, shape: Shape, dtype: np.dtype) -> Node:
+    """Of variance 1 in all."""
+    re, im = [cast(standard_normal(k, shape, dtypes.to_real(dtype)), dtype) for k in several(key, 2)]
+    return root(0.5) * (re + 1j * im)
 
 
 @op
@@ -246,10 +258,7 @@ def truncated_normal(
 
 def log_gamma_draw(key: Node, shape: Shape, a: Node) -> Node:
     """Logarithms in float64 of gamma variates of shape parameter `a`, differentiable in it (primitives/random.py)."""
-    a = cast(a, dtypes.float64)
-    still = detach(a)
-    drawn = r.loggamma(words(key, shape), still)
-    return drawn if a.tokens is EMPTY else r.loggamma_carried(a, still, drawn)
+    return r.loggamma(words(key, shape), cast(a, dtypes.float64))
 
 
 @op

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from nabla import dtypes
-from nabla.errors import ShapeError
+from nabla.errors import ArgumentError, ShapeError
 from nabla.graph.node import Node
 from nabla.ops.axes import as_shape
 from nabla.ops.contraction import matmul
 from nabla.ops.lift import ArrayLike, DTypeLike, op
-from nabla.ops.linalg import cholesky
-from nabla.ops.random.continuous import log_gamma_draw, standard_exponential, standard_normal, work_in
+from nabla.ops.linalg import cholesky, diagonal, qr
+from nabla.ops.random.continuous import complex_normal, log_gamma_draw, standard_exponential, standard_normal, work_in
 from nabla.ops.random.keys import as_key, parameters, reshaped, several, whole
-from nabla.primitives.base import Shape, broadcast_shapes
-from nabla.primitives.formulas import exp, sqrt, square
+from nabla.ops.random.uniform import open_unit, unit
+from nabla.primitives.base import Shape, broadcast_shapes, scalar
+from nabla.primitives.formulas import exp, log_, select, sign, sqrt, square
+from nabla.primitives.joining import concat
 from nabla.primitives.reductions import reduce_max
-from nabla.primitives.shape import cast, reduce_sum, reshape
+from nabla.primitives.shape import cast, reduce_sum, reshape, swap_last
+from nabla.primitives.softmax import logsumexp
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
@@ -100,16 +104,70 @@ def sphere(key: ArrayLike, d: int, /, shape: Any = (), dtype: DTypeLike = None) 
 
 
 @op
-def ball(key: ArrayLike, d: int, /, shape: Any = (), dtype: DTypeLike = None) -> Tensor:
+def ball(key: ArrayLike, d: int, /, shape: Any = (), dtype: DTypeLike = None, *, p: float = 2) -> Tensor:
     """Points in the unit ball in d dimensions, all equally likely: of shape (*shape, d).
+
+    p: the ball is that of the norm of order p, a number above 0 or inf; 1 gives a cross-polytope, inf a cube. For p other than 2
+    after Barthe, Guedon, Mendelson and Naor, "A probabilistic approach to the geometry of the l_p^n-ball", 2005. Raises
+    ArgumentError for another p.
 
     >>> nb.random.ball(nb.random.key(0), 3, (5,)).shape
     (5, 3)
+    >>> bool(abs(nb.random.ball(nb.random.key(0), 3, p=1)).sum() < 1)
+    True
     """
     shape, dim = as_shape("ball", shape), whole("ball", d, 1)
     _, (one,) = parameters("ball", None, dtype, 1.0)
     work = work_in(one.dtype)
+    if isinstance(p, (str, bool)) or not isinstance(p, (int, float)) or not p > 0:
+        raise ArgumentError(f"ball: p is the order of a norm, a number above 0 or inf; got {p!r}")
     first, second = several(as_key("ball", key), 2)
-    # A radius below r has probability r**d, so r is the d-th root of a uniform number.
-    radius = exp(-standard_exponential(second, (*shape, 1), work) / float(dim))
-    return cast(_directions(first, (*shape, dim), work) * radius, one.dtype)  # type: ignore[return-value]
+    if p == 2:
+        # A radius below r has probability r**d, so r is the d-th root of a uniform number.
+        radius = exp(-standard_exponential(second, (*shape, 1), work) / float(dim))
+        found = _directions(first, (*shape, dim), work) * radius
+    elif p == inf:
+        found = 2.0 * open_unit(first, (*shape, dim), work) - 1.0
+    else:
+        found = _in_a_ball(first, second, (*shape, dim), float(p))
+    return cast(found, one.dtype)  # type: ignore[return-value]
+
+
+def _in_a_ball(first: Node, second: Node, shape: Shape, p: float) -> Node:
+    """Independent numbers of density exp(-abs(x)**p), over the p-th root of the sum of their p-th powers and of an exponential."""
+    last = len(shape) - 1
+    for_sizes, for_signs = several(first, 2)
+    logs = log_gamma_draw(for_sizes, shape, scalar(1 / p, dtypes.float64))  # of abs(x)**p
+    other = log_(standard_exponential(second, (*shape[:last], 1), dtypes.float64))
+    total = logsumexp(concat(logs, other, axis=last), axes=(last,))
+    sizes = exp((logs - reshape(total, shape=(*shape[:last], 1))) / p)
+    return select(unit(for_signs, shape, dtypes.float64) < 0.5, -sizes, sizes)
+
+
+@op
+def orthogonal(key: ArrayLike, n: int, /, shape: Any = (), dtype: DTypeLike = None, *, m: int | None = None) -> Tensor:
+    """Orthogonal matrices of n rows and columns, all equally likely (Haar's measure): of shape (*shape, n, n).
+
+    Of a complex dtype, unitary ones. m: the number of columns, where it is not n; the columns, or the rows if they are fewer, are
+    orthonormal. After Mezzadri, "How to generate random matrices from the classical compact groups", 2007.
+
+    >>> q = nb.random.orthogonal(nb.random.key(0), 3)
+    >>> bool(nb.allclose(q @ q.T, nb.eye(3)))
+    True
+    """
+    shape, rows = as_shape("orthogonal", shape), whole("orthogonal", n)
+    columns = rows if m is None else whole("orthogonal", m)
+    kind = dtypes.default_dtype() if dtype is None else dtypes.canonical(dtype)
+    most, least = max(rows, columns), min(rows, columns)
+    source = as_key("orthogonal", key)
+    if kind.kind == "c":
+        drawn = complex_normal(source, (*shape, most, least), kind)
+    else:
+        _, (one,) = parameters("orthogonal", None, kind, 1.0)
+        kind = one.dtype
+        drawn = standard_normal(source, (*shape, most, least), work_in(kind))
+    q, r = qr(drawn)
+    # The factor q of a routine is not drawn evenly; with r of positive diagonal it is.
+    turned = sign(diagonal(r))
+    q = q * reshape(turned, shape=(*shape, 1, least))
+    return cast(q if rows >= columns else swap_last(q), kind)  # type: ignore[return-value]
