@@ -171,6 +171,36 @@ def test_refusals():
         linalg.funmh(np.eye(2), lambda w: w.sum())
     with pytest.raises(nb.ShapeError, match="funmh: expected square matrices"):
         linalg.funmh(np.ones(2), nb.exp)
-    with pytest.raises(nb.NotDifferentiableError, match="from outside, which is differentiated"):
-        nb.grad(lambda t: linalg.funmh(np.eye(2), lambda w: nb.exp(t * w))[0, 0])(1.0)
-    close(nb.grad(lambda t: linalg.funmh(t * np.eye(2), nb.exp)[0, 0])(1.0), np.exp(1.0))
+
+
+@pytest.mark.parametrize("w", SPECTRA[:3] + SPECTRA[-1:])
+def test_parameters_of_the_function(w):
+    a, c = of_eigenvalues(w, "float64"), drawn(3, "float64")
+    d = hermitian(drawn(3, "float64"))
+
+    def number(t, a):
+        return (c * linalg.funmh(a, lambda w: nb.exp(t * w))).sum()
+
+    def plain(t, a):
+        return (c * linalg.expm(t * (a + a.mT) / 2)).sum()
+
+    close(nb.grad(number)(0.7, a), nb.grad(plain)(0.7, a))
+    close(nb.jvp(number, (0.7, a), (1.0, d))[1], nb.jvp(plain, (0.7, a), (1.0, d))[1])
+    close(nb.grad(nb.grad(number))(0.7, a), nb.grad(nb.grad(plain))(0.7, a))
+    mixed = [(nb.grad(lambda t: (nb.grad(f, 1)(t, nb.array(a)) * d).sum())(0.7)) for f in (number, plain)]
+    close(*mixed)
+    mixed = [nb.jvp(lambda t: nb.grad(f, 1)(t, nb.array(a)), (0.7,), (1.0,))[1] for f in (number, plain)]
+    close(*mixed)
+    mixed = [nb.grad(lambda a: nb.jvp(lambda t: f(t, a), (0.7,), (1.0,))[1])(nb.array(a)) for f in (number, plain)]
+    close(*mixed)
+    if w[0] != w[1]:
+        mixed = [nb.grad(lambda a: nb.grad(f)(0.7, a))(nb.array(a)) for f in (number, plain)]
+        close(*mixed)
+    lanes = np.array([0.5, 1.0])
+    close(nb.vmap(nb.grad(number), (0, None))(lanes, a), nb.vmap(nb.grad(plain), (0, None))(lanes, a))
+
+
+def test_a_constant_function():
+    close(nb.grad(lambda a: linalg.funmh(a, lambda w: nb.ones(2))[0, 0])(np.eye(2)), np.zeros((2, 2)))
+    a = np.stack([np.eye(2), np.diag([1.0, 2.0])])
+    close(nb.vmap(lambda a: linalg.funmh(a, lambda w: nb.ones(2)))(a), np.stack([np.eye(2)] * 2))

@@ -11,6 +11,7 @@ import scipy.linalg
 
 from nabla.primitives import formulas, linalg, rectangular, spectra
 from nabla.primitives.base import constant
+from nabla.primitives.call import sweeps
 from nabla.primitives.linalg import adjoint, product
 from nabla.primitives.shape import conj, real
 from nabla.primitives.spectral_functions import function_of_hermitian
@@ -65,7 +66,8 @@ def shared_by_none(p, x):
 def exponential(p, a):
     h = hermitian(a)
     w, v = outputs(spectra.eigh(h))
-    return function_of_hermitian(h, w, v, formulas.exp(0.5 * w))
+    graph, _ = sweeps.close([formulas.exp(0.5 * w)], [w])
+    return function_of_hermitian(graph, h, w, v)
 
 
 def both(p, a):

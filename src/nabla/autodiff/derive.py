@@ -8,7 +8,7 @@ rule whose transpose still contains its cotangent is not.
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from typing import Any, Callable, Sequence
 
 from nabla.autodiff.reverse import reverse
 from nabla.errors import NotDifferentiableError
@@ -16,7 +16,7 @@ from nabla.graph.node import Node
 from nabla.graph.tokens import Token, Tokens
 from nabla.primitives.base import zeros_like
 from nabla.primitives.kinds import General, derived
-from nabla.primitives.structure import outputs, placeholder
+from nabla.primitives.structure import outputs, placeholder, variable
 
 
 def _stand_in(x: Node, token: Token) -> Node:
@@ -75,5 +75,15 @@ def _check_linear(prim: General, result: Node | None, token: Token) -> None:
         )
 
 
+def cotangents(f: Callable[..., Node], xs: Sequence[Node], g: Node) -> list[Node | None]:
+    """The cotangents of the arguments of a function on nodes; None for zero."""
+    token = Token("derived rule")
+    variables = [variable(x, token) if x.dtype.kind in "fc" else x for x in xs]
+    found, _ = reverse([f(*variables)], [g], {token})
+    token.kill()
+    return [found.get(x) for x in variables]
+
+
+derived.cotangents = cotangents
 derived.push = derive_push
 derived.pull = derive_pull

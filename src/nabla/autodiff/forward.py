@@ -38,22 +38,23 @@ def forward(outputs: Sequence[Node], seeds: Mapping[Node, Node], targets: Abstra
     return [tangents.get(node) for node in outputs]
 
 
-def along(output: Node, start: Node, tangent: Any) -> Any:
-    """The tangent of `output` when the inner node `start` moves along `tangent`, and nothing that it was made of; None for zero.
+def along(output: Node, seeds: Mapping[Node, Any]) -> Any:
+    """The tangent of `output` when the inner nodes in `seeds` move, and nothing that they were made of; None for zero.
 
-    It asks no token: what came after `start` has a larger id.
+    It asks no token: what came after a node has a larger id.
     """
+    first = min(node.id for node in seeds)
     stack = [output]
     seen = {output}
     while stack:
         for x in stack.pop().inputs:
-            if x.id > start.id and x not in seen:
+            if x.id > first and x not in seen:
                 seen.add(x)
                 stack.append(x)
-    tangents: dict[Node, Any] = {start: tangent}
+    tangents: dict[Node, Any] = dict(seeds)
     for node in sorted(seen, key=by_id):
         dxs = [tangents.get(x) for x in node.inputs]
-        if node is not start and any(dx is not None for dx in dxs):
+        if node not in seeds and any(dx is not None for dx in dxs):
             dout = node.prim.push(node, dxs)
             if dout is not None:
                 tangents[node] = dout

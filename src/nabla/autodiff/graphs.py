@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import AbstractSet, Any, Callable, Iterable, NamedTuple, Sequence
 
 from nabla.autodiff.batching import batch
-from nabla.autodiff.closing import extract, inline
+from nabla.autodiff.closing import close, extract, inline
 from nabla.autodiff.forward import forward
 from nabla.autodiff.reverse import reverse
 from nabla.graph.graph import Graph
@@ -249,4 +249,6 @@ def _batched(graph: Graph, mapped: Sequence[bool], size: int) -> Batched:
 
 sweeps.linearization = linearization
 sweeps.batched = batched
+sweeps.close = close
+sweeps.extract = extract
 sweeps.inline = inline

@@ -26,11 +26,13 @@ for _primitive in (
 
 
 class Sweeps:
-    """The sweeps on closed graphs, handed in by autodiff/graphs.py."""
+    """Closing graphs and the sweeps on them, handed in by autodiff/graphs.py."""
 
-    __slots__ = ("batched", "inline", "linearization")
+    __slots__ = ("batched", "close", "extract", "inline", "linearization")
     linearization: Callable[..., Any]
     batched: Callable[..., Any]
+    close: Callable[..., tuple[Graph, list[Node]]]
+    extract: Callable[..., Graph]
     inline: Callable[[Graph, Sequence[Node]], list[Node]]
 
 

@@ -5,7 +5,7 @@ Notation: x an input, dx its tangent, g the cotangent of the result.
 
 from __future__ import annotations
 
-from typing import AbstractSet, Any, Callable, Sequence
+from typing import AbstractSet, Any, Callable, Mapping, Sequence
 
 from nabla.graph.node import Node
 from nabla.graph.tokens import Token
@@ -137,8 +137,9 @@ class General(Primitive):
 class Derived:
     """What rules need of the sweeps; autodiff hands it in."""
 
-    __slots__ = ("along", "pull", "push")
-    along: Callable[[Any, Node, Any], Any]
+    __slots__ = ("along", "cotangents", "pull", "push")
+    along: Callable[[Node, Mapping[Node, Any]], Any]
+    cotangents: Callable[[Callable[..., Node], Sequence[Node], Node], list[Node | None]]
     push: Callable[[General, Node, Sequence[Node | None]], Any]
     pull: Callable[[General, Node, Any, Sequence[bool]], Sequence[Node | None]]
 

@@ -9,8 +9,8 @@ Bhatia, "Matrix Analysis" (1997), section V.3; N. J. Higham, "Functions of Matri
 is differentiated, so it does not matter which ones are equal. tr(g^T s) is symmetric in g^T and all e_i, so that the
 transposes are the same function again.
 
-A node carries what f and its derivatives are at the eigenvalues, `xs`, one more than it has directions and another. The next
-one is made when it is needed, by a forward sweep through the nodes that the function wrote, from the eigenvalues on.
+f is a closed graph from the eigenvalues, and from what else the function was made of, its parameters. What f's own
+derivatives are at the eigenvalues is told by forward sweeps through it, as many as the order asks for.
 
 Divided differences of close values lose digits. There
     f[w_0, ..., w_k] = (mean of f^(k)(w_i) - sum of (w_i - mean) f^(k+1)(w_i) / (2 k + 4)) / k!,
@@ -23,19 +23,21 @@ from __future__ import annotations
 from functools import lru_cache
 from itertools import permutations
 from math import factorial
-from typing import Any, Sequence
+from typing import Sequence
 
 import numpy as np
 
 from nabla import dtypes
+from nabla.graph.graph import Graph
 from nabla.graph.node import Node
 from nabla.primitives.base import Shape, constant, same, scalar, zeros_like
+from nabla.primitives.call import sweeps
 from nabla.primitives.formulas import abs_, equal, less_equal, maximum, select
 from nabla.primitives.indexing import along_axis
 from nabla.primitives.kinds import General, derived
 from nabla.primitives.linalg import adjoint, product
 from nabla.primitives.shape import cast, real, reduce_sum, reshape, spread, swap_last
-from nabla.primitives.structure import detach
+from nabla.primitives.structure import detach, placeholder
 
 
 @lru_cache(maxsize=64)
@@ -44,7 +46,7 @@ def _sorted_indices(n: int, k: int) -> np.ndarray:
     return np.sort(np.indices((n,) * (k + 1)).reshape(k + 1, -1), axis=0)
 
 
-def _at(x: Node, index: np.ndarray) -> Node:
+def _pick(x: Node, index: np.ndarray) -> Node:
     return along_axis(x, constant(index), x.ndim - 1)
 
 
@@ -59,14 +61,14 @@ def _divided_differences(w: Node, xs: Sequence[Node], k: int) -> Node:
     rounding = scalar(16.0 * float(np.finfo(w.dtype).eps), w.dtype)
     for j in range(1, k + 1):
         index = _sorted_indices(n, j)
-        low, high = _at(table, _flat(index[:-1], n)), _at(table, _flat(index[1:], n))
-        points = [_at(w, i) for i in index]
+        low, high = _pick(table, _flat(index[:-1], n)), _pick(table, _flat(index[1:], n))
+        points = [_pick(w, i) for i in index]
         gap = points[-1] - points[0]
         touch = equal(gap, zeros_like(gap))
         quotient = (high - low) / cast(select(touch, scalar(1.0, w.dtype), gap), table.dtype)
         middle = sum(points[1:], points[0]) / float(j + 1)
-        slopes = [_at(xs[j], i) for i in index]
-        bends = [cast(p - middle, table.dtype) * _at(xs[j + 1], i) for p, i in zip(points, index)]
+        slopes = [_pick(xs[j], i) for i in index]
+        bends = [cast(p - middle, table.dtype) * _pick(xs[j + 1], i) for p, i in zip(points, index)]
         there = sum(slopes[1:], slopes[0]) / float((j + 1) * factorial(j))
         close = there - sum(bends[1:], bends[0]) / float((2 * j + 4) * factorial(j))
         within = less_equal(abs_(close - quotient) * gap, rounding * maximum(abs_(low), abs_(high)))
@@ -98,44 +100,68 @@ def _composed(w: Node, v: Node, xs: Sequence[Node], es: Sequence[Node]) -> Node:
     return product(product(v, total), v_h)
 
 
-def _attached(h: Node, seed: Node, w: Node, v: Node, xs: Sequence[Node], es: Sequence[Node]) -> Node:
-    """The derivative along es as a node that knows its own derivatives."""
-    value = _composed(detach(w), detach(v), [detach(x) for x in xs], [detach(e) for e in es])
-    return spectral_function(value, h, seed, w, v, *xs, *es, order=len(es))
+def _derivatives(graph: Graph, w: Node, parameters: Sequence[Node], count: int) -> list[Node]:
+    """f at w and its first `count` derivatives there."""
+    xs = list(sweeps.inline(graph, [w, *parameters]))
+    for _ in range(count):
+        dx = derived.along(xs[-1], {w: constant(np.ones(w.shape, w.dtype))})
+        xs.append(zeros_like(xs[0]) if dx is None else dx)
+    return xs
 
 
-def next_derivative(x: Node, w: Node) -> Node:
-    """The derivative of x, a function of each of w, by w."""
-    dx = derived.along(x, w, constant(np.ones(w.shape, w.dtype)))
-    return zeros_like(x) if dx is None else dx
+def _at(graph: Graph, w: Node, v: Node, parameters: Sequence[Node], es: Sequence[Node]) -> Node:
+    return _composed(w, v, _derivatives(graph, w, parameters, len(es) + 1 if es else 0), es)
 
 
-def function_of_hermitian(h: Node, w: Node, v: Node, x: Node) -> Node:
-    """v diag(x) v^H, where w and v belong to h, and x was made of w and of nothing that is differentiated."""
-    return _attached(h, w, w, v, (x, next_derivative(x, w)), ())
+def function_of_hermitian(
+    graph: Graph, h: Node, w: Node, v: Node, parameters: Sequence[Node] = (), es: Sequence[Node] = ()
+) -> Node:
+    """v diag(f(w)) v^H with the eigenvalues and eigenvectors of h, or its derivative along es."""
+    value = _at(graph, detach(w), detach(v), [detach(x) for x in parameters], [detach(e) for e in es])
+    return spectral_function(value, h, w, v, *parameters, *es, graph=graph, order=len(es))
 
 
-def _along(node: Node, es: Sequence[Node]) -> Node:
-    """The derivative along es: as many as the node has, or one more."""
-    _, h, seed, w, v, *rest = node.inputs
-    xs = rest[: len(rest) - node.params["order"]]
-    if len(es) > node.params["order"]:
-        xs.append(next_derivative(xs[-1], seed))
-    return _attached(h, seed, w, v, xs, es)
+class _Parts:
+    """The inputs of a node by what they are."""
+
+    def __init__(self, node: Node) -> None:
+        self.graph = node.params["graph"]
+        self.h, self.w, self.v = node.inputs[1:4]
+        self.first = len(node.inputs) - node.params["order"]
+        self.parameters = node.inputs[4 : self.first]
+        self.es = node.inputs[self.first :]
+
+    def along(self, *es: Node) -> Node:
+        return function_of_hermitian(self.graph, self.h, self.w, self.v, self.parameters, es)
+
+    def exchanged(self, i: int, e: Node) -> Node:
+        """With another direction in the place of one."""
+        return self.along(*self.es[:i], e, *self.es[i + 1 :])
 
 
-def _directions(node: Node) -> list[Node]:
-    k = node.params["order"]
-    return list(node.inputs[len(node.inputs) - k :]) if k else []
+def _along_parameters(graph: Graph, moving: tuple[int, ...]) -> Graph | None:
+    """The derivative of f along some of its parameters, a function of these tangents, too; None where it is zero."""
+    key = ("along parameters", moving)
+    if key not in graph.derived:
+        heads = [graph.inputs[i] for i in moving]
+        tangents = [placeholder(x.shape, x.dtype, x.tokens, "a tangent") for x in heads]
+        dx = derived.along(graph.outputs[0], dict(zip(heads, tangents)))
+        graph.derived[key] = None if dx is None else sweeps.extract([dx], [*graph.inputs, *tangents])
+    return graph.derived[key]
 
 
 def _jvp(node: Node, tangents: Sequence[Node | None]) -> Node | None:
-    es = _directions(node)
-    dh = tangents[1]
-    terms = [] if dh is None else [_along(node, [*es, dh])]
-    for i, de in enumerate(tangents[len(tangents) - len(es) :] if es else ()):
+    parts = _Parts(node)
+    terms = []
+    if tangents[1] is not None:
+        terms.append(parts.along(*parts.es, tangents[1]))
+    for i, de in enumerate(tangents[parts.first :]):
         if de is not None:
-            terms.append(_along(node, [*es[:i], de, *es[i + 1 :]]))
+            terms.append(parts.exchanged(i, de))
+    moving = {i + 1: dx for i, dx in enumerate(tangents[4 : parts.first]) if dx is not None}
+    changed = _along_parameters(parts.graph, tuple(moving)) if moving else None
+    if changed is not None:
+        terms.append(function_of_hermitian(changed, parts.h, parts.w, parts.v, [*parts.parameters, *moving.values()], parts.es))
     return sum(terms[1:], terms[0]) if terms else None
 
 
@@ -145,27 +171,31 @@ def _transposed(x: Node, like: Node) -> Node:
 
 
 def _vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | None]:
-    es = _directions(node)
-    first = len(node.inputs) - len(es)
-    out: list[Node | None] = [None] * len(node.inputs)
+    parts = _Parts(node)
     turned = swap_last(g)
+    out: list[Node | None] = [None] * parts.first
     if wants[1]:
-        out[1] = _transposed(_along(node, [*es, turned]), node.inputs[1])
-    for i, e in enumerate(es):
-        if wants[first + i]:
-            out[first + i] = _transposed(_along(node, [*es[:i], turned, *es[i + 1 :]]), e)
+        out[1] = _transposed(parts.along(*parts.es, turned), parts.h)
+    if any(wants[4 : parts.first]):
+        out[4:] = derived.cotangents(lambda *xs: _at(parts.graph, parts.w, parts.v, xs, parts.es), parts.parameters, g)
+    for i, e in enumerate(parts.es):
+        out.append(_transposed(parts.exchanged(i, turned), e) if wants[parts.first + i] else None)
     return out
 
 
-def _shape(value: Node, *rest: Node, order: int) -> tuple[Shape, np.dtype]:
+def _shape(value: Node, *rest: Node, graph: Graph, order: int) -> tuple[Shape, np.dtype]:
     return same(value)
 
 
 def _batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
-    """The eigenvalues that the function got stay as they are: the xs hang on them."""
-    spreads: list[Any] = [x if i == 2 else spread(x, there, size) for i, (x, there) in enumerate(zip(inputs, mapped))]
-    return spectral_function(*spreads, **node.params), True
+    lanes = [spread(x, there, size) for x, there in zip(inputs, mapped)]
+    found = sweeps.batched(node.params["graph"], (True,) * len(node.params["graph"].inputs), size)
+    graph = found.graph
+    if not found.mapped[0]:
+        graph = sweeps.extract([spread(graph.outputs[0], False, size)], graph.inputs)
+    return spectral_function(*lanes, graph=graph, order=node.params["order"]), True
 
 
 spectral_function = General("spectral_function", _shape, jvp=_jvp, vjp=_vjp, batch=_batch)
-"""The first input, the derivative of order `order` of a function of a Hermitian matrix, together with what it was made of."""
+"""The first input, the derivative of order `order` of the function `graph` of a Hermitian matrix, with what it was made of: the
+matrix, its eigenvalues and eigenvectors, the parameters of the function, the directions."""

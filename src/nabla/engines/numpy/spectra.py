@@ -152,5 +152,5 @@ KERNELS: dict[Primitive, Kernel] = {
     rectangular.lu_parts: _lu_parts,
     rectangular.row_order: _row_order,
     matrix_functions.matrix_function: _matrix_function,
-    spectral_functions.spectral_function: lambda value, *rest, order: value,
+    spectral_functions.spectral_function: lambda value, *rest, **params: value,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable
 
-from nabla.errors import NotDifferentiableError, ShapeError
+from nabla.errors import ShapeError
 from nabla.graph.node import Node
 from nabla.ops.axes import integer
 from nabla.ops.contraction import matrix_product
@@ -12,6 +12,7 @@ from nabla.ops.lift import ArrayLike, as_node, born, inexact, op
 from nabla.ops.linalg.checks import square
 from nabla.ops.linalg.spectra import hermitian
 from nabla.primitives import linalg as p
+from nabla.primitives.call import sweeps
 from nabla.primitives.matrix_functions import matrix_function
 from nabla.primitives.spectra import eigh
 from nabla.primitives.spectral_functions import function_of_hermitian
@@ -97,8 +98,7 @@ def funmh(x: ArrayLike, func: Callable[[Tensor], Tensor], /, UPLO: str | None = 
     included, all derivatives are right to which func has one more (two for the second), as far as they are asked for. The
     derivative of order k takes n ** (k + 1) numbers. x and UPLO as in `eigh`.
 
-    Raises ShapeError where func returns another shape, and NotDifferentiableError where it takes something from
-    outside that is differentiated: such a parameter has to reach the matrix instead, as in funmh(-beta * x, nb.exp).
+    Raises ShapeError where func returns another shape.
 
     >>> nb.linalg.funmh([[2.0, 1.0], [1.0, 2.0]], lambda w: w**2).round(9).tolist()
     [[5.0, 4.0], [4.0, 5.0]]
@@ -112,22 +112,5 @@ def funmh(x: ArrayLike, func: Callable[[Tensor], Tensor], /, UPLO: str | None = 
         raise ShapeError(
             f"funmh: func takes each eigenvalue to a number: of eigenvalues of shape {w.shape} it returned shape {result.shape}"
         )
-    _want_no_parameter(result, w)
-    return function_of_hermitian(h, w, v, result)  # type: ignore[return-value]
-
-
-def _want_no_parameter(x: Node, w: Node) -> None:
-    """Raise where x was made of something older than w that is differentiated."""
-    stack, seen = [x], {x}
-    while stack:
-        node = stack.pop()
-        if node is w:
-            continue
-        if node.id < w.id and any(not token.placeholder for token in node.tokens.members):
-            raise NotDifferentiableError(
-                f"funmh: func takes {node!r} from outside, which is differentiated; it may use only the eigenvalues and "
-                f"constants. Let it reach the matrix instead, as in funmh(-beta * x, nb.exp), or use nb.detach"
-            )
-        if node.id > w.id:
-            stack += [y for y in node.inputs if y not in seen]
-            seen.update(node.inputs)
+    graph, parameters = sweeps.close([result], [w], ["the eigenvalues"])
+    return function_of_hermitian(graph, h, w, v, parameters)  # type: ignore[return-value]
