@@ -12,7 +12,6 @@ from typing import Any, Callable
 import numpy as np
 
 from nabla.engines.numpy.random import PARITY, ROTATIONS
-from nabla.engines.xla import host
 from nabla.engines.xla.kernel import Kernel, jnp, lax, together
 from nabla.primitives import random as r
 from nabla.primitives.base import Primitive
@@ -186,19 +185,9 @@ def _binomial(key: Any, trials: Any, probability: Any) -> Any:
     return jnp.where(good, jnp.where(turned, n.astype(np.int64) - out, out), -1)
 
 
-def _loggamma_carried(a: Any, a0: Any, y0: Any) -> Any:
-    """In a draw a is a0, and y0 the result; elsewhere the quantile is looked up on the host."""
-    (a_, a0_, y0_), shape = together(a, a0, y0)
-    if a is a0:
-        return y0_
-    dtype = np.dtype(y0.dtype)
-    return lax.cond((a_ == a0_).all(), lambda: y0_, lambda: host.call(r.loggamma_carried, shape, dtype, a_, a0_, y0_))
-
-
 KERNELS: dict[Primitive, Kernel] = {
     r.threefry: _threefry,
     r.poisson: _each(_poisson),
     r.binomial: _each(_binomial),
     r.loggamma: _each(_loggamma),
-    r.loggamma_carried: _loggamma_carried,
 }

@@ -168,6 +168,6 @@ def orthogonal(key: ArrayLike, n: int, /, shape: Any = (), dtype: DTypeLike = No
         drawn = standard_normal(source, (*shape, most, least), work_in(kind))
     q, r = qr(drawn)
     # The factor q of a routine is not drawn evenly; with r of positive diagonal it is.
-    turned = sign(diagonal(r))
+    turned: Node = sign(diagonal(r))  # type: ignore[arg-type]
     q = q * reshape(turned, shape=(*shape, 1, least))
     return cast(q if rows >= columns else swap_last(q), kind)  # type: ignore[return-value]
