@@ -366,6 +366,82 @@ def test_lu_is_scipys(shape, dtype):
         nb.testing.check_vmap(lambda x: linalg.lu(x), (np.stack([x, 2.0 * x]),))
 
 
+def of_dependent_columns(m, n, dtype="float64"):
+    x = array((m, n), dtype)
+    x[:, 1] = 2.0 * x[:, 0]
+    x[:, 0], x[:, 1] = np.round(x[:, 0]), 2.0 * np.round(x[:, 0])
+    return x
+
+
+@pytest.mark.parametrize("shape", [(4, 2), (5, 3), (3, 3), (3, 5)])
+def test_lu_of_dependent_columns_has_a_value_and_no_derivative(shape):
+    x = of_dependent_columns(*shape)
+    for options in ({}, {"permute_l": True}, {"p_indices": True}):
+        for part, expected in zip(linalg.lu(x, **options), scipy.linalg.lu(x, **options), strict=True):
+            np.testing.assert_allclose(part, expected, atol=1e-12)
+    with pytest.raises(nb.LinAlgError, match="singular"):
+        nb.grad(lambda x: linalg.lu(x)[1].sum())(x)
+    with pytest.raises(nb.LinAlgError, match="singular"):
+        nb.jvp(lambda x: linalg.lu(x)[1], (x,), (np.ones(shape),))
+
+
+def test_lu_of_a_tall_matrix_makes_no_square_one():
+    packed, pivots = linalg.lu_factor(np.ones((200_000, 2)) + np.arange(2.0))
+    assert (packed.shape, pivots.shape) == ((200_000, 2), (2,))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(3, 3), (4, 2), (2, 4), (2, 3, 3), (90, 3, 3), (0, 0), (0, 2)])
+def test_lu_factor_is_scipys(shape, dtype):
+    x = array(shape, dtype)
+    found, expected = linalg.lu_factor(x), scipy.linalg.lu_factor(x)
+    same(found[0], expected[0])
+    assert found[1].tolist() == np.asarray(expected[1]).tolist()
+    assert found[1].dtype == np.int32
+
+
+@pytest.mark.parametrize("dtype", ["float64", "complex64", "complex128"])
+@pytest.mark.parametrize("trans", [0, 1, 2])
+def test_lu_solve_is_scipys(trans, dtype):
+    a, b = array((4, 4), dtype), array((4, 2), dtype)
+    for right in (b, b[:, 0]):
+        same(
+            linalg.lu_solve(linalg.lu_factor(a), right, trans),
+            scipy.linalg.lu_solve(scipy.linalg.lu_factor(a), right, trans),
+            1e-10,
+        )
+    stack, right = array((3, 4, 4), dtype), array((2, 1, 4, 2), dtype)
+    found = linalg.lu_solve(linalg.lu_factor(stack), right, trans)
+    turned = {0: stack, 1: stack.swapaxes(1, 2), 2: stack.conj().swapaxes(1, 2)}[trans]
+    same(found, np.linalg.solve(turned, right), 1e-8)
+    if dtype == "complex64":
+        return
+    nb.testing.check_grads(lambda a, b: linalg.lu_solve(linalg.lu_factor(a), b, trans), (a, b))
+    nb.testing.check_vmap(lambda a, b: linalg.lu_solve(linalg.lu_factor(a), b, trans), (stack, array((3, 4), dtype)))
+    nb.testing.check_vmap(lambda a, b: linalg.lu_solve(linalg.lu_factor(a), b, trans), (a, array((3, 4), dtype)), in_axes=(None, 0))
+
+
+def test_errors_of_lu_solve():
+    with pytest.raises(nb.LinAlgError, match="singular"):
+        linalg.lu_solve(linalg.lu_factor(np.ones((2, 2))), np.ones(2))
+    with pytest.raises(nb.ShapeError, match="the pivots have shape"):
+        linalg.lu_solve((np.ones((2, 2)), np.zeros(3, int)), np.ones(2))
+    with pytest.raises(nb.ArgumentError, match="lu_solve: trans is"):
+        linalg.lu_solve(linalg.lu_factor(np.eye(2)), np.ones(2), 3)
+
+
+def test_cholesky_solution_of_a_pair():
+    a, b = positive_matrix(3), array((3,))
+    for lower in (True, False):
+        same(linalg.cho_solve(linalg.cho_factor(a, lower=lower), b), np.linalg.solve(a, b))
+        nb.testing.check_grads(lambda b, lower=lower: linalg.cho_solve(linalg.cho_factor(a, lower), b), (b,))
+
+
+def positive_matrix(n):
+    x = array((n, n))
+    return x @ x.T + np.eye(n)
+
+
 def test_cholesky_solution():
     x, b = array((3, 3), "complex128"), array((3, 2), "complex128")
     a = x @ adjoint(x) + np.eye(3)

@@ -219,3 +219,151 @@ def test_no_dense_matrix_is_made():
     gradient = nb.grad(lambda d: (linalg.solve_tridiagonal(side, d, side, np.ones(n)) ** 2).sum())(d)
     assert gradient.shape == (n,)
     assert np.isfinite(gradient).all()
+
+
+# ---- Toeplitz -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float32", "complex128"])
+@pytest.mark.parametrize(("m", "n"), [(3, 4), (4, 2), (1, 1), (1, 3), (3, 1), (0, 0), (2, 0), (0, 2)])
+def test_matrices_of_diagonals_are_scipys(m, n, dtype):
+    c, r = array((m,), "complex128" if dtype == "complex128" else "float64"), array((n,), "float64")
+    c, r = (9 * c).astype(dtype), (9 * r).astype(dtype)
+    same(linalg.toeplitz(c, r), scipy.linalg.toeplitz(c, r))
+    same(linalg.toeplitz(c), scipy.linalg.toeplitz(c))
+    if m and n:
+        same(linalg.hankel(c, r), scipy.linalg.hankel(c, r))
+        same(linalg.hankel(c), scipy.linalg.hankel(c))
+        same(linalg.circulant(c), scipy.linalg.circulant(c))
+        for mode in ("full", "same", "valid"):
+            same(linalg.convolution_matrix(c, n, mode), scipy.linalg.convolution_matrix(c, n, mode))
+
+
+def test_stacks_of_matrices_of_diagonals():
+    c, r = array((2, 1, 3)), array((4, 5))
+    for f in (linalg.toeplitz, linalg.hankel):
+        found = f(c, r)
+        assert found.shape == (2, 4, 3, 5)
+        same(found[1, 2], f(c[1, 0], r[2]))
+    same(linalg.circulant(c)[1, 0], linalg.circulant(c[1, 0]))
+    nb.testing.check_grads(linalg.toeplitz, (c[0], r))
+    nb.testing.check_grads(linalg.hankel, (c[0], r))
+    nb.testing.check_grads(linalg.circulant, (c,))
+
+
+def diagonals(n, dtype="float64", stack=()):
+    c, r = array((*stack, n), dtype), array((*stack, n), dtype)
+    c[..., :1] = r[..., :1] = 4.0
+    return c, r
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n", [1, 2, 5, 8])
+def test_solve_toeplitz_is_scipys(n, dtype):
+    c, r = diagonals(n, dtype)
+    for b in (array((n,), dtype), array((n, 2), dtype), array((n, 0), dtype)):
+        expected = scipy.linalg.solve_toeplitz((c, r), b) if b.size else b
+        same(linalg.solve_toeplitz((c, r), b), expected.astype(dtype))
+        same(linalg.matmul_toeplitz((c, r), b), scipy.linalg.toeplitz(c, r) @ b)
+    same(linalg.solve_toeplitz(c, b), np.linalg.solve(scipy.linalg.toeplitz(c), b))
+
+
+def test_systems_of_nothing():
+    none = np.zeros(0)
+    assert linalg.solve_toeplitz(none, none).shape == (0,)
+    assert linalg.matmul_toeplitz((np.ones(2), none), none).tolist() == [0.0, 0.0]
+    assert linalg.solve_circulant(none, none).shape == (0,)
+    assert linalg.solve_toeplitz((np.ones((0, 3)), np.ones((0, 3))), np.ones(3)).shape == (0, 3)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "complex128"])
+def test_toeplitz_in_every_mode(dtype):
+    c, r = diagonals(4, dtype)
+    b = array((4, 2), dtype)
+    short = array((3,), dtype)
+    f = lambda c, r, b: linalg.solve_toeplitz((c, r), b)
+    nb.testing.check_grads(f, (c, r, b), order=2)
+    nb.testing.check_grads(lambda c, b: linalg.solve_toeplitz(c, b), (c, b), order=2)
+    nb.testing.check_grads(lambda c, r, x: linalg.matmul_toeplitz((c, r), x), (c, short, b[:3]), order=2)
+    stacks = (*diagonals(4, dtype, (3,)), array((3, 4, 2), dtype))
+    for g in (f, nb.grad(lambda c, r, b: nb.abs(f(c, r, b) ** 3).sum(), argnums=(0, 1, 2))):
+        nb.testing.check_vmap(g, stacks)
+        nb.testing.check_vmap(g, (stacks[0], r, stacks[2]), in_axes=(0, None, 0))
+        nb.testing.check_vmap(g, (c, r, stacks[2]), in_axes=(None, None, 0))
+
+
+def test_derivatives_of_solve_toeplitz_are_those_of_the_matrix():
+    c, r = diagonals(6)
+    b = array((6,))
+    direct = lambda c: (linalg.solve_toeplitz((c, r), b) ** 3).sum()
+    dense = lambda c: (linalg.solve(linalg.toeplitz(c, r), b) ** 3).sum()
+    same(nb.hessian(direct)(c), nb.hessian(dense)(c), 1e-9)
+    third = [nb.jacfwd(nb.hessian(f))(c) for f in (direct, dense)]
+    same(*third, 1e-8)
+
+
+def test_stacks_of_toeplitz_systems():
+    c, r = diagonals(4, stack=(3,))
+    b = array((2, 1, 4, 2))
+    same(linalg.solve_toeplitz((c, r), b), np.linalg.solve(np.stack(list(map(scipy.linalg.toeplitz, c, r))), b))
+    same(linalg.matmul_toeplitz((c, r), b), np.stack(list(map(scipy.linalg.toeplitz, c, r))) @ b)
+    same(
+        linalg.solve_toeplitz((c, r), b[0, 0, :, 0]),
+        np.stack([linalg.solve_toeplitz((c[i], r[i]), b[0, 0, :, 0]) for i in range(3)]),
+    )
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_solve_circulant_is_scipys(dtype):
+    c, b = array((5,), dtype), array((5, 3), dtype)
+    c[0] += 5.0
+    same(linalg.solve_circulant(c, b.T, baxis=1), scipy.linalg.solve_circulant(c, b.T, baxis=1))
+    many = np.stack([c, 2 * c, c + 1], axis=1)
+    same(
+        linalg.solve_circulant(many, b, caxis=0, baxis=0, outaxis=1),
+        scipy.linalg.solve_circulant(many, b, caxis=0, baxis=0, outaxis=1),
+    )
+    singular = np.ones(5, dtype)
+    same(
+        linalg.solve_circulant(singular, b[:, 0], singular="lstsq"),
+        scipy.linalg.solve_circulant(singular, b[:, 0], singular="lstsq", tol=1e-3 if dtype in ("float32", "complex64") else None),
+    )
+
+
+@pytest.mark.parametrize("dtype", ["float64", "complex128"])
+def test_derivatives_of_solve_circulant(dtype):
+    c, b = array((4,), dtype), array((4,), dtype)
+    c[0] += 5.0
+    nb.testing.check_grads(linalg.solve_circulant, (c, b), order=2)
+    f = lambda c: (nb.abs(linalg.solve_circulant(c, b)) ** 2).sum()
+    g = lambda c: (nb.abs(linalg.solve(linalg.circulant(c), b)) ** 2).sum()
+    same(nb.grad(f)(c), nb.grad(g)(c))
+    same(
+        nb.grad(lambda c: linalg.solve_circulant(c, b, singular="lstsq").real.sum())(c),
+        nb.grad(lambda c: linalg.solve_circulant(c, b).real.sum())(c),
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: linalg.solve_toeplitz(np.zeros(3), np.ones(3)), nb.LinAlgError, "solve_toeplitz: the matrix is singular"),
+        (lambda: linalg.solve_toeplitz([0.0, 1.0], np.ones(2)), nb.LinAlgError, "the recursion cannot pass"),
+        (
+            lambda: linalg.solve_toeplitz([[1.0, 0.0], [1.0, 1.0]], np.ones(2)),
+            nb.LinAlgError,
+            "solve_toeplitz: matrix 1 of the stack is singular",
+        ),
+        (lambda: linalg.solve_circulant(np.ones(3), np.ones(3)), nb.LinAlgError, "solve_circulant: the matrix is singular"),
+        (lambda: linalg.solve_toeplitz((np.ones(3), np.ones(2)), np.ones(2)), nb.ShapeError, "lengths 3 and 2"),
+        (lambda: linalg.solve_toeplitz(np.ones(3), np.ones(2)), nb.ShapeError, "a has 3 rows, but b has 2"),
+        (lambda: linalg.toeplitz(3.0), nb.ShapeError, "toeplitz: c is one number"),
+        (lambda: linalg.solve_circulant(np.ones(3), np.ones(2)), nb.ShapeError, "length 3 along caxis"),
+        (lambda: linalg.solve_circulant(np.ones(3), np.ones(3), singular="no"), nb.ArgumentError, "'raise' or 'lstsq'"),
+        (lambda: linalg.convolution_matrix(np.ones(3), 2, "none"), nb.ArgumentError, "mode is 'full'"),
+        (lambda: linalg.convolution_matrix(np.ones(0), 2), nb.ShapeError, "a is empty"),
+    ],
+)
+def test_bad_arguments_of_diagonals(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

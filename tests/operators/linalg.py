@@ -2,7 +2,7 @@
 
 import numpy as np
 import scipy.linalg
-from rows.row import between, invertible, nonzero, normal, positive_definite, triangular
+from rows.row import Input, between, invertible, nonzero, normal, positive_definite, triangular
 from rows.structured import band
 
 import nabla as nb
@@ -40,6 +40,10 @@ def put_together_eig(f, x):
     return nb.matmul(v * nb.sin(w), nb.linalg.inv(v)), nb.sum(w**2)
 
 
+def cho_factor(x):
+    return np.conj(np.linalg.cholesky(x).T)
+
+
 def cho_solved(c, b):
     return scipy.linalg.cho_solve((c, True), b)
 
@@ -51,6 +55,33 @@ def tridiagonal(dl, d, du, b):
 def wide(n):
     """Numbers that make a main diagonal large."""
     return between(4.0, 6.0, n)
+
+
+def led(n):
+    """A vector whose first element is large, as that of a column and row of a well-conditioned matrix."""
+
+    def draw(rng, shape, dtype):
+        x = normal(*shape)(rng, dtype)
+        x[0] = x[0] + 6.0
+        return x
+
+    return Input(draw, (n,))
+
+
+def with_row(f, c, r, b):
+    return f((c, r), b)
+
+
+def solve_toeplitz(c, r, b):
+    return np.linalg.solve(scipy.linalg.toeplitz(c, r), b)
+
+
+def matmul_toeplitz(c, r, x):
+    return scipy.linalg.toeplitz(c, r) @ x
+
+
+def solve_circulant(c, b):
+    return np.linalg.solve(scipy.linalg.circulant(c), b[:, 0])[None]
 
 
 def sum_of_cubes(eigvals, x):
@@ -105,9 +136,19 @@ OPERATORS = [
     Operator("linalg.cond", [A]),
     Operator("linalg.lstsq", [normal(4, 3), normal(4)], call=lambda f, a, b: f(a, b)[0]),
     Operator("linalg.lu", [A]),
+    Operator("linalg.lu_factor", [A], call=lambda f, a: f(a)[0]),
+    Operator("linalg.lu_solve", [A, normal(3, 2)], call=lambda f, a, b: f(nb.linalg.lu_factor(a), b), value=np.linalg.solve),
+    Operator("linalg.cho_factor", [positive_definite(3, 3)], call=lambda f, x: f(x)[0], value=cho_factor),
     Operator("linalg.matrix_norm", [A], {"ord": "nuc"}),
     Operator("linalg.matrix_rank", [A], constant="a count"),
     Operator("linalg.pinv", [normal(4, 3)]),
+    Operator("linalg.toeplitz", [normal(3), normal(4)]),
+    Operator("linalg.hankel", [normal(3), normal(4)]),
+    Operator("linalg.circulant", [normal(4)]),
+    Operator("linalg.convolution_matrix", [normal(3)], {"n": 4, "mode": "same"}),
+    Operator("linalg.matmul_toeplitz", [normal(3), normal(4), normal(4, 2)], call=with_row, value=matmul_toeplitz),
+    Operator("linalg.solve_toeplitz", [led(4), led(4), normal(4)], call=with_row, value=solve_toeplitz),
+    Operator("linalg.solve_circulant", [led(4), normal(4, 1, 2)], {"outaxis": 1}, value=solve_circulant),
     Operator("linalg.solve_banded", [band(1, 2, 4), normal(4, 2)], call=lambda f, ab, b: f((1, 2), ab, b)),
     Operator("linalg.solveh_banded", [band(0, 1, 4), normal(4)]),
     Operator("linalg.solve_tridiagonal", [normal(3), wide(4), normal(3), normal(4)], value=tridiagonal),

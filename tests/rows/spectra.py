@@ -89,7 +89,7 @@ def pseudoinverse(p, a):
 def factored(p, a):
     """Of a matrix whose rows need no exchange."""
     packed, pivots = outputs(linalg.lu(a))
-    return tuple(outputs(rectangular.lu_parts(a, packed))) if p is rectangular.lu_parts else p(pivots)
+    return tuple(outputs(rectangular.lu_parts(a, packed))) if p is rectangular.lu_parts else p(pivots, rows=a.shape[-2])
 
 
 def function(name, value, of):
@@ -125,6 +125,8 @@ ROWS = [
     Row("qr", [separate(2, 3, 2)], build=both, value=np.linalg.qr),
     Row("lu_parts", [invertible(3, 3)], build=factored, value=lambda a: scipy.linalg.lu(a)[1:]),
     Row("lu_parts", [invertible(2, 3, 3)], build=factored),
+    Row("lu_parts", [separate(4, 2)], build=factored),
+    Row("lu_parts", [separate(2, 4)], build=factored),
     Row("row_order", [invertible(3, 3)], build=factored, constant="the order of rows", value=lambda a: np.arange(3)),
     Row("complement", [separate(4, 2)], build=projector),
     Row("complement", [separate(2, 3, 2)], build=projector),

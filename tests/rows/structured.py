@@ -36,6 +36,23 @@ def banded(lower, upper, transposed, *stack):
     return Row("banded_solve", [band(lower, upper, 4, *stack), normal(*stack, 4, 2)], params, value=value)
 
 
+def diagonals(n, *stack):
+    """The values of the diagonals of Toeplitz matrices, a large main one."""
+
+    def draw(rng, shape, dtype):
+        x = normal(*shape)(rng, dtype)
+        x[..., n - 1] = x[..., n - 1] + 6.0
+        return x
+
+    return Input(draw, (*stack, 2 * n - 1), resizes=False)
+
+
+def toeplitz_solved(v, b):
+    n = b.shape[-2]
+    places = np.add.outer(np.arange(n), n - 1 - np.arange(n))
+    return np.linalg.solve(v[..., places], b)
+
+
 ROWS = [
     banded(1, 1, False),
     banded(1, 1, True),
@@ -50,4 +67,7 @@ ROWS = [
         value=scipy.linalg.solveh_banded,
         label="positive",
     ),
+    Row("toeplitz_solve", [diagonals(4), normal(4, 2)], value=toeplitz_solved),
+    Row("toeplitz_solve", [diagonals(3, 2), normal(2, 3, 1)], value=toeplitz_solved),
+    Row("toeplitz_solve", [diagonals(1), normal(1, 1)], value=toeplitz_solved),
 ]

@@ -18,33 +18,14 @@ from nabla.primitives.base import Shape
 from nabla.primitives.joining import cut, pad_zeros
 from nabla.primitives.kinds import General
 from nabla.primitives.linalg import _always, _solution_batch
-from nabla.primitives.shape import broadcast, reduce_sum, reshape
-
-
-def slanted(x: Node, *, left: bool) -> Node:
-    """Of x of shape (..., rows, w, k), row r moved by r places, with zeros behind it.
-
-    To the left: out[r, j] = x[r, j + r], of length w - rows + 1. To the right: out[r, j] = x[r, j - r], of length w + rows - 1.
-    Each is the transpose of the other. Elements in a row of all rows, cut into rows one longer or shorter, are so moved.
-    """
-    *stack, rows, w, k = x.shape
-    ahead = len(stack)
-    none = [0] * ahead
-    if left:
-        flat = pad_zeros(reshape(x, shape=(*stack, rows * w, k)), [*none, 0, 0], [*none, rows, 0])
-        return cut(reshape(flat, shape=(*stack, rows, w + 1, k)), ahead + 1, 0, w - rows + 1)
-    wide = w + rows
-    flat = reshape(pad_zeros(x, [*none, 0, 0, 0], [*none, 0, rows, 0]), shape=(*stack, rows * wide, k))
-    return reshape(cut(flat, ahead, 0, rows * (wide - 1)), shape=(*stack, rows, wide - 1, k))
+from nabla.primitives.shape import reduce_sum, reshape
+from nabla.primitives.slanted import slanted, windows
 
 
 def _windows(x: Node, lower: int, upper: int) -> Node:
     """out[r, j] = x[j + r - upper] of columns x (..., n, k), and zero where there is no such element."""
-    *stack, n, k = x.shape
-    none, rows = [0] * len(stack), lower + upper + 1
-    wide = pad_zeros(x, [*none, upper, 0], [*none, lower, 0])
-    wide = reshape(wide, shape=(*stack, 1, n + rows - 1, k))
-    return slanted(broadcast(wide, shape=(*stack, rows, n + rows - 1, k)), left=True)
+    none = [0] * (x.ndim - 2)
+    return windows(pad_zeros(x, [*none, upper, 0], [*none, lower, 0]), lower + upper + 1)
 
 
 def banded_product(band: Node, x: Node, lower: int, upper: int, transposed: bool) -> Node:

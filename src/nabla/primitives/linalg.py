@@ -114,7 +114,7 @@ def _solution_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], 
 
 
 def _lu_shape(a: Node) -> tuple[Any, Any]:
-    return (a.shape, a.shape[:-1]), (a.dtype, dtypes.int32)
+    return (a.shape, (*a.shape[:-2], min(a.shape[-2:]))), (a.dtype, dtypes.int32)
 
 
 lu = Constant("lu", _lu_shape, batch=_stacked)

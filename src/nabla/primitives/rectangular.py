@@ -17,6 +17,7 @@ from nabla import dtypes
 from nabla.graph.node import Node
 from nabla.primitives.base import Constant, Shape, constant, scalar
 from nabla.primitives.formulas import abs_, greater, select
+from nabla.primitives.joining import concat, cut
 from nabla.primitives.kinds import General
 from nabla.primitives.linalg import _stacked, _triangle, adjoint, product, triangular_solve
 from nabla.primitives.reductions import reduce_max
@@ -118,12 +119,15 @@ pinv = General("pinv", _pinv_shape, jvp=_pinv_jvp, batch=_pinv_batch)
 """From a and rtol of shape (...): singular values below rtol times the largest count as zero."""
 
 
-# l u = a of square matrices whose rows are in the order of the pivots. With m = l^-1 da u^-1: dl = l (m below the
-# diagonal), du = (m on it and above) u.
+# l u = a of matrices (m, n) whose rows are in the order of the pivots; l has k = min(m, n) columns and u as many rows. Where the
+# first k rows and columns are a1 = l1 u1, and m = l1^-1 da1 u1^-1: dl1 = l1 (m below the diagonal), du1 = (m on it and above) u1.
+# Further rows of l and columns of u follow from da2 = dl2 u1 + l2 du1 and da2 = dl1 u2 + l1 du2. This needs u1 to be regular.
 
 
 def _lu_parts_shape(a: Node, packed: Node) -> tuple[Any, Any]:
-    return (a.shape, a.shape), (a.dtype, a.dtype)
+    *stack, m, n = a.shape
+    k = min(m, n)
+    return ((*stack, m, k), (*stack, k, n)), (a.dtype, a.dtype)
 
 
 def _lu_parts_jvp(node: Node, tangents: Sequence[Node | None]) -> Sequence[Node | None]:
@@ -131,17 +135,27 @@ def _lu_parts_jvp(node: Node, tangents: Sequence[Node | None]) -> Sequence[Node 
     if da is None or not da.size:
         return None, None
     l, u = outputs(node)
-    m = _over(triangular_solve(l, da, lower=True, transposed=False, unit=True), u)
-    return product(l, _triangle(m, True, True)), product(_triangle(m, False, False), u)
+    rows, columns = da.ndim - 2, da.ndim - 1
+    m, n = da.shape[-2:]
+    k = min(m, n)
+    l1, u1, da1 = cut(l, rows, 0, k), cut(u, columns, 0, k), cut(cut(da, rows, 0, k), columns, 0, k)
+    inner = _over(triangular_solve(l1, da1, lower=True, transposed=False, unit=True), u1)
+    dl, du = product(l1, _triangle(inner, True, True)), product(_triangle(inner, False, False), u1)
+    if m > n:
+        dl = concat(dl, _over(cut(da, rows, k, m) - product(cut(l, rows, k, m), du), u1), axis=rows)
+    if n > m:
+        rest = cut(da, columns, k, n) - product(dl, cut(u, columns, k, n))
+        du = concat(du, triangular_solve(l1, rest, lower=True, transposed=False, unit=True), axis=columns)
+    return dl, du
 
 
 lu_parts = General("lu_parts", _lu_parts_shape, jvp=_lu_parts_jvp, batch=_stacked)
 """l, with ones on its diagonal, and u; from the matrix, its rows in order, and the factors in one matrix."""
 
 
-def _order_shape(pivots: Node) -> tuple[Shape, np.dtype]:
-    return pivots.shape, dtypes.int64
+def _order_shape(pivots: Node, rows: int) -> tuple[Shape, np.dtype]:
+    return (*pivots.shape[:-1], rows), dtypes.int64
 
 
 row_order = Constant("row_order", _order_shape, batch=_stacked)
-"""Which row of the matrix comes where, from the exchanges that `lu` made."""
+"""Which of `rows` rows of the matrix comes where, from the exchanges that `lu` made."""

@@ -40,7 +40,7 @@ def _first(bad: Any) -> tuple[int, ...]:
 
 def _many_small(a: Any) -> bool:
     n = a.shape[-1]
-    return 0 < n <= 8 and a.size >= 8 * n**3
+    return 0 < n <= 8 and a.shape[-2] == n and a.size >= 8 * n**3
 
 
 def _stack_last(x: Any) -> Any:
@@ -118,7 +118,7 @@ def _lu(a: Any) -> Any:
         return getrf(a)[:2]
     if _many_small(a):
         return _lu_together(a)
-    packed, pivots = np.empty_like(a), np.empty(a.shape[:-1], np.int32)
+    packed, pivots = np.empty_like(a), np.empty((*a.shape[:-2], min(a.shape[-2:])), np.int32)
     if a.size:
         for i in np.ndindex(a.shape[:-2]):
             packed[i], pivots[i], _ = getrf(a[i])

@@ -81,15 +81,17 @@ def _complement(q: Any) -> Any:
 
 
 def _lu_parts(a: Any, packed: Any) -> Any:
-    return np.tril(packed, -1) + np.eye(a.shape[-1], dtype=a.dtype), np.triu(packed)
+    m, n = a.shape[-2:]
+    k = min(m, n)
+    return np.tril(packed[..., :k], -1) + np.eye(m, k, dtype=a.dtype), np.triu(packed[..., :k, :])
 
 
-def _row_order(pivots: Any) -> Any:
-    order = np.broadcast_to(np.arange(pivots.shape[-1]), pivots.shape).copy()
+def _row_order(pivots: Any, rows: int) -> Any:
+    order = np.broadcast_to(np.arange(rows), (*pivots.shape[:-1], rows)).copy()
     for i in np.ndindex(pivots.shape[:-1]):
-        rows = order[i]
+        places = order[i]
         for k, other in enumerate(pivots[i]):
-            rows[k], rows[other] = rows[other], rows[k]
+            places[k], places[other] = places[other], places[k]
     return order
 
 

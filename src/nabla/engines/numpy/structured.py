@@ -10,7 +10,7 @@ from nabla import lazy
 from nabla.engines.numpy.kernel import Kernel
 from nabla.engines.numpy.linalg import _routine, _singular, _which
 from nabla.errors import LinAlgError
-from nabla.primitives import banded
+from nabla.primitives import banded, toeplitz
 from nabla.primitives.base import Primitive
 
 scipy_linalg = lazy.optional("scipy.linalg")
@@ -73,6 +73,26 @@ def _no_solution(what: str, index: tuple[int, ...], positive: bool) -> LinAlgErr
     return _singular(what, index)
 
 
+# Toeplitz systems, by the recursion of Levinson and Durbin, which SciPy makes in float64
+
+
+def _toeplitz_solve(v: Any, b: Any) -> Any:
+    out = np.empty_like(b)
+    if not b.size:
+        return out
+    n = b.shape[-2]
+    for i in np.ndindex(b.shape[:-2]):
+        try:
+            out[i] = scipy_linalg.solve_toeplitz((v[i][n - 1 :], v[i][n - 1 :: -1]), b[i], check_finite=False)
+        except np.linalg.LinAlgError:
+            raise LinAlgError(
+                f"solve_toeplitz: {_which(i)} is singular, or its first rows and columns form one that is, which the recursion "
+                f"cannot pass. For the latter write solve(toeplitz(c, r), b)"
+            ) from None
+    return out
+
+
 KERNELS: dict[Primitive, Kernel] = {
     banded.banded_solve: _banded_solve,
+    toeplitz.toeplitz_solve: _toeplitz_solve,
 }

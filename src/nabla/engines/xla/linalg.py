@@ -25,9 +25,9 @@ def swapped(x: Any) -> Any:
     return jnp.swapaxes(x, -1, -2)
 
 
-def row_order(pivots: Any) -> Any:
-    """Which row comes where, from the exchanges of LU."""
-    return lax.linalg.lu_pivots_to_permutation(pivots, pivots.shape[-1])
+def row_order(pivots: Any, rows: int) -> Any:
+    """Which of `rows` rows comes where, from the exchanges of LU."""
+    return lax.linalg.lu_pivots_to_permutation(pivots, rows)
 
 
 def _diagonal(x: Any) -> Any:
@@ -53,7 +53,7 @@ def factors_of(a: Any) -> Any:
 
 def solved(packed: Any, pivots: Any, b: Any, transposed: bool) -> Any:
     """Without a look at whether the matrix is singular."""
-    order = row_order(pivots)
+    order = row_order(pivots, pivots.shape[-1])
     if not transposed:
         rows = jnp.take_along_axis(b, order[..., None], axis=-2)
         return _substituted(packed, _substituted(packed, rows, True, False, True), False, False, False)

@@ -59,7 +59,9 @@ def _complement(q: Any) -> Any:
 
 
 def _lu_parts(a: Any, packed: Any) -> Any:
-    return jnp.tril(packed, -1) + _identity(a), jnp.triu(packed)
+    m, n = a.shape[-2:]
+    k = min(m, n)
+    return jnp.tril(packed[..., :k], -1) + jnp.eye(m, k, dtype=a.dtype), jnp.triu(packed[..., :k, :])
 
 
 def _pinv(a: Any, rtol: Any) -> Any:
@@ -122,7 +124,7 @@ KERNELS: dict[Primitive, Kernel] = {
     rectangular.complement: _complement,
     rectangular.pinv: _finite(_pinv),
     rectangular.lu_parts: _lu_parts,
-    rectangular.row_order: lambda pivots: row_order(pivots).astype(jnp.int64),
+    rectangular.row_order: lambda pivots, rows: row_order(pivots, rows).astype(jnp.int64),
     matrix_functions.matrix_function: _matrix_function,
     spectral_functions.spectral_function: lambda value, *rest, **params: value,
 }

@@ -11,7 +11,7 @@ from nabla.errors import LinAlgError
 from nabla.ops.contraction import cross, kron, matmul, multi_dot, outer, tensordot, vecdot
 from nabla.ops.linalg.banded import solve_banded, solve_tridiagonal, solveh_banded
 from nabla.ops.linalg.determinants import det, slogdet
-from nabla.ops.linalg.factors import cho_solve, cholesky, lu, qr
+from nabla.ops.linalg.factors import cho_factor, cho_solve, cholesky, lu, lu_factor, lu_solve, qr
 from nabla.ops.linalg.functions import expm, funmh, logm, matrix_power, sqrtm
 from nabla.ops.linalg.least_squares import lstsq, pinv
 from nabla.ops.linalg.norms import cond, matrix_norm, matrix_rank, norm, vector_norm
@@ -19,13 +19,25 @@ from nabla.ops.linalg.parts import diagonal, trace
 from nabla.ops.linalg.solving import inv, solve, solve_triangular
 from nabla.ops.linalg.spectra import eig, eigh, eigvals, eigvalsh, svd, svdvals
 from nabla.ops.linalg.tensors import tensorinv, tensorsolve
+from nabla.ops.linalg.toeplitz import (
+    circulant,
+    convolution_matrix,
+    hankel,
+    matmul_toeplitz,
+    solve_circulant,
+    solve_toeplitz,
+    toeplitz,
+)
 from nabla.ops.shape import matrix_transpose
 
 __all__ = [
     "LinAlgError",
+    "cho_factor",
     "cho_solve",
     "cholesky",
+    "circulant",
     "cond",
+    "convolution_matrix",
     "cross",
     "det",
     "diagonal",
@@ -35,12 +47,16 @@ __all__ = [
     "eigvalsh",
     "expm",
     "funmh",
+    "hankel",
     "inv",
     "kron",
     "logm",
     "lstsq",
     "lu",
+    "lu_factor",
+    "lu_solve",
     "matmul",
+    "matmul_toeplitz",
     "matrix_norm",
     "matrix_power",
     "matrix_rank",
@@ -53,6 +69,8 @@ __all__ = [
     "slogdet",
     "solve",
     "solve_banded",
+    "solve_circulant",
+    "solve_toeplitz",
     "solve_triangular",
     "solve_tridiagonal",
     "solveh_banded",
@@ -62,6 +80,7 @@ __all__ = [
     "tensordot",
     "tensorinv",
     "tensorsolve",
+    "toeplitz",
     "trace",
     "vecdot",
     "vector_norm",

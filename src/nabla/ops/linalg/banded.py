@@ -15,10 +15,11 @@ from nabla.ops.contraction import promoted
 from nabla.ops.lift import ArrayLike, as_node, broadcast_to, inexact, op, pair, together
 from nabla.ops.linalg.checks import floating
 from nabla.ops.linalg.solving import check_rows, solved
-from nabla.primitives.banded import banded_solve, slanted
+from nabla.primitives.banded import banded_solve
 from nabla.primitives.base import broadcast_shapes
 from nabla.primitives.joining import concat, cut, pad_zeros, side_by_side
 from nabla.primitives.shape import cast, conjugate, flip, real, reshape
+from nabla.primitives.slanted import slanted
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor

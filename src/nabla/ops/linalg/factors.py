@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from nabla import dtypes
-from nabla.errors import ArgumentError
+from nabla.errors import ArgumentError, ShapeError
 from nabla.graph.node import Node
-from nabla.ops.lift import ArrayLike, as_node, op
+from nabla.ops.lift import ArrayLike, as_node, broadcast_to, op
 from nabla.ops.linalg.checks import matrices, square
-from nabla.ops.linalg.solving import solve_triangular
+from nabla.ops.linalg.solving import solve_triangular, solved, system
 from nabla.ops.linalg.spectra import completed
 from nabla.ops.sorting import argsort
 from nabla.primitives import linalg as p, rectangular
@@ -19,7 +19,7 @@ from nabla.primitives.base import constant, zeros
 from nabla.primitives.formulas import equal
 from nabla.primitives.indexing import along_axis
 from nabla.primitives.joining import concat, cut, fitted
-from nabla.primitives.shape import broadcast, cast, reshape, swap_last
+from nabla.primitives.shape import broadcast, cast, conjugate, reshape, swap_last
 from nabla.primitives.structure import outputs
 
 if TYPE_CHECKING:
@@ -86,49 +86,122 @@ def lu(a: ArrayLike, /, permute_l: bool = False, *, p_indices: bool = False) -> 
     """A permutation p, a lower triangle l with ones on its diagonal and an upper triangle u: a = p @ l @ u.
 
     For a of shape (..., m, n) and k = min(m, n), l is (..., m, k) and u (..., k, n). permute_l: returns p @ l and u.
-    p_indices: p is the order of the rows, with a = l[p] @ u. Differentiating needs the first k columns to be
-    independent, and so do values where m > n; else LinAlgError is raised.
+    p_indices: p is the order of the rows, with a = l[p] @ u. The factors have a derivative where the first k columns are
+    independent; where they are not, asking for it raises LinAlgError.
 
     >>> p, l, u = nb.linalg.lu([[1.0, 2.0], [2.0, 2.0]])
     >>> l.tolist(), u.tolist()
     ([[1.0, 0.0], [0.5, 1.0]], [[2.0, 2.0], [0.0, 1.0]])
     """
     x = matrices("lu", as_node(a))
-    m, n = x.shape[-2:]
-    rows, columns = x.ndim - 2, x.ndim - 1
-    packed, pivots = outputs(p.lu(fitted(x, columns, m)))
-    order = rectangular.row_order(pivots)
-    k = min(m, n)
-    sorted_rows = along_axis(x, broadcast(reshape(order, shape=(*order.shape, 1)), shape=x.shape), rows) if x.size else x
-    square_part = cut(cut(sorted_rows, rows, 0, k), columns, 0, k)
-    l, u = outputs(rectangular.lu_parts(square_part, cut(cut(packed, rows, 0, k), columns, 0, k)))
-    if m > n:
-        rest = swap_last(cut(sorted_rows, rows, k, m))
-        below = p.triangular_solve(u, rest, lower=False, transposed=True, unit=False)
-        l = concat(l, swap_last(below), axis=rows)
-    elif n > m:
-        rest = cut(sorted_rows, columns, k, n)
-        u = concat(u, p.triangular_solve(l, rest, lower=True, transposed=False, unit=True), axis=columns)
+    m = x.shape[-2]
+    packed, pivots = outputs(p.lu(x))
+    order, l, u = _parts(x, packed, pivots)
     inverse_order: Node = argsort(order)  # type: ignore[assignment]
     if p_indices and not permute_l:
         return inverse_order, l, u
     if permute_l:
-        back = broadcast(reshape(inverse_order, shape=(*order.shape, 1)), shape=l.shape)
-        return (along_axis(l, back, rows) if l.size else l), u
+        return _rows(l, inverse_order), u
     places = constant(np.arange(m))
     matrix = equal(reshape(inverse_order, shape=(*order.shape, 1)), places)
     return cast(matrix, dtypes.to_real(x.dtype)), l, u
 
 
-@op
-def cho_solve(factor: ArrayLike, b: ArrayLike, /, *, lower: bool = True) -> Tensor:
-    """The x of a @ x = b from the Cholesky factor of a: `cholesky(a)`, or with lower=False `cholesky(a, upper=True)`.
+def _parts(x: Node, packed: Node, pivots: Node) -> tuple[Node, Node, Node]:
+    """The order of the rows, and both factors of the matrix with its rows in that order."""
+    order = rectangular.row_order(pivots, rows=x.shape[-2])
+    l, u = outputs(rectangular.lu_parts(_rows(x, order), packed))
+    return order, l, u
 
-    b is one vector of shape (n,) only if it has exactly one axis, else columns (..., n, k).
+
+def _rows(x: Node, places: Node) -> Node:
+    """The rows of each matrix in another order."""
+    return along_axis(x, broadcast(reshape(places, shape=(*places.shape, 1)), shape=x.shape), x.ndim - 2, True) if x.size else x
+
+
+@op
+def lu_factor(a: ArrayLike, /) -> Any:
+    """The factors of `lu` in one matrix, and the row that each row was exchanged with, in turn: what `lu_solve` takes.
+
+    The matrix has u on its diagonal and above, and below it l without its diagonal of ones; the rows are int32. To solve and
+    differentiate once, `solve` is faster.
+
+    >>> packed, pivots = nb.linalg.lu_factor([[1.0, 2.0], [2.0, 2.0]])
+    >>> packed.tolist(), pivots.tolist()
+    ([[2.0, 2.0], [0.5, 1.0]], [1, 1])
+    """
+    x = matrices("lu_factor", as_node(a))
+    m, n = x.shape[-2:]
+    packed, pivots = outputs(p.lu(x))
+    _, l, u = _parts(x, packed, pivots)
+    ones = constant(np.eye(m, min(m, n), dtype=x.dtype))
+    return fitted(l - ones, x.ndim - 1, n) + fitted(u, x.ndim - 2, m), pivots
+
+
+@op
+def lu_solve(lu_and_piv: Any, b: ArrayLike, /, trans: Any = 0) -> Tensor:
+    """The x of a @ x = b from `lu_factor(a)`, of square matrices; leading axes broadcast.
+
+    trans: 0 or "N" for a itself, 1 or "T" for its transpose, 2 or "C" for the conjugate of that. b as in `solve`. Raises
+    LinAlgError where a is singular.
+
+    >>> nb.linalg.lu_solve(nb.linalg.lu_factor([[0.0, 2.0], [4.0, 0.0]]), [2.0, 4.0]).tolist()
+    [1.0, 1.0]
+    """
+    factors, exchanges = lu_and_piv
+    packed, right = system("lu_solve", factors, b)
+    if trans not in (0, 1, 2, "N", "T", "C"):
+        raise ArgumentError(f"lu_solve: trans is 0, 1, 2, 'N', 'T' or 'C'; got {trans!r}")
+    n = packed.shape[-1]
+    pivots = as_node(exchanges)
+    if pivots.shape != packed.shape[:-1]:
+        raise ShapeError(
+            f"lu_solve: of factors of shape {packed.shape} the pivots have shape {packed.shape[:-1]}; got {pivots.shape}"
+        )
+    order = rectangular.row_order(cast(pivots, dtypes.int32), rows=n)
+
+    inverse_order: Node = argsort(order)  # type: ignore[assignment]
+    straight = trans in (0, "N")
+    if trans in (2, "C"):
+        packed = conjugate(packed)
+
+    def solution(matrix: Node, columns: Node) -> Node:
+        """From a[order] = l u: u x = l^-1 b[order], and for the transpose x[order] = l^-T u^-T b."""
+        if straight:
+            columns = _rows(columns, broadcast_to(order, matrix.shape[:-1]))
+        for lower in (straight, not straight):
+            columns = p.triangular_solve(matrix, columns, lower=lower, transposed=not straight, unit=lower)
+        return columns if straight else _rows(columns, broadcast_to(inverse_order, matrix.shape[:-1]))
+
+    return solved("lu_solve", solution, packed, right)  # type: ignore[return-value]
+
+
+@op
+def cho_factor(a: ArrayLike, /, lower: bool = False) -> Any:
+    """The pair of the Cholesky factor of a and `lower`, that `cho_solve` takes. The other triangle of the factor is zero.
+
+    Reads the upper triangle of a (with `lower`, the lower one) and raises LinAlgError as `cholesky` does.
+
+    >>> c, lower = nb.linalg.cho_factor([[4.0, 2.0], [2.0, 5.0]])
+    >>> c.tolist(), lower
+    ([[2.0, 1.0], [0.0, 2.0]], False)
+    """
+    return cholesky(a, upper=not lower), bool(lower)
+
+
+@op
+def cho_solve(factor: Any, b: ArrayLike, /, *, lower: bool = True) -> Tensor:
+    """The x of a @ x = b from a Cholesky factor of a.
+
+    factor is what `cho_factor` returns, a pair of the factor and whether it is lower triangular; or it is the factor alone,
+    `cholesky(a)`, or with lower=False `cholesky(a, upper=True)`. b is one vector of shape (n,) only if it has exactly one
+    axis, else columns (..., n, k).
 
     >>> nb.linalg.cho_solve(nb.linalg.cholesky([[4.0, 0.0], [0.0, 1.0]]), [4.0, 1.0]).tolist()
     [1.0, 1.0]
     """
+    if isinstance(factor, tuple) and len(factor) == 2 and isinstance(factor[1], (bool, np.bool_)):
+        factor, lower = factor[0], bool(factor[1])
     first, second = (0, 2) if lower else (2, 0)
     half = solve_triangular(factor, b, first, lower)
     return solve_triangular(factor, half, second, lower)
