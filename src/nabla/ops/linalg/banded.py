@@ -80,7 +80,7 @@ def solveh_banded(ab: ArrayLike, b: ArrayLike, /, *, lower: bool = False) -> Ten
     main diagonal the real part is read. b as in `solve_banded`. Raises LinAlgError, which names the matrix, where it is not
     positive definite.
 
-    >>> nb.linalg.solveh_banded([[0.0, 1.0, 1.0], [2.0, 2.0, 2.0]], [3.0, 4.0, 3.0]).tolist()
+    >>> nb.linalg.solveh_banded([[0.0, 1.0, 1.0], [2.0, 2.0, 2.0]], [3.0, 4.0, 3.0]).round(9).tolist()
     [1.0, 1.0, 1.0]
     """
     x, y = _band("solveh_banded", ab, b)
