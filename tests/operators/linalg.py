@@ -84,6 +84,25 @@ def solve_circulant(c, b):
     return np.linalg.solve(scipy.linalg.circulant(c), b[:, 0])[None]
 
 
+RANK = "the rank decides its shape"
+
+
+def projector(f, x):
+    """What does not depend on the choice of the basis."""
+    q = f(x)
+    xp = np if isinstance(x, np.ndarray) else nb
+    return xp.matmul(q, xp.conj(xp.matrix_transpose(q)))
+
+
+def discrete_lyapunov(a, q):
+    return scipy.linalg.solve_discrete_lyapunov(a, q).astype(a.dtype)
+
+
+def small(n):
+    """Matrices whose eigenvalues are well within 1."""
+    return between(-0.4, 0.4, n, n)
+
+
 def sum_of_cubes(eigvals, x):
     """Eigenvalues in no order."""
     return (eigvals(x) ** 3).sum() if isinstance(x, np.ndarray) else nb.sum(eigvals(x) ** 3)
@@ -142,6 +161,22 @@ OPERATORS = [
     Operator("linalg.matrix_norm", [A], {"ord": "nuc"}),
     Operator("linalg.matrix_rank", [A], constant="a count"),
     Operator("linalg.pinv", [normal(4, 3)]),
+    Operator("linalg.polar", [A]),
+    Operator("linalg.orthogonal_procrustes", [normal(4, 2), normal(4, 2)]),
+    Operator("linalg.orth", [normal(4, 2)], call=projector, unmapped=RANK),
+    Operator("linalg.null_space", [normal(2, 4)], call=projector, unmapped=RANK),
+    Operator("linalg.subspace_angles", [normal(5, 3), normal(5, 2)]),
+    Operator("linalg.solve_sylvester", [A, invertible(2, 2), normal(3, 2)]),
+    Operator("linalg.solve_continuous_lyapunov", [A, normal(3, 3)]),
+    Operator("linalg.solve_discrete_lyapunov", [A, normal(3, 3)], value=discrete_lyapunov),
+    Operator("linalg.block_diag", [normal(2, 3), normal(2), normal()]),
+    Operator("linalg.khatri_rao", [normal(2, 3), normal(4, 3)]),
+    *[
+        Operator(f"linalg.{name}", [small(3)], dtypes=("float64", "complex128"))
+        for name in ("sinm", "cosm", "sinhm", "coshm", "tanhm")
+    ],
+    Operator("linalg.tanm", [small(3)], dtypes=("float64", "complex128")),
+    Operator("linalg.expm_frechet", [small(3), normal(3, 3)], dtypes=("float64", "complex128")),
     Operator("linalg.toeplitz", [normal(3), normal(4)]),
     Operator("linalg.hankel", [normal(3), normal(4)]),
     Operator("linalg.circulant", [normal(4)]),

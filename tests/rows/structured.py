@@ -4,7 +4,7 @@ import numpy as np
 import scipy.linalg
 
 from nabla import linalg
-from rows.row import Input, Row, normal
+from rows.row import Input, Row, invertible, normal
 
 
 def band(lower, upper, n, *stack):
@@ -53,6 +53,16 @@ def toeplitz_solved(v, b):
     return np.linalg.solve(v[..., places], b)
 
 
+def sylvester(m, n, *stack):
+    def value(a, b, q):
+        return (
+            np.stack([scipy.linalg.solve_sylvester(*x) for x in zip(a, b, q)]) if stack else scipy.linalg.solve_sylvester(a, b, q)
+        )
+
+    inputs = [invertible(*stack, m, m), invertible(*stack, n, n), normal(*stack, m, n)]
+    return Row("sylvester", inputs, {"what": "solve_sylvester"}, value=value)
+
+
 ROWS = [
     banded(1, 1, False),
     banded(1, 1, True),
@@ -70,4 +80,10 @@ ROWS = [
     Row("toeplitz_solve", [diagonals(4), normal(4, 2)], value=toeplitz_solved),
     Row("toeplitz_solve", [diagonals(3, 2), normal(2, 3, 1)], value=toeplitz_solved),
     Row("toeplitz_solve", [diagonals(1), normal(1, 1)], value=toeplitz_solved),
+    sylvester(3, 2),
+    sylvester(1, 1),
+    sylvester(2, 3, 2),
+    Row("unitary", [invertible(3, 3)], value=lambda a: scipy.linalg.polar(a)[0]),
+    Row("unitary", [normal(4, 2)], value=lambda a: scipy.linalg.polar(a)[0]),
+    Row("unitary", [invertible(2, 2, 2)]),
 ]

@@ -25,7 +25,7 @@ def _can_raise(node: Node) -> bool:
     return node.params["name"] != "expm" and _always(node)
 
 
-def _along(a: Node, e: Node, name: str) -> Node | None:
+def along(a: Node, e: Node, name: str) -> Node | None:
     """The derivative of the function at a along e."""
     n, rows, columns = a.shape[-1], a.ndim - 2, a.ndim - 1
     if not a.size:
@@ -38,11 +38,11 @@ def _along(a: Node, e: Node, name: str) -> Node | None:
 def _jvp(node: Node, tangents: Sequence[Node | None]) -> Node | None:
     (da,) = tangents
     assert da is not None
-    return _along(node.inputs[0], da, node.params["name"])
+    return along(node.inputs[0], da, node.params["name"])
 
 
 def _vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | None]:
-    return (_along(swap_last(node.inputs[0]), g, node.params["name"]),)
+    return (along(swap_last(node.inputs[0]), g, node.params["name"]),)
 
 
 matrix_function = General("matrix_function", lambda a, name: same(a), jvp=_jvp, vjp=_vjp, batch=_stacked, eager=_can_raise)

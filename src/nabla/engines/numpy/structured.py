@@ -1,4 +1,4 @@
-"""NumPy kernels: systems whose matrix has a structure (banded, Toeplitz), by LAPACK and SciPy."""
+"""NumPy kernels: equations with a structure (banded, Toeplitz, Sylvester's), by LAPACK and SciPy."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 from nabla import lazy
 from nabla.engines.numpy.kernel import Kernel
 from nabla.engines.numpy.linalg import _routine, _singular, _which
+from nabla.engines.numpy.spectra import _finite
 from nabla.errors import LinAlgError
-from nabla.primitives import banded, toeplitz
+from nabla.primitives import banded, sylvester as s, toeplitz
 from nabla.primitives.base import Primitive
 
 scipy_linalg = lazy.optional("scipy.linalg")
@@ -92,7 +93,40 @@ def _toeplitz_solve(v: Any, b: Any) -> Any:
     return out
 
 
+# Sylvester's equation, in the basis where both matrices are triangular
+
+
+def _sylvester(a: Any, b: Any, q: Any, what: str) -> Any:
+    out = np.empty_like(q)
+    if not q.size:
+        return out
+    for i in np.ndindex(q.shape[:-2]):
+        out[i] = _bartels_stewart(a[i], b[i], q[i], what, i)
+    return out
+
+
+def _bartels_stewart(a: Any, b: Any, q: Any, what: str, index: tuple[int, ...]) -> Any:
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return np.full_like(q, np.nan)
+    kind = "complex" if q.dtype.kind == "c" else "real"
+    r, u = scipy_linalg.schur(a, output=kind, check_finite=False)
+    t, v = scipy_linalg.schur(b, output=kind, check_finite=False)
+    x, scale, info = _routine("trsyl", q.dtype)(r, t, np.conj(u.T) @ q @ v)
+    if info:
+        raise LinAlgError(
+            f"{what}: {_which(index)} has no solution, or several: an eigenvalue of a is the negative of one of b, within rounding"
+        )
+    return u @ (x * (1.0 / scale)).astype(q.dtype) @ np.conj(v.T)
+
+
+def _unitary(a: Any) -> Any:
+    u, _, vh = np.linalg.svd(a, full_matrices=False)
+    return u @ vh
+
+
 KERNELS: dict[Primitive, Kernel] = {
     banded.banded_solve: _banded_solve,
     toeplitz.toeplitz_solve: _toeplitz_solve,
+    s.sylvester: _sylvester,
+    s.unitary: _finite(_unitary),
 }

@@ -10,7 +10,10 @@ or singular values are equal is on the page docs/spectra.md.
 from nabla.errors import LinAlgError
 from nabla.ops.contraction import cross, kron, matmul, multi_dot, outer, tensordot, vecdot
 from nabla.ops.linalg.banded import solve_banded, solve_tridiagonal, solveh_banded
+from nabla.ops.linalg.blocks import block_diag, khatri_rao
 from nabla.ops.linalg.determinants import det, slogdet
+from nabla.ops.linalg.equations import solve_continuous_lyapunov, solve_discrete_lyapunov, solve_sylvester
+from nabla.ops.linalg.exponentials import coshm, cosm, expm_frechet, sinhm, sinm, tanhm, tanm
 from nabla.ops.linalg.factors import cho_factor, cho_solve, cholesky, lu, lu_factor, lu_solve, qr
 from nabla.ops.linalg.functions import expm, funmh, logm, matrix_power, sqrtm
 from nabla.ops.linalg.least_squares import lstsq, pinv
@@ -18,6 +21,7 @@ from nabla.ops.linalg.norms import cond, matrix_norm, matrix_rank, norm, vector_
 from nabla.ops.linalg.parts import diagonal, trace
 from nabla.ops.linalg.solving import inv, solve, solve_triangular
 from nabla.ops.linalg.spectra import eig, eigh, eigvals, eigvalsh, svd, svdvals
+from nabla.ops.linalg.subspaces import null_space, orth, orthogonal_procrustes, polar, subspace_angles
 from nabla.ops.linalg.tensors import tensorinv, tensorsolve
 from nabla.ops.linalg.toeplitz import (
     circulant,
@@ -32,12 +36,15 @@ from nabla.ops.shape import matrix_transpose
 
 __all__ = [
     "LinAlgError",
+    "block_diag",
     "cho_factor",
     "cho_solve",
     "cholesky",
     "circulant",
     "cond",
     "convolution_matrix",
+    "coshm",
+    "cosm",
     "cross",
     "det",
     "diagonal",
@@ -46,9 +53,11 @@ __all__ = [
     "eigvals",
     "eigvalsh",
     "expm",
+    "expm_frechet",
     "funmh",
     "hankel",
     "inv",
+    "khatri_rao",
     "kron",
     "logm",
     "lstsq",
@@ -63,20 +72,32 @@ __all__ = [
     "matrix_transpose",
     "multi_dot",
     "norm",
+    "null_space",
+    "orth",
+    "orthogonal_procrustes",
     "outer",
     "pinv",
+    "polar",
     "qr",
+    "sinhm",
+    "sinm",
     "slogdet",
     "solve",
     "solve_banded",
     "solve_circulant",
+    "solve_continuous_lyapunov",
+    "solve_discrete_lyapunov",
+    "solve_sylvester",
     "solve_toeplitz",
     "solve_triangular",
     "solve_tridiagonal",
     "solveh_banded",
     "sqrtm",
+    "subspace_angles",
     "svd",
     "svdvals",
+    "tanhm",
+    "tanm",
     "tensordot",
     "tensorinv",
     "tensorsolve",
