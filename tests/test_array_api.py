@@ -258,7 +258,7 @@ def test_the_derivative_of_distinct_values_is_that_of_the_first():
 
 
 def test_distinct_values_need_values():
-    with pytest.raises(nb.TracedValueError, match=r"unique_counts at .* needs values.*Call it outside, or sort"):
+    with pytest.raises(nb.TracedValueError, match=r"unique_counts: an argument has no value under vmap .* Pass size=, or sort"):
         nb.vmap(lambda x: nb.unique_counts(x).counts)(REPEATED)
 
 

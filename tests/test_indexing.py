@@ -202,7 +202,7 @@ def test_a_mask_is_written_under_vmap():
     assert found.tolist() == [[[1.0, -1.0, -1.0], [0.0, -1.0, -1.0]], [[0.0, -1.0, -1.0], [1.0, -1.0, -1.0]]]
 
 
-@pytest.mark.parametrize("name", ["x[mask]", "nonzero", "argwhere", "flatnonzero", "compress", "extract", "write"])
+@pytest.mark.parametrize("name", ["x[mask]", "compress", "extract", "write"])
 def test_what_needs_the_value_of_a_mask_says_so(name):
     def write(x):
         y = nb.zeros(2)
@@ -211,9 +211,6 @@ def test_what_needs_the_value_of_a_mask_says_so(name):
 
     needs = {
         "x[mask]": lambda x: x[x > 0.0],
-        "nonzero": lambda x: nb.nonzero(x)[0],
-        "argwhere": nb.argwhere,
-        "flatnonzero": nb.flatnonzero,
         "compress": lambda x: nb.compress(x > 0.0, x),
         "extract": lambda x: nb.extract(x > 0.0, x),
         "write": write,

@@ -248,7 +248,6 @@ from nabla.ops.logic import (
     where,
 )
 from nabla.ops.nans import nanargmax, nanargmin, nancumprod, nancumsum, nanmax, nanmean, nanmin, nanprod, nanstd, nansum, nanvar
-from nabla.ops.numpy_sets import intersect1d, setdiff1d, setxor1d, union1d, unique
 from nabla.ops.polynomials import poly, polyadd, polyder, polydiv, polyfit, polyint, polymul, polysub, polyval, roots, vander
 from nabla.ops.quantiles import nanmedian, nanpercentile, nanquantile, percentile, quantile
 from nabla.ops.ranking import argpartition, lexsort, partition, topk
@@ -269,7 +268,18 @@ from nabla.ops.rearranging import (
 from nabla.ops.reductions import all, amax, amin, any, argmax, argmin, count_nonzero, max, mean, min, prod, ptp, std, sum, var
 from nabla.ops.searching import searchsorted
 from nabla.ops.segments import segment_max, segment_mean, segment_min, segment_prod, segment_sum
-from nabla.ops.sets import isin, unique_all, unique_counts, unique_inverse, unique_values
+from nabla.ops.sets import (
+    intersect1d,
+    isin,
+    setdiff1d,
+    setxor1d,
+    union1d,
+    unique,
+    unique_all,
+    unique_counts,
+    unique_inverse,
+    unique_values,
+)
 from nabla.ops.shape import (
     array_split,
     atleast_1d,

@@ -102,5 +102,4 @@ OPERATORS = [
         Operator(name, [distinct(4), distinct(5)], unmapped=VALUES, dtypes=SET)
         for name in ("intersect1d", "setdiff1d", "setxor1d", "union1d")
     ],
-    Operator("unique", [distinct(4)], unmapped=VALUES, dtypes=SET),
 ]

@@ -7,7 +7,6 @@ from operators.operator import Operator
 
 ORDER = "complex numbers have no order"
 POSITIONS = "positions"
-VALUES = "its shape depends on values"
 MATRIX = normal(3, 4)
 
 
@@ -42,7 +41,8 @@ OPERATORS = [
     Operator("diff", [MATRIX], {"n": 2}),
     *[Operator("sort", [distinct(3, 4)], {"axis": axis}, real_only=ORDER) for axis in (0, 1)],
     Operator("argsort", [distinct(3, 4)], constant=POSITIONS, real_only=ORDER),
-    Operator("nonzero", [nonzero(2, 3)], constant=POSITIONS, unmapped=VALUES),
-    Operator("argwhere", [nonzero(2, 3)], constant=POSITIONS, unmapped=VALUES),
-    Operator("flatnonzero", [nonzero(2, 3)], constant=POSITIONS, unmapped=VALUES),
+    *[
+        Operator(name, [nonzero(2, 3)], {"size": 6}, constant=POSITIONS, value=getattr(np, name))
+        for name in ("nonzero", "argwhere", "flatnonzero")
+    ],
 ]

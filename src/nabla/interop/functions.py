@@ -17,7 +17,7 @@ from nabla.errors import ArgumentTypeError, DTypeError, user_line
 from nabla.interop.outs import fill_out, refuse_ndarrays
 from nabla.interop.refusals import REFUSED
 from nabla.interop.signatures import Adapter
-from nabla.ops import creation, elementwise, indexing, logic
+from nabla.ops import creation, elementwise, logic
 from nabla.tensor import Tensor
 from nabla.writing import target
 
@@ -27,10 +27,6 @@ namespace = lazy.optional("nabla")  # ours: complete only when all of it is impo
 
 
 # Functions that ours are called differently, or whose arguments come differently.
-
-
-def _where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
-    return indexing.nonzero(condition) if x is None and y is None else logic.where(condition, x, y)
 
 
 def _clip(
@@ -61,7 +57,6 @@ def _astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> 
 
 
 ADAPTED: dict[Function, Function] = {
-    np.where: _where,
     np.clip: _clip,
     np.nan_to_num: _nan_to_num,
     np.astype: _astype,

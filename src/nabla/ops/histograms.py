@@ -11,8 +11,9 @@ from nabla import dtypes
 from nabla.errors import ArgumentError, DTypeError, ShapeError
 from nabla.graph.node import Node, is_scalar, runtime
 from nabla.ops.axes import integer
+from nabla.ops.keys import value_for_shape
 from nabla.ops.lift import ArrayLike, as_node, op, want_real
-from nabla.ops.segments import scatter_sum, value_for_shape
+from nabla.ops.segments import scatter_sum
 from nabla.primitives.base import constant, ones, scalar, zeros
 from nabla.primitives.elementwise import add, mul
 from nabla.primitives.formulas import equal, greater_equal, less_equal, logical_and, select, sub

@@ -14,12 +14,28 @@ from nabla import dtypes
 from nabla.errors import ArgumentError, BoundsError, DTypeError, ShapeError
 from nabla.graph.node import Node, is_scalar
 from nabla.graph.tokens import EMPTY
-from nabla.ops.axes import one_axis
-from nabla.ops.keys import Layout, Part, axes_taken, check_mask, checked, classified, mask_value, part_of, show, takes_all, unshow
+from nabla.ops.axes import integer, one_axis
+from nabla.ops.keys import (
+    Layout,
+    Part,
+    axes_taken,
+    check_mask,
+    checked,
+    classified,
+    mask_value,
+    part_of,
+    show,
+    takes_all,
+    unshow,
+    value_for_shape,
+)
 from nabla.ops.lift import ArrayLike, as_node, broadcast_to, op
-from nabla.primitives.base import Shape, constant, scalar
-from nabla.primitives.formulas import maximum, minimum, remainder, select
+from nabla.primitives.base import Shape, constant, scalar, zeros
+from nabla.primitives.cumulative import cumsum
+from nabla.primitives.formulas import floor_div, less, maximum, minimum, remainder, select
 from nabla.primitives.indexing import Spec, along_axis, arrays_along, index, index_set, together
+from nabla.primitives.joining import side_by_side
+from nabla.primitives.searching import searchsorted
 from nabla.primitives.shape import cast, reshape
 
 if TYPE_CHECKING:
@@ -267,39 +283,76 @@ def extract(condition: ArrayLike, x: ArrayLike, /) -> Tensor:
     return read(reshape(node, shape=(node.size,)), constant(np.flatnonzero(mask_value(mask))))  # type: ignore[return-value]
 
 
+def first_true(mask: Node, count: int) -> tuple[Node, Node]:
+    """The positions of the first `count` elements of a flat mask that hold, and which of these there are."""
+    number = cumsum(cast(mask, dtypes.int64), axis=0, reverse=False)
+    positions = searchsorted(number, constant(np.arange(1, count + 1)), right=False)
+    return positions, less(positions, scalar(mask.size, dtypes.int64))
+
+
+def _nonzero(name: str, x: Node, size: int | None, fill_value: ArrayLike | None) -> tuple[Node, ...]:
+    """The positions of the elements that are not zero along each axis, filled up to `size`."""
+    if size is None:
+        if fill_value is not None:
+            raise ArgumentError(f"{name}: fill_value fills up to size=, which is not given")
+        return tuple([constant(i) for i in np.nonzero(value_for_shape(name, "x", x, "Pass size=, or use nb.where."))])
+    count = integer(name, "size", size, 0)
+    fills = fill_value if isinstance(fill_value, tuple) else (0 if fill_value is None else fill_value,) * x.ndim
+    if len(fills) != x.ndim:
+        raise ArgumentError(f"{name}: fill_value is one number, or one for each of the {x.ndim} axes; got {len(fills)}")
+    places, found = first_true(reshape(cast(x, dtypes.bool_), shape=(x.size,)), count)
+    out: list[Node] = []
+    for n, fill in zip(reversed(x.shape), reversed(fills)):
+        length = scalar(max(n, 1), dtypes.int64)
+        out.append(select(found, remainder(places, length), as_written(fill, dtypes.int64)))
+        places = floor_div(places, length)
+    return tuple(out[::-1])
+
+
 @op
-def nonzero(x: ArrayLike, /) -> tuple[Tensor, ...]:
+def nonzero(x: ArrayLike, /, *, size: int | None = None, fill_value: ArrayLike | None = None) -> tuple[Tensor, ...]:
     """The positions of the elements that are not zero (or not False), in row-major order: one int64 tensor per axis.
 
-    Their number is a value, so under vmap and jit x must be a constant. Raises ShapeError for an x of shape ().
+    Their number is a value, so under vmap and jit x must be a constant, or `size` says how many there shall be: what is more is
+    left out, and where there are fewer the rest is `fill_value` (0, if it is not given), one number or a tuple with one for
+    each axis. Raises ShapeError for an x of shape ().
 
     >>> import nabla as nb
     >>> [i.tolist() for i in nb.nonzero([[0.0, 5.0], [7.0, 0.0]])]
     [[0, 1], [1, 0]]
+    >>> [i.tolist() for i in nb.nonzero([[0.0, 5.0], [7.0, 0.0]], size=3, fill_value=-1)]
+    [[0, 1, -1], [1, 0, -1]]
     """
     node = as_node(x)
     if not node.shape:
         raise ShapeError("nonzero: a tensor of shape () has no positions; reshape it to (1,) first")
-    return tuple([constant(places) for places in np.nonzero(mask_value(node))])  # type: ignore[misc]
+    return _nonzero("nonzero", node, size, fill_value)  # type: ignore[return-value]
 
 
 @op
-def flatnonzero(x: ArrayLike, /) -> Tensor:
-    """The positions, in the flattened tensor, of the elements that are not zero.
+def flatnonzero(x: ArrayLike, /, *, size: int | None = None, fill_value: ArrayLike | None = None) -> Tensor:
+    """The positions, in the flattened tensor, of the elements that are not zero; size and fill_value as for `nonzero`.
 
     >>> import nabla as nb
     >>> nb.flatnonzero([[0.0, 5.0], [7.0, 0.0]]).tolist()
     [1, 2]
     """
-    return constant(np.flatnonzero(mask_value(as_node(x))))  # type: ignore[return-value]
+    node = as_node(x)
+    return _nonzero("flatnonzero", reshape(node, shape=(node.size,)), size, fill_value)[0]  # type: ignore[return-value]
 
 
 @op
-def argwhere(x: ArrayLike, /) -> Tensor:
+def argwhere(x: ArrayLike, /, *, size: int | None = None, fill_value: ArrayLike | None = None) -> Tensor:
     """The positions of the elements that are not zero, one row for each, of shape (count, x.ndim).
+
+    size and fill_value as for `nonzero`.
 
     >>> import nabla as nb
     >>> nb.argwhere([[0.0, 5.0], [7.0, 0.0]]).tolist()
     [[0, 1], [1, 0]]
     """
-    return constant(np.argwhere(mask_value(as_node(x))))  # type: ignore[return-value]
+    node = as_node(x)
+    if node.ndim:
+        return side_by_side(_nonzero("argwhere", node, size, fill_value), 1)  # type: ignore[return-value]
+    row = _nonzero("argwhere", reshape(node, shape=(1,)), size, None)[0]
+    return zeros((row.size, 0), dtypes.int64)  # type: ignore[return-value]

@@ -354,6 +354,16 @@ def mask_value(mask: Node) -> Any:
     return _value(mask)
 
 
+def value_for_shape(name: str, what: str, x: Node, remedy: str) -> Any:
+    """The value of what decides a shape, or an error that says how to do without."""
+    if x.tokens.placeholder and x.tokens.ended is None:
+        token = next(token for token in x.tokens.members if token.placeholder)
+        raise TracedValueError(
+            f"{name}: {what} has no value under {token.what} (at {user_line()}), so the shape of the result is not known. {remedy}"
+        )
+    return _value(x)
+
+
 def _value(node: Node) -> Any:
     if node.value is None:
         runtime.realize((node,))

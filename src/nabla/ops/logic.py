@@ -6,12 +6,13 @@ Shapes broadcast and dtypes promote as in NumPy; a Python number takes the dtype
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from nabla import dtypes
-from nabla.errors import ShapeError
+from nabla.errors import ArgumentTypeError, ShapeError
+from nabla.ops.indexing import nonzero
 from nabla.ops.lift import ArrayLike, as_node, binary, inexact, op, pair, unary
 from nabla.ops.reductions import all
 from nabla.primitives import formulas as f
@@ -24,20 +25,29 @@ if TYPE_CHECKING:
 # Choice
 
 
+@overload
+def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike, /) -> Tensor: ...
+@overload
+def where(condition: ArrayLike, /, *, size: int | None = None, fill_value: ArrayLike | None = None) -> tuple[Tensor, ...]: ...
 @op
-def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike, /) -> Tensor:
+def where(condition: ArrayLike, x: Any = None, y: Any = None, /, *, size: int | None = None, fill_value: Any = None) -> Any:
     """x where the condition holds, else y. What is not chosen has derivative 0, even where its own derivative is
     infinite or NaN.
 
-    A condition that is not boolean holds where it is not 0. To find the places where something holds, use `nonzero`.
+    A condition that is not boolean holds where it is not 0. Without x and y: the positions where it holds, as `nonzero` gives
+    them, which also says what size and fill_value are. Raises ArgumentTypeError for one of x and y without the other.
 
     >>> x = nb.asarray([-1.0, 4.0])
     >>> nb.where(x > 0, nb.sqrt(x), 0).tolist()
     [0.0, 2.0]
     """
     c = as_node(condition)
+    if x is None and y is None:
+        return nonzero(c, size=size, fill_value=fill_value)
+    if x is None or y is None or size is not None or fill_value is not None:
+        raise ArgumentTypeError("where takes a condition with both x and y, or a condition alone, with size= and fill_value=")
     a, b = pair(x, y)
-    return f.select(cast(c, dtypes.bool_), a, b)  # type: ignore[return-value]
+    return f.select(cast(c, dtypes.bool_), a, b)
 
 
 @op

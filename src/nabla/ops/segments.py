@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nabla import dtypes
-from nabla.errors import DTypeError, ShapeError, TracedValueError, user_line
-from nabla.graph.node import Node, runtime
+from nabla.errors import DTypeError, ShapeError
+from nabla.graph.node import Node
 from nabla.ops.axes import integer
-from nabla.ops.keys import checked
+from nabla.ops.keys import checked, value_for_shape
 from nabla.ops.lift import ArrayLike, as_node, op, want_real
 from nabla.primitives.base import constant, ones, scalar, zeros
 from nabla.primitives.cumulative import recurrence
@@ -24,18 +24,6 @@ from nabla.primitives.sorting import argsort
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
-
-
-def value_for_shape(name: str, what: str, x: Node, remedy: str) -> Any:
-    """The value of what decides a shape, or an error that says how to do without."""
-    if x.tokens.placeholder and x.tokens.ended is None:
-        token = next(token for token in x.tokens.members if token.placeholder)
-        raise TracedValueError(
-            f"{name}: {what} has no value under {token.what} (at {user_line()}), so the shape of the result is not known. {remedy}"
-        )
-    if x.value is None:
-        runtime.realize((x,))
-    return x.value
 
 
 def scatter_sum(data: Node, ids: Node, count: int) -> Node:
