@@ -67,6 +67,19 @@ CAN_NOT = {
         ],
         "it asks about dtypes and shapes",
     ),
+    **{
+        f"random.{name}": reason
+        for names, reason in [
+            ("key split fold_in bits", "it gives keys and bits"),
+            ("bernoulli binomial categorical geometric multinomial poisson rademacher randint", "it draws whole numbers"),
+            ("ball orthogonal sphere", NO_TENSOR),
+            (
+                "gamma loggamma beta chisquare dirichlet f t wald",
+                "the draw jumps where its parameter moves; it is differentiated along the quantile, which has tests of its own",
+            ),
+        ]
+        for name in names.split()
+    },
     **dict.fromkeys(["apply_along_axis", "apply_over_axes", "piecewise"], "it takes functions: tests of its own"),
     **dict.fromkeys(
         ["copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask"], "it writes into its argument: tests of its own"

@@ -9,6 +9,8 @@ import inspect
 import pytest
 from coverage_page import CAN_NOT, checked, line, names_on_the_page, page_lines
 from operators import OPERATORS
+from sweeps import node_of
+from table import Case
 
 import nabla as nb
 
@@ -22,9 +24,16 @@ def test_operator(name):
     assert line(name, BY_NAME[name], cells) in page_lines(), "write the page anew: python tests/make_coverage.py"
 
 
+@pytest.mark.parametrize("row", [row for row in OPERATORS if row.real_only], ids=str)
+def test_what_takes_real_numbers_only_refuses_others(row):
+    arrays = [x.astype(complex) if x.dtype.kind == "f" else x for x in Case(row, "float64").arrays]
+    with pytest.raises(nb.DTypeError):
+        row(*[node_of(x) for x in arrays])
+
+
 def public_functions():
     """The names of all public functions, those of the namespaces with theirs before them."""
-    for room in ("", "fft", "linalg", "nn", "special"):
+    for room in ("", "fft", "linalg", "nn", "random", "special"):
         space = getattr(nb, room, None) if room else nb
         for name in getattr(space, "__all__", ()):
             if inspect.isroutine(getattr(space, name)):

@@ -23,20 +23,19 @@ UNARY_REAL = {
     **dict.fromkeys(["deg2rad", "radians", "rad2deg", "degrees"], normal(2, 3)),
 }
 
-STEP_FUNCTIONS = ["ceil", "floor", "rint", "trunc", "round", "around"]
+STEP_FUNCTIONS = ["ceil", "floor", "trunc"]
 TESTS = ["isfinite", "isinf", "isnan", "logical_not"]
 
 BINARY = {
     **dict.fromkeys(["add", "subtract", "multiply"], (normal(2, 3), normal(3))),
     **dict.fromkeys(["divide", "true_divide"], (normal(2, 3), nonzero(3))),
-    **dict.fromkeys(["pow", "power"], (positive(2, 3), normal(3))),
+    **dict.fromkeys(["pow", "power", "float_power"], (positive(2, 3), normal(3))),
 }
 
 BINARY_REAL = {
     **dict.fromkeys(["maximum", "minimum", "fmax", "fmin", "hypot", "logaddexp", "logaddexp2"], (normal(2, 3), normal(3))),
     **dict.fromkeys(["atan2", "arctan2", "copysign"], (nonzero(2, 3), nonzero(3))),
     **dict.fromkeys(["mod", "remainder", "fmod"], (between(2.1, 2.4, 2, 3), between(0.6, 0.9, 3))),
-    "float_power": (positive(2, 3), normal(3)),
 }
 
 COMPARISONS = ["equal", "not_equal", "logical_and", "logical_or", "logical_xor"]
@@ -47,6 +46,7 @@ OPERATORS = [
     *[Operator(name, [x]) for name, x in UNARY.items()],
     *[Operator(name, [x], real_only=REAL_FUNCTION) for name, x in UNARY_REAL.items()],
     *[Operator(name, [nonzero(2, 3)], constant=STEPS, real_only=ORDER) for name in STEP_FUNCTIONS],
+    *[Operator(name, [nonzero(2, 3)], constant=STEPS) for name in ("rint", "round", "around")],
     *[Operator(name, [nonzero(2, 3)], constant="true or false") for name in TESTS],
     *[Operator(name, list(xs)) for name, xs in BINARY.items()],
     *[Operator(name, list(xs), real_only=REAL_FUNCTION) for name, xs in BINARY_REAL.items()],

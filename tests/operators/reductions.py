@@ -39,8 +39,8 @@ OPERATORS = [
     Operator("cummax", [distinct(3, 4)], {"axis": 1}, real_only=ORDER, value=lambda x, axis=1: np.maximum.accumulate(x, axis)),
     Operator("cummin", [distinct(3, 4)], {"axis": 1}, real_only=ORDER, value=lambda x, axis=1: np.minimum.accumulate(x, axis)),
     Operator("diff", [MATRIX], {"n": 2}),
-    *[Operator("sort", [distinct(3, 4)], {"axis": axis}, real_only=ORDER) for axis in (0, 1)],
-    Operator("argsort", [distinct(3, 4)], constant=POSITIONS, real_only=ORDER),
+    *[Operator("sort", [distinct(3, 4)], {"axis": axis}) for axis in (0, 1)],
+    Operator("argsort", [distinct(3, 4)], constant=POSITIONS),
     *[
         Operator(name, [nonzero(2, 3)], {"size": 6}, constant=POSITIONS, value=getattr(np, name))
         for name in ("nonzero", "argwhere", "flatnonzero")
