@@ -21,10 +21,10 @@ jnp = lazy.optional("jax.numpy", "xla")
 lax = lazy.optional("jax.lax", "xla")
 
 
-def together(*xs: Any) -> tuple[list[Any], tuple[int, ...]]:
-    """Arrays broadcast to their common shape, and that shape."""
+def together(*xs: Any) -> list[Any]:
+    """Arrays broadcast to their common shape."""
     shape = np.broadcast_shapes(*[x.shape for x in xs])
-    return [broadcast_to(x, shape) for x in xs], shape
+    return [broadcast_to(x, shape) for x in xs]
 
 
 def broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
@@ -32,3 +32,29 @@ def broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
     if x.shape == shape:
         return x
     return lax.broadcast_in_dim(x, shape, tuple(range(len(shape) - x.ndim, len(shape))))
+
+
+def where(condition: Any, x: Any, y: Any) -> Any:
+    """`x` where the condition holds, else `y`: arrays of one shape, or a number of Python instead of one of them."""
+    if not hasattr(x, "dtype"):
+        x = lax.full_like(y, x)
+    elif not hasattr(y, "dtype"):
+        y = lax.full_like(x, y)
+    return lax.select(condition, x, y)
+
+
+def number(value: complex, x: Any) -> Any:
+    """A number in the dtype of `x`: functions of jax.lax take it beside `x`."""
+    return np.dtype(x.dtype).type(value)
+
+
+def in_single(kernel: Kernel) -> Kernel:
+    """The kernel that computes float16 in float32, as NumPy does it."""
+
+    def widened(*xs: Any, **params: Any) -> Any:
+        if xs[0].dtype != np.float16:
+            return kernel(*xs, **params)
+        out = kernel(*[lax.convert_element_type(x, np.float32) for x in xs], **params)
+        return lax.convert_element_type(out, np.float16)
+
+    return widened

@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from nabla.dtypes import strong
 from nabla.engines.xla.kernel import Kernel, broadcast_to, lax
 from nabla.primitives import joining, shape as s, structure
 from nabla.primitives.base import Primitive
 
 
 def _convert(x: Any, dtype: np.dtype) -> Any:
-    return lax.convert_element_type(x, dtype)
+    if x.dtype.kind == "c" and dtype.kind not in "cb":  # the real part is kept, as by astype
+        x = lax.real(x)
+    return lax.convert_element_type(x, strong(dtype))
 
 
 KERNELS: dict[Primitive, Kernel] = {

@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 from nabla.engines.numpy import table as numpy_table
-from nabla.engines.xla import fourier, linalg, moving, random, spectra
+from nabla.engines.xla import (
+    contraction,
+    convolution,
+    elementwise,
+    fourier,
+    indexing,
+    linalg,
+    moving,
+    random,
+    reductions,
+    softmax,
+    sorting,
+    spectra,
+)
 from nabla.engines.xla.kernel import Kernel
 from nabla.primitives.base import Primitive
 
 KERNELS: dict[Primitive, Kernel] = {
     **moving.KERNELS,
+    **elementwise.KERNELS,
+    **reductions.KERNELS,
+    **sorting.KERNELS,
+    **softmax.KERNELS,
+    **contraction.KERNELS,
+    **convolution.KERNELS,
+    **indexing.KERNELS,
     **fourier.KERNELS,
     **linalg.KERNELS,
     **random.KERNELS,
