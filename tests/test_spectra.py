@@ -187,11 +187,6 @@ def test_all_eigenvectors_together_are_the_unit_matrix(w, dtype):
 def test_what_would_depend_on_the_choice_is_nan(w, dtype):
     a, d, c = of_eigenvalues(w, dtype), of_eigenvalues([1.0, 2.0, -1.0, 0.5], dtype), array((4, 4), dtype)
 
-    def rebuilt(a):
-        w, v = linalg.eigh(a)
-        return nb.real((c * ((v * nb.exp(w)) @ nb.conj(v.mT))).sum())
-
-    assert np.isnan(slopes(rebuilt, a, d)).all()
     i = 1 if w[1] == w[2] else 0
     assert np.isnan(nb.grad(lambda a: nb.real(linalg.eigh(a).eigenvectors[:, i] @ c[0]))(a)).all()
     second = nb.grad(lambda a: nb.exp(linalg.eigvalsh(a)).sum())
@@ -201,13 +196,7 @@ def test_what_would_depend_on_the_choice_is_nan(w, dtype):
 
 def test_it_is_nan_where_the_cotangent_hides_it():
     """At the unit matrix the eigenvectors are unit vectors, and an element off the diagonal sees no value at all."""
-
-    def logarithm(a):
-        w, v = linalg.eigh(a)
-        return ((v * nb.log(w)) @ v.mT)[0, 1]
-
     d = np.array([[0.0, 1.0], [1.0, 0.0]])
-    assert np.isnan(slopes(logarithm, np.eye(2), d)).all()
     second = nb.grad(lambda a: nb.exp(linalg.eigvalsh(a)).sum())
     assert np.isnan(nb.vjp(second, np.eye(2))[1](d)[0]).all() and np.isnan(nb.jvp(second, (np.eye(2),), (d,))[1]).all()
 

@@ -70,6 +70,10 @@ def exponential(p, a):
     return function_of_hermitian(graph, h, w, v)
 
 
+def masked_nowhere(p, x):
+    return p(x, constant(np.arange(3.0).astype(np.dtype(x.dtype.char.lower()))), constant(np.zeros(x.shape, np.bool_)))
+
+
 def both(p, a):
     return tuple(outputs(p(a)))
 
@@ -119,6 +123,7 @@ ROWS = [
     Row("spectral_function", [normal(3, 3)], build=exponential, value=lambda a: scipy.linalg.expm((a + np.conj(a.T)) / 4)),
     Row("spectral_function", [normal(2, 2, 2)], build=exponential),
     Row("spectral_function", [normal(1, 1)], build=exponential),
+    Row("first_only", [normal(3, 3)], build=masked_nowhere, value=lambda x: x),
     Row("shared", [normal(3)], build=shared_by_none, value=lambda x: x, label="by none"),
     Row("qr", [invertible(3, 3)], build=both, value=np.linalg.qr),
     Row("qr", [separate(4, 2)], build=both, value=np.linalg.qr),

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import AbstractSet, Any, Mapping, Sequence
 
 from nabla.graph.node import Node
-from nabla.graph.tokens import Token
+from nabla.graph.tokens import Token, cuts
 from nabla.graph.walk import by_id, last_uses, swept
+from nabla.primitives.base import CONSTANT, Primitive, scalar
 from nabla.primitives.kinds import derived
+from nabla.primitives.shape import broadcast
+from nabla.primitives.structure import PLACEHOLDER
 
 
 def forward(outputs: Sequence[Node], seeds: Mapping[Node, Node], targets: AbstractSet[Token]) -> list[Node | None]:
@@ -38,10 +41,11 @@ def forward(outputs: Sequence[Node], seeds: Mapping[Node, Node], targets: Abstra
     return [tangents.get(node) for node in outputs]
 
 
-def along(output: Node, seeds: Mapping[Node, Any]) -> Any:
+def along(output: Node, seeds: Mapping[Node, Any], stops: AbstractSet[Primitive] = frozenset()) -> Any:
     """The tangent of `output` when the inner nodes in `seeds` move, and nothing that they were made of; None for zero.
 
-    It asks no token: what came after a node has a larger id.
+    It asks no token: what came after a node has a larger id. It is NaN where it cannot be told: beyond a primitive in `stops`,
+    at an input of a closed graph that may hang on the seeds, and where a value has forgotten what it was made of.
     """
     first = min(node.id for node in seeds)
     stack = [output]
@@ -53,12 +57,35 @@ def along(output: Node, seeds: Mapping[Node, Any]) -> Any:
                 stack.append(x)
     tangents: dict[Node, Any] = dict(seeds)
     for node in sorted(seen, key=by_id):
+        if node in seeds or (type(node.dtype) is not tuple and node.dtype.kind not in "fc"):
+            continue
+        if not node.inputs:
+            if _is_unknown(node, first):
+                tangents[node] = _unknown(node)
+            continue
         dxs = [tangents.get(x) for x in node.inputs]
-        if node not in seeds and any(dx is not None for dx in dxs):
-            dout = node.prim.push(node, dxs)
+        if any(dx is not None for dx in dxs):
+            dout = _unknown(node) if node.prim in stops else node.prim.push(node, dxs)
             if dout is not None:
                 tangents[node] = dout
     return tangents.get(output)
+
+
+def _is_unknown(node: Node, first: int) -> bool:
+    if node.prim is PLACEHOLDER:
+        whole = node.params["whole"]
+        return any(token.inlines for token in node.tokens.members) if whole is None else whole.id > first
+    entry = cuts.entry.get() if cuts.active else 0
+    return node.prim is not CONSTANT and 0 < entry < node.id  # realised where no_grad let it forget its inputs
+
+
+def _unknown(node: Node) -> Any:
+    def full(shape: Any, dtype: Any) -> Node | None:
+        return broadcast(scalar(float("nan"), dtype), shape=shape) if dtype.kind in "fc" else None
+
+    if type(node.dtype) is tuple:
+        return [full(shape, dtype) for shape, dtype in zip(node.shape, node.dtype)]
+    return full(node.shape, node.dtype)
 
 
 derived.along = along

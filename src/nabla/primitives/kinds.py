@@ -138,7 +138,7 @@ class Derived:
     """What rules need of the sweeps; autodiff hands it in."""
 
     __slots__ = ("along", "cotangents", "pull", "push")
-    along: Callable[[Node, Mapping[Node, Any]], Any]
+    along: Callable[..., Any]
     cotangents: Callable[[Callable[..., Node], Sequence[Node], Node], list[Node | None]]
     push: Callable[[General, Node, Sequence[Node | None]], Any]
     pull: Callable[[General, Node, Any, Sequence[bool]], Sequence[Node | None]]

@@ -28,14 +28,14 @@ from typing import Any, Mapping, Sequence
 import numpy as np
 
 from nabla import dtypes
-from nabla.graph.node import Node
+from nabla.graph.node import Node, runtime
 from nabla.primitives.base import Shape, constant, scalar, zeros
 from nabla.primitives.formulas import abs_, greater, less_equal, logical_and, logical_or, select
-from nabla.primitives.kinds import General
+from nabla.primitives.kinds import General, derived
 from nabla.primitives.linalg import _stacked, adjoint, identity, inverse, product
 from nabla.primitives.reductions import reduce_any, reduce_max
 from nabla.primitives.shape import cast, conjugate, real, reduce_sum, reshape, spread, swap_last
-from nabla.primitives.structure import outputs
+from nabla.primitives.structure import output, outputs
 
 _ULPS = 16.0
 
@@ -103,6 +103,75 @@ def _guarded(seen: Node, equal: Node, part: Node, scale: Node) -> Node:
     return select(equal, _nan_where(bad, zeros((), seen.dtype)), seen)
 
 
+# Limits, backwards. Let n(w) be the cotangent of the turn between two vectors. A function of the matrix that is written with
+# w and v has n = g (w_j - w_i), with g what is looked for; so along r its derivative by the values, the vectors fixed, is
+# g (r_j - r_i) where the values are equal. One direction r with distinct elements serves all pairs. The cotangents are nodes
+# made from the values, so that a forward sweep from these to the cotangents gives the derivative.
+
+
+def _steps(w: Node) -> Node:
+    """The direction r: positive and distinct."""
+    return constant(np.broadcast_to(np.arange(1.0, w.shape[-1] + 1.0), w.shape).astype(w.dtype), w.dtype)
+
+
+def _may_be_close(w: Node, zero: bool = False) -> bool:
+    """Whether values may be close to each other (or to zero). Where they are known to lie apart, limits need not be written down;
+    this saves time and changes no result."""
+    if w.tokens.placeholder:
+        return True
+    if w.value is None:
+        runtime.realize((w,))
+    x = np.asarray(w.value)
+    limit = np.abs(x).max(axis=-1, initial=0.0)[..., None] * _eps(w) ** 0.5
+    y = np.sort(x, axis=-1)
+    return bool((np.abs(y[..., 1:] - y[..., :-1]) <= limit).any() or (zero and (np.abs(x) <= limit).any()))
+
+
+def _slope(x: Node, node: Node, index: int) -> Node | None:
+    """The derivative of x along r by the values, which are output `index` of node; None for zero."""
+    w = output(node, index=index)
+    seed = [_steps(w) if i == index else None for i in range(len(node.shape))]
+    found: Node | None = derived.along(x, {node: seed}, _STOPS)
+    return found
+
+
+def _resolved(part: Node, slope: Node, gap: Node, steps: Node, equal: Node, scale: Node) -> tuple[Node, Node]:
+    """part / gap, and where the gap closes its limit slope / steps: where the values are equal, and where it lies within the
+    rounding of the quotient. NaN where they are equal and the part does not vanish. Also, where the limit was taken."""
+    limit = slope * cast(_over(steps, less_equal(abs_(steps), zeros((), dtypes.to_real(steps.dtype)))), part.dtype)
+    quotient = part * cast(_over(gap, equal), part.dtype)
+    rounding = _largest(scale, 2) * (_ULPS * _eps(scale))
+    taken = logical_or(equal, less_equal(abs_(quotient - limit) * abs_(gap), rounding))
+    bad = logical_and(equal, greater(abs_(part), _small(scale, 2)))
+    return _nan_where(bad, select(taken, limit, quotient)), taken
+
+
+# first_only: a derivative that has none of its own where `mask` says so. A limit would need one more for that.
+
+
+def _first_only_shape(x: Node, w: Node, mask: Node) -> tuple[Shape, np.dtype]:
+    return x.shape, x.dtype
+
+
+def _first_only_jvp(node: Node, tangents: Sequence[Node | None]) -> Node | None:
+    dx, dw, _ = tangents
+    if dw is None:
+        return dx
+    return _nan_where(node.inputs[2], zeros(node.shape, node.dtype) if dx is None else dx)
+
+
+def _first_only_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | None]:
+    return _nan_where(node.inputs[2], g) if wants[1] else g, None, None
+
+
+def _first_only_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
+    return first_only(*[spread(x, there, size) for x, there in zip(inputs, mapped)]), True
+
+
+first_only = General("first_only", _first_only_shape, jvp=_first_only_jvp, vjp=_first_only_vjp, batch=_first_only_batch)
+"""x, from x, the values w it was made with, and `mask` of the shape of x."""
+
+
 def _antihermitian(x: Node) -> Node:
     return 0.5 * (x - adjoint(x))
 
@@ -111,6 +180,13 @@ def _crowded(w: Node) -> Node:
     """Which values are equal to another."""
     others = constant(np.logical_not(np.eye(w.shape[-1], dtype=np.bool_)))
     return reduce_any(logical_and(_equal(w), others), axes=(w.ndim,))
+
+
+def _touched(taken: Node) -> Node:
+    """The pairs for which a limit was taken, and a value with itself where it is in one of them."""
+    own = constant(np.eye(taken.shape[-1], dtype=np.bool_))
+    pairs = logical_and(taken, constant(np.logical_not(np.eye(taken.shape[-1], dtype=np.bool_))))
+    return logical_or(pairs, logical_and(own, column(reduce_any(pairs, axes=(taken.ndim - 1,)))))
 
 
 def _split(dt: Node, equal: Node) -> Node:
@@ -188,25 +264,32 @@ def _eigh_jvp(node: Node, tangents: Sequence[Node | None]) -> Sequence[Node | No
     return dw, product(v, dt * cast(over, dt.dtype))
 
 
+def _turned(part: Node, slope: Node | None, w: Node, scale: Node) -> tuple[Node, Node]:
+    """The cotangent of v^-1 dh v off the diagonal, from that of v^-1 dv and its derivative along r; and where it is a limit."""
+    equal, over = _reciprocal_gaps(w)
+    if slope is None:
+        return _guarded(part * cast(-over, part.dtype), equal, part, scale), equal
+    r = _steps(w)
+    return _resolved(part, slope, column(w) - row(w), column(r) - row(r), equal, scale)
+
+
 def _eigh_vjp(node: Node, g: Mapping[int, Node], wants: Sequence[bool]) -> Sequence[Node | None]:
     gw, gv = g.get(0), g.get(1)
     if not node.inputs[0].size:
         return (None,)
     w, v = outputs(node)
-    inner = None
+    inner = slope = taken = None
     if gv is not None:
         seen = product(gv, v, flip_x=True)
-        part = _antihermitian(seen)
-        equal, over = _reciprocal_gaps(w)
-        inner = _guarded(part * cast(-over, part.dtype), equal, part, seen)
+        slope = _slope(seen, node, 0) if _may_be_close(w) else None
+        inner, taken = _turned(_antihermitian(seen), None if slope is None else _antihermitian(slope), w, seen)
     if gw is not None:
-        weight = shared(gw, w)
-        if gv is not None:
-            weight = _nan_where(_crowded(w), weight)
-        diagonal = _on_diagonal(weight, v.dtype)
+        diagonal = _on_diagonal(gw if slope is not None else shared(gw, w), v.dtype)
         inner = diagonal if inner is None else inner + diagonal
     if inner is None:
         return (None,)
+    if slope is not None and taken is not None:
+        inner = first_only(inner, w, _touched(taken))
     v_conj = conjugate(v)
     return (product(product(v_conj, inner, flip_y=True), v, flip_y=True),)
 
@@ -271,21 +354,22 @@ def _eig_vjp(node: Node, g: Mapping[int, Node], wants: Sequence[bool]) -> Sequen
     if not a.size or (gw is None and gv is None):
         return (None,)
     w, v = outputs(node)
-    inner = None
+    inner = slope = taken = None
     if gv is not None:
         seen = product(gv, v, flip_x=True)
+        slope = _slope(seen, node, 0) if _may_be_close(w) else None
         here = seen - column(_diagonal(seen)) * product(adjoint(v), v)
         phase = cast(_diagonal(_antihermitian(seen)), seen.dtype)
-        equal, over = _reciprocal_gaps(w)
         part = here + column(phase) * identity(here)
-        inner = _guarded(here * -over, equal, part, seen)
+        if slope is not None:
+            slope = slope - column(_diagonal(slope)) * product(adjoint(v), v)
+        inner, taken = _turned(part, slope, w, seen)
     if gw is not None:
-        weight = shared(gw, w)
-        if gv is not None:
-            weight = _nan_where(_crowded(w), weight)
-        diagonal = _on_diagonal(weight, v.dtype)
+        diagonal = _on_diagonal(gw if slope is not None else shared(gw, w), v.dtype)
         inner = diagonal if inner is None else inner + diagonal
     assert inner is not None
+    if slope is not None and taken is not None:
+        inner = first_only(inner, w, _touched(taken))
     back = product(inverse(v, _NO_VECTORS), product(inner, v, flip_x=True, flip_y=True), flip_x=True)
     return (back if a.dtype.kind == "c" else real(back),)
 
@@ -389,35 +473,57 @@ def _svd_vjp(node: Node, g: Mapping[int, Node], wants: Sequence[bool]) -> Sequen
     u, s, v = outputs(node)
     m, n = u.shape[-2], v.shape[-2]
     u_conj = conjugate(u)
-    inner = None
-    outside = None
+    inner = outside = taken = None
+    limits = (gu is not None or gv is not None) and _may_be_close(s, zero=True)
+    gone = _vanishing(s)
     if gu is not None or gv is not None:
         of_u = zeros((*s.shape, s.shape[-1]), u.dtype) if gu is None else product(gu, u, flip_x=True)
         of_v = zeros((*s.shape, s.shape[-1]), u.dtype) if gv is None else product(gv, v, flip_x=True)
         scale = abs_(of_u) + abs_(of_v)
-        equal, by_gap, both_gone, by_sum = _singular_parts(s)
         even, odd = _antihermitian(of_u + of_v), _antihermitian(of_u - of_v)
-        inner = _guarded(even * cast(-by_gap, even.dtype), equal, even, scale)
-        inner = inner + _guarded(odd * cast(by_sum, odd.dtype), both_gone, odd, scale)
-        gone = row(_vanishing(s))
-        over = row(_over(s, _vanishing(s)))
+        slopes = [_slope(x, node, 1) if limits else None for x in (of_u, of_v)]
+        limits = slopes != [None, None]
+        equal, by_gap, both_gone, by_sum = _singular_parts(s)
+        if limits:
+            along_u, along_v = [zeros(even.shape, even.dtype) if x is None else x for x in slopes]
+            r = _steps(s)
+            turn, taken = _resolved(even, _antihermitian(along_u + along_v), column(s) - row(s), column(r) - row(r), equal, scale)
+            counter, taken_too = _resolved(
+                odd, _antihermitian(along_u - along_v), column(s) + row(s), column(r) + row(r), both_gone, scale
+            )
+            inner, taken = turn + counter, logical_or(taken, taken_too)
+        else:
+            inner = _guarded(even * cast(-by_gap, even.dtype), equal, even, scale)
+            inner = inner + _guarded(odd * cast(by_sum, odd.dtype), both_gone, odd, scale)
         if m > n and gu is not None:
-            beyond = gu - product(u_conj, product(u, gu, flip_x=True))
-            bad = logical_and(gone, greater(abs_(beyond), _small(gu, 2)))
-            outside = product(_nan_where(bad, beyond * cast(over, u.dtype)), v, flip_y=True)
+            outside = product(_outside(gu, u, node, s, gone, limits), v, flip_y=True)
         if n > m and gv is not None:
-            beyond = gv - product(conjugate(v), product(v, gv, flip_x=True))
-            bad = logical_and(gone, greater(abs_(beyond), _small(gv, 2)))
-            outside = product(u_conj, _nan_where(bad, conjugate(beyond) * cast(over, u.dtype)), flip_y=True)
+            outside = product(u_conj, conjugate(_outside(gv, v, node, s, gone, limits)), flip_y=True)
     if gs is not None:
-        weight = shared(gs, s)
-        if gu is not None or gv is not None:
-            weight = _nan_where(_crowded(s), weight)
-        diagonal = _on_diagonal(_moving(s, weight), u.dtype)
+        weight = gs if limits else _moving(s, shared(gs, s))
+        diagonal = _on_diagonal(weight, u.dtype)
         inner = diagonal if inner is None else inner + diagonal
     assert inner is not None
+    if limits and taken is not None:
+        inner = first_only(inner, s, logical_or(_touched(taken), column(gone)))
     ga = product(product(u_conj, inner, flip_y=True), v, flip_y=True)
     return (ga if outside is None else ga + outside,)
+
+
+def _outside(g: Node, basis: Node, node: Node, s: Node, gone: Node, limits: bool) -> Node:
+    """The part of a cotangent that the basis does not span, over s."""
+    beyond = g - product(conjugate(basis), product(basis, g, flip_x=True))
+    bad = logical_and(row(gone), greater(abs_(beyond), _small(g, 2)))
+    quotient = beyond * cast(row(_over(s, gone)), g.dtype)
+    slope = _slope(beyond, node, 1) if limits else None
+    if slope is not None:
+        quotient = first_only(select(row(gone), slope / cast(row(_steps(s)), g.dtype), quotient), s, _rows(gone, g))
+    return _nan_where(bad, quotient)
+
+
+def _rows(mask: Node, like: Node) -> Node:
+    """A mask of columns for a matrix."""
+    return logical_and(row(mask), constant(np.ones(like.shape, np.bool_)))
 
 
 svd = General("svd", _svd_shape, jvp=_svd_jvp, vjp=_svd_vjp, batch=_stacked)
@@ -447,3 +553,6 @@ def _svdvals_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | 
 
 svdvals = General("svdvals", _svdvals_shape, jvp=_svdvals_jvp, vjp=_svdvals_vjp, batch=_stacked)
 """s of `svd` alone."""
+
+_STOPS = frozenset((eigh, eig, svd))
+"""Limits are taken through none of these: each would ask for a limit of its own."""

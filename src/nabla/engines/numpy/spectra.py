@@ -142,6 +142,7 @@ _NAMES = {"logm": "logarithm", "sqrtm": "square root"}
 
 KERNELS: dict[Primitive, Kernel] = {
     p.shared: _shared,
+    p.first_only: lambda x, w, mask: x,
     p.eigh: _finite(_eigh),
     p.eigvalsh: _finite(np.linalg.eigvalsh),
     p.eig: _finite(_eig),

@@ -114,6 +114,7 @@ def _matrix_function(a: Any, name: str) -> Any:
 
 KERNELS: dict[Primitive, Kernel] = {
     p.shared: _shared,
+    p.first_only: lambda x, w, mask: x,
     p.eigh: _finite(_eigh),
     p.eigvalsh: _finite(lambda h: _eigh(h)[0]),
     p.eig: _finite(lambda a: tuple(lax.linalg.eig(a, compute_left_eigenvectors=False))),
