@@ -5,7 +5,7 @@ Notation: x an input, dx its tangent, g the cotangent of the result.
 
 from __future__ import annotations
 
-from typing import AbstractSet, Any, Callable, Mapping, Sequence
+from typing import AbstractSet, Any, Callable, Sequence
 
 from nabla.graph.node import Node
 from nabla.graph.tokens import Token
