@@ -9,6 +9,7 @@ import nabla.interop.ufuncs
 import nabla.primitives.operators  # noqa: F401 - the last of those that are imported for what they hand in
 from nabla import errors, testing, tree
 from nabla.dtypes import (
+    ShapeDtype,
     bool_,
     bool_ as bool,
     complex64,
@@ -313,10 +314,12 @@ from nabla.ops.statistics import average, corrcoef, cov
 from nabla.show import make_graph, show, to_dot
 from nabla.tensor import Tensor
 from nabla.transforms.backward import backward
+from nabla.transforms.custom import CustomFunction, custom_jvp, custom_vjp, custom_vmap
 from nabla.transforms.grad import grad, value_and_grad
 from nabla.transforms.jacobian import hessian, hvp, jacfwd, jacobian, jacrev
 from nabla.transforms.jvp import jvp
 from nabla.transforms.no_grad import detach, no_grad
+from nabla.transforms.pure_callback import pure_callback
 from nabla.transforms.realize import realize
 from nabla.transforms.vectorize import apply_along_axis, apply_over_axes, vectorize
 from nabla.transforms.vjp import vjp
@@ -331,12 +334,14 @@ __all__ = [
     "ArgumentTypeError",
     "AxisError",
     "BoundsError",
+    "CustomFunction",
     "DTypeError",
     "EndedTransformError",
     "FreedGraphError",
     "LinAlgError",
     "NablaError",
     "NotDifferentiableError",
+    "ShapeDtype",
     "ShapeError",
     "Tensor",
     "TracedValueError",
@@ -436,6 +441,9 @@ __all__ = [
     "cumsum",
     "cumulative_prod",
     "cumulative_sum",
+    "custom_jvp",
+    "custom_vjp",
+    "custom_vmap",
     "default_dtype",
     "deg2rad",
     "degrees",
@@ -646,6 +654,7 @@ __all__ = [
     "prod",
     "psum",
     "ptp",
+    "pure_callback",
     "put",
     "put_along_axis",
     "putmask",

@@ -6,8 +6,10 @@ dtype objects that equal float64 and complex128 for NumPy but are told apart by 
 
 from __future__ import annotations
 
+import operator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, Iterator
 
 import numpy as np
@@ -196,3 +198,27 @@ def to_complex(dtype: np.dtype) -> np.dtype:
     if dtype.kind == "f":
         return complex64 if dtype.itemsize <= 4 else complex128
     return default_complex()
+
+
+@dataclass(frozen=True)
+class ShapeDtype:
+    """The shape and dtype of an array that is not there: to declare what a function outside returns, or takes.
+
+    >>> import nabla as nb
+    >>> nb.ShapeDtype((2, 3), "float32")
+    ShapeDtype(shape=(2, 3), dtype=dtype('float32'))
+    """
+
+    shape: tuple[int, ...]
+    dtype: Any
+
+    def __post_init__(self) -> None:
+        shape = (self.shape,) if isinstance(self.shape, (int, np.integer)) else self.shape
+        try:
+            lengths = tuple(operator.index(n) for n in shape)
+        except TypeError as error:
+            raise ArgumentTypeError(f"ShapeDtype: a shape is a tuple of ints; got {self.shape!r}") from error
+        if any(n < 0 for n in lengths):
+            raise ArgumentTypeError(f"ShapeDtype: a length cannot be negative; got {self.shape!r}")
+        object.__setattr__(self, "shape", lengths)
+        object.__setattr__(self, "dtype", strong(canonical(self.dtype)))

@@ -2,14 +2,14 @@
 
 Reverse from forward: apply the forward rule to stand-ins for the tangents; it is linear in them, so a reverse sweep over what it
 wrote, with respect to the stand-ins, transposes it. Forward from reverse: transpose the reverse rule, which is linear in
-its cotangent; the transpose of (g -> vjp(g)), applied to the tangents, is the forward rule. That it is linear is checked: a
-rule whose transpose still contains its cotangent is not.
+its cotangent; the transpose of (g -> vjp(g)), applied to the tangents, is the forward rule. That the rule is linear is checked.
 """
 
 from __future__ import annotations
 
 from typing import Any, Callable, Sequence
 
+from nabla.autodiff.linear import nonlinear
 from nabla.autodiff.reverse import reverse
 from nabla.errors import NotDifferentiableError
 from nabla.graph.node import Node
@@ -31,11 +31,9 @@ def derive_pull(prim: General, node: Node, g: Any, wants: Sequence[bool]) -> Seq
     tangent = prim.jvp(node, stand_ins)
     outs, gs = _paired(tangent, g)
     live = [(out, ct) for out, ct in zip(outs, gs) if token in out.tokens.members]
+    _want_linear(prim, node, "forward", "tangents", outs, token)
     found, _ = reverse([out for out, _ in live], [ct for _, ct in live], {token})
-    result = [None if s is None else found.get(s) for s in stand_ins]
-    for gx in result:
-        _check_linear(prim, gx, token)
-    return result
+    return [None if s is None else found.get(s) for s in stand_ins]
 
 
 def derive_push(prim: General, node: Node, tangents: Sequence[Node | None]) -> Any:
@@ -47,14 +45,12 @@ def derive_push(prim: General, node: Node, tangents: Sequence[Node | None]) -> A
         g = _stand_in(node, token)
     assert prim.vjp is not None
     cotangents = prim.vjp(node, g, [dx is not None for dx in tangents])
-    pairs = [(gx, dx) for gx, dx in zip(cotangents, tangents) if gx is not None and dx is not None and token in gx.tokens.members]
-    found, _ = reverse([gx for gx, _ in pairs], [dx for _, dx in pairs], {token})
+    pairs = [(gx, dx) for gx, dx in zip(cotangents, tangents) if gx is not None and dx is not None]
+    _want_linear(prim, node, "reverse", "cotangents", [gx for gx, _ in pairs], token)
+    live = [(gx, dx) for gx, dx in pairs if token in gx.tokens.members]
+    found, _ = reverse([gx for gx, _ in live], [dx for _, dx in live], {token})
     if type(node.dtype) is tuple:
-        tangent = [found.get(stand_in) for stand_in in g.values()]
-        for dx in tangent:
-            _check_linear(prim, dx, token)
-        return [zeros_like(s) if dx is None else dx for s, dx in zip(g.values(), tangent)]
-    _check_linear(prim, found.get(g), token)
+        return [found[s] if s in found else zeros_like(s) for s in g.values()]
     return found.get(g)
 
 
@@ -67,11 +63,13 @@ def _paired(tangent: Any, g: Any) -> tuple[list[Node], list[Node]]:
     return [tangent], [g]
 
 
-def _check_linear(prim: General, result: Node | None, token: Token) -> None:
-    if result is not None and token in result.tokens.members:
+def _want_linear(prim: General, node: Node, mode: str, of: str, results: Sequence[Node], token: Token) -> None:
+    fault = nonlinear(results, token)
+    if fault is not None:
+        other = "reverse" if mode == "forward" else "forward"
         raise NotDifferentiableError(
-            f"the rule of {prim.name} is not linear in its tangents or cotangents, so the other mode cannot be derived "
-            f"from it; give the primitive both a jvp and a vjp"
+            f"the {mode} rule of {prim.title(node)} is not linear in its {of} ({fault}), so the {other} rule cannot be derived "
+            f"from it; give it both"
         )
 
 

@@ -133,6 +133,10 @@ class General(Primitive):
             return self.vjp(node, g, wants)
         return derived.pull(self, node, g, wants)
 
+    def title(self, node: Node) -> str:
+        """What a message calls the node."""
+        return self.name
+
 
 class Derived:
     """What rules need of the sweeps; autodiff hands it in."""

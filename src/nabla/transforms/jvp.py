@@ -72,7 +72,7 @@ def along(
             with cut_older():
                 swept = forward(outputs, seeds, {trace.token})
         trace.check_connected(outputs)
-        results = [_zero_tangent(out) if dx is None else dx for out, dx in zip(outputs, swept)]
+        results = [zero_tangent(out) if dx is None else dx for out, dx in zip(outputs, swept)]
         if not create_graph:
             results = [cut_off(dx) for dx in results]
     realize_free([*outputs, *results, *(aux_nodes(aux) if has_aux else [])])
@@ -87,7 +87,7 @@ def as_arguments(primals: Any) -> tuple[Any, ...]:
     return (primals,)
 
 
-def _zero_tangent(out: Node) -> Node:
+def zero_tangent(out: Node) -> Node:
     return zeros(out.shape, out.dtype) if out.dtype.kind in "fc" else constant(np.zeros(out.shape, float0), float0)
 
 

@@ -7,6 +7,7 @@ from nabla.engines.numpy import (
     contraction,
     control,
     convolution,
+    custom,
     elementwise,
     fourier,
     hypergeometric,
@@ -48,4 +49,5 @@ KERNELS: dict[Primitive, Kernel] = {
     **spectra.KERNELS,
     **structured.KERNELS,
     **indexing.KERNELS,
+    **custom.KERNELS,
 }

@@ -1,0 +1,461 @@
+"""The rules of one call of a custom function: what its node asks when it is differentiated or batched.
+
+The user's rules take tensors in the structure of the arguments; here they are given the inputs of the node, and what they
+return is checked. A node that was batched keeps the rule of one lane, which runs on placeholders and is batched in turn.
+"""
+
+from __future__ import annotations
+
+import inspect
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Callable, Container, Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from nabla import tree
+from nabla.autodiff.batching import batch
+from nabla.dtypes import float0, strong
+from nabla.errors import ArgumentError, ArgumentTypeError, ShapeError
+from nabla.graph.node import Node
+from nabla.graph.tokens import Token, Tokens
+from nabla.graph.walk import between
+from nabla.ops.lift import as_node, born
+from nabla.primitives.base import constant
+from nabla.primitives.custom import Rule, bare, custom
+from nabla.primitives.elementwise import mul
+from nabla.primitives.shape import cast, reduce_sum, spread
+from nabla.primitives.structure import output, outputs as outputs_of, placeholder
+from nabla.tensor import Tensor
+from nabla.transforms.jvp import matching, zero_tangent
+from nabla.transforms.trace import aux_nodes, flatten_outputs, leaf_node
+
+if TYPE_CHECKING:
+    from nabla.transforms.custom import CustomFunction
+
+
+class Packed:
+    """A pytree taken apart: its tensors as nodes, which may be replaced, and all else as it is."""
+
+    __slots__ = ("count", "structure", "values")
+
+    def __init__(self, nodes: list[Node], values: list[Any], structure: tree.TreeDef) -> None:
+        self.count = len(nodes)
+        self.values = values  # of a leaf that is a node: its number, as a _Slot
+        self.structure = structure
+
+    def open(self, nodes: Sequence[Node]) -> Any:
+        """The pytree with fresh handles on `nodes`."""
+        return tree.unflatten(self.structure, [born(nodes[x]) if type(x) is _Slot else x for x in self.values])
+
+    def fill(self, values: Sequence[Any]) -> Any:
+        """The pytree with these in the places of the nodes."""
+        return tree.unflatten(self.structure, [values[x] if type(x) is _Slot else x for x in self.values])
+
+    def map(self, of_node: Callable[[int], Any], otherwise: Any) -> Any:
+        """The pytree with `of_node(i)` for node i, and `otherwise` for all else."""
+        return tree.unflatten(self.structure, [of_node(x) if type(x) is _Slot else otherwise for x in self.values])
+
+
+class _Slot(int):
+    """The number of a node among the nodes of a Packed."""
+
+
+def pack(x: Any, takes: Callable[[Any], bool], as_they_are: Container[int] = ()) -> tuple[list[Node], Packed]:
+    """The leaves that `takes` says yes to, as nodes, and how to put the pytree together again.
+
+    as_they_are: the numbers of the leaves of which only tensors are taken.
+    """
+    leaves, structure = tree.flatten(x)
+    nodes: list[Node] = []
+    values: list[Any] = []
+    for i, leaf in enumerate(leaves):
+        if isinstance(leaf, Tensor) or (takes(leaf) and i not in as_they_are):
+            values.append(_Slot(len(nodes)))
+            nodes.append(leaf_node(leaf, f"leaf {i}", "a custom function", allow_int=True))
+        else:
+            values.append(leaf)
+    return nodes, Packed(nodes, values, structure)
+
+
+def is_array(x: Any) -> bool:
+    """A tensor, or what NumPy has."""
+    return isinstance(x, (Tensor, np.ndarray, np.generic))
+
+
+# What runs now
+
+
+class Point:
+    """A call whose rule is running: there, the function at the same arguments has the results of that call."""
+
+    __slots__ = ("lazy", "nodes", "options", "packed", "results", "structure")
+
+    def __init__(
+        self, nodes: Sequence[Node], packed: Packed, options: Mapping[str, Any], results: Any, structure: Any, lazy: bool
+    ) -> None:
+        self.nodes = nodes
+        self.packed = packed
+        self.options = options
+        self.results = results  # nodes, or None before there are any
+        self.structure = structure
+        self.lazy = lazy  # it is the forward rule that runs: a call within it must not run it again
+
+    def is_at(self, nodes: Sequence[Node], packed: Packed, options: Mapping[str, Any]) -> bool:
+        """Whether it is the call with these arguments, and has its results."""
+        return (
+            self.results is not None
+            and len(nodes) == len(self.nodes)
+            and all(x is y for x, y in zip(nodes, self.nodes))
+            and packed.structure == self.packed.structure
+            and all(map(_known_equal, packed.values, self.packed.values))
+            and options.keys() == self.options.keys()
+            and all(_known_equal(x, self.options[name]) for name, x in options.items())
+        )
+
+
+def _known_equal(x: Any, y: Any) -> bool:
+    return x is y or (type(x) is type(y) and isinstance(x, (int, float, complex, str)) and x == y)
+
+
+points: ContextVar[Mapping[Any, Point]] = ContextVar("nabla_custom_points", default=MappingProxyType({}))
+
+
+@contextmanager
+def at(function: CustomFunction, point: Point) -> Iterator[None]:
+    mark = points.set({**points.get(), function: point})
+    try:
+        yield
+    finally:
+        points.reset(mark)
+
+
+# The rule of one call
+
+
+class CallRule(Rule):
+    """The rules of one call of a custom function, on the inputs of its node."""
+
+    __slots__ = ("arguments", "function", "options", "out_structure", "packed", "residuals")
+
+    def __init__(
+        self, function: CustomFunction, packed: Packed, options: Mapping[str, Any], out_structure: tree.TreeDef,
+        residuals: Packed | None,
+    ) -> None:  # fmt: skip
+        self.function = function
+        self.packed = packed
+        self.options = options
+        self.out_structure = out_structure
+        self.residuals = residuals  # None: the forward rule runs when it is asked for
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return self.function.name
+
+    @property
+    def jvp(self) -> Any:  # type: ignore[override]
+        return None if self.function.rules.jvp is None else self._push
+
+    @property
+    def vjp(self) -> Any:  # type: ignore[override]
+        return None if self.function.rules.bwd is None else self._pull
+
+    def _arguments(self, node: Node) -> Sequence[Node]:
+        return node.inputs[: self.packed.count]
+
+    def _point(self, node: Node, lazy: bool) -> Point:
+        return Point(self._arguments(node), self.packed, self.options, outputs_of(node), self.out_structure, lazy)
+
+    def _push(self, node: Node, tangents: Sequence[Node | None]) -> Sequence[Node | None]:
+        function, rules = self.function, self.function.rules
+        primals, fixed = function.split(self.packed.open(self._arguments(node)))
+        what = f"{function.name}: the forward rule"
+
+        def tangent(i: int) -> Any:
+            dx = tangents[i]
+            x = node.inputs[i]
+            if dx is not None:
+                return born(dx)
+            return None if rules.jvp_symbolic else born(zero_tangent(x))
+
+        directions, _ = function.split(self.packed.map(tangent, None if rules.jvp_symbolic else _NO_TANGENT))
+        assert rules.jvp is not None
+        with at(function, self._point(node, False)):
+            result = rules.jvp(*fixed, primals, directions, **self.options)
+        if not isinstance(result, (tuple, list)) or len(result) != 2:
+            raise ArgumentTypeError(f"{what} must return a pair (output, tangent of the output); it returned {shown(result)}")
+        out, tangent_out = result
+        tree.want_structure(out, self.out_structure, f"{what}: the output", "output", f"that of {function.name}")
+        found = self._like_outputs(node, tangent_out, what)
+        allowed = [*node.inputs, *[dx for dx in tangents if dx is not None]]
+        want_no_closure(function, [rules.jvp], [dx for dx in found if dx is not None], allowed, "the forward rule")
+        return found
+
+    def _like_outputs(self, node: Node, tangent_out: Any, what: str) -> list[Node | None]:
+        parts = beside(tangent_out, self.out_structure, f"{what}: the tangent", "tangent", "the output")
+        places = tree.places(self.out_structure, "output")
+        result: list[Node | None] = []
+        for i, (dx, place) in enumerate(zip(parts, places)):
+            result.append(fitting(dx, output(node, index=i), tree.under(place, "tangent"), place, what))
+        return result
+
+    def _pull(self, node: Node, g: Mapping[int, Node], wants: Sequence[bool]) -> Sequence[Node | None]:
+        function, rules = self.function, self.function.rules
+        arguments = self._arguments(node)
+        opened = self.packed.open(arguments)
+        _, fixed = function.split(opened)
+        what = f"{function.name}: the reverse rule"
+        if self.residuals is None:
+            with at(function, self._point(node, True)):
+                out, residuals = function.forward(opened, self.packed, arguments, self.options)
+            tree.want_structure(out, self.out_structure, f"{what}: the output", "output", f"that of {function.name}")
+            kept = aux_nodes(residuals)
+        else:
+            kept = list(node.inputs[len(arguments) + len(node.shape) :])
+            residuals = self.residuals.open(kept)
+        cotangents = tree.unflatten(self.out_structure, [self._cotangent(node, g, i) for i in range(len(node.shape))])
+        assert rules.bwd is not None
+        with at(function, self._point(node, False)):
+            result = rules.bwd(*fixed, residuals, cotangents)
+        found = self._like_arguments(node, result, what)
+        allowed = [*node.inputs, *kept, *g.values()]
+        want_no_closure(function, [rules.bwd], [gx for gx in found if gx is not None], allowed, "the reverse rule")
+        return found
+
+    def _cotangent(self, node: Node, g: Mapping[int, Node], i: int) -> Any:
+        out = output(node, index=i)
+        if i in g and out.dtype.kind in "fc":
+            return born(g[i])
+        return None if self.function.rules.vjp_symbolic else born(zero_tangent(out))
+
+    def _like_arguments(self, node: Node, result: Any, what: str) -> list[Node | None]:
+        """What the reverse rule returned: one cotangent per tensor among the arguments."""
+        function = self.function
+        opened = self.packed.map(_Slot, _REST)
+        wanted, _ = function.split(opened)
+        names, _ = function.split(function.names(len(opened)))
+        if not isinstance(result, (tuple, list)) or len(result) != len(wanted):
+            raise ArgumentTypeError(
+                f"{what} must return a tuple with the cotangent of each argument ({', '.join(names)}); it returned {shown(result)}"
+            )
+        found: list[Node | None] = [None] * self.packed.count
+        for argument, name, g in zip(wanted, names, result):
+            if g is None:
+                continue
+            slots, structure = tree.flatten(argument)
+            parts = beside(g, structure, f"{what}: the cotangent of {name}", "cotangent", name)
+            places = tree.places(structure, name)
+            for slot, part, place in zip(slots, parts, places):
+                if type(slot) is _Slot:
+                    x = node.inputs[slot]
+                    found[slot] = fitting(part, x, tree.under(place, f"cotangent of {name}"), place, what)
+        return found
+
+    def batch(self, node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> Node:
+        count, results = self.packed.count, len(node.shape)
+        function = self.function
+        if function.rules.vmap is not None:
+            outs = self._batched_by_rule(node, inputs, mapped, size)
+        else:
+            outs = [spread(x, flag, size) for x, flag in zip(inputs[count : count + results], mapped[count:])]
+        if not function.rules.derivative:
+            return bare(outs)
+        return batched(self, [*inputs[:count], *outs, *inputs[count + results :]], node, mapped, size)
+
+    def _batched_by_rule(self, node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> list[Node]:
+        function, rules = self.function, self.function.rules
+        what = f"{function.name}: the batching rule"
+        arguments = inputs[: self.packed.count]
+        args = self.packed.open(function.valued(arguments) if rules.derivative else arguments)
+        assert rules.vmap is not None
+        result = rules.vmap(size, self.packed.map(lambda i: mapped[i], False), *args, **self.options)
+        if not isinstance(result, (tuple, list)) or len(result) != 2:
+            raise ArgumentTypeError(f"{what} must return a pair (output, which of it is batched); it returned {shown(result)}")
+        out, flags = result
+        tree.want_structure(out, self.out_structure, f"{what}: the output", "output", f"that of {function.name}")
+        nodes, _, places = flatten_outputs(out, what)
+        if isinstance(flags, (bool, np.bool_)):
+            is_batched = [bool(flags)] * len(nodes)
+        else:
+            tree.want_structure(flags, self.out_structure, f"{what}: which output is batched", "batched", "the output")
+            is_batched = [bool(flag) for flag in tree.leaves(flags)]
+        found = []
+        shapes: Any = node.shape
+        dtypes: Any = node.dtype
+        for x, flag, shape, dtype, place in zip(nodes, is_batched, shapes, dtypes, places):
+            expected = (size, *shape) if flag else shape
+            if (x.shape, strong(x.dtype)) != (expected, strong(dtype)):
+                raise ShapeError(
+                    f"{what}: {place} has dtype {x.dtype} and shape {x.shape}; for {size} examples it must be {dtype} of shape "
+                    f"{expected}" + ("" if flag else ", as it is said not to be batched")
+                )
+            found.append(spread(cast(x, dtype), flag, size))
+        if rules.derivative:
+            want_no_closure(function, [rules.vmap], found, list(inputs), "the batching rule")
+            found = function.valued(found)
+        return found
+
+
+_REST = object()
+"""Stands for a leaf that is no tensor."""
+_NO_TANGENT = born(constant(np.zeros((), float0), float0))
+
+
+def shown(result: Any) -> str:
+    """What a rule returned, for messages."""
+    if isinstance(result, (tuple, list)):
+        return f"a {type(result).__name__} of {len(result)}"
+    return "None" if result is None else f"a {type(result).__name__}"
+
+
+def beside(given: Any, structure: tree.TreeDef, what: str, root: str, like: str) -> list[Any]:
+    """The leaves of `given` beside those of a structure; None stands for zero."""
+    try:
+        parts = tree.flatten_up_to(structure, given)
+    except ValueError:
+        parts = None
+    if parts is None or not all(part is None or tree.is_leaf(part) for part in parts):
+        tree.want_structure(given, structure, what, root, like)
+    return parts  # type: ignore[return-value]
+
+
+def fitting(value: Any, like: Node, path: Any, like_path: Any, what: str) -> Node | None:
+    """A tangent or cotangent of `like` as a node of its shape and dtype, or None for zero; of an integer nothing is kept."""
+    if value is None or like.dtype.kind not in "fc":
+        return None
+    node = matching(value, like, path, like_path, what)
+    return cast(node, like.dtype)
+
+
+# Batched
+
+
+class LaneRule(Rule):
+    """The rule of a node that was batched: that of one lane, on placeholders, batched in turn."""
+
+    __slots__ = ("lane", "mapped", "size")
+
+    def __init__(self, lane: Rule, mapped: Sequence[bool], size: int) -> None:
+        self.lane = lane
+        self.mapped = tuple(mapped)
+        self.size = size
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return self.lane.name
+
+    @property
+    def jvp(self) -> Any:  # type: ignore[override]
+        return None if self.lane.jvp is None else self._push
+
+    @property
+    def vjp(self) -> Any:  # type: ignore[override]
+        return None if self.lane.vjp is None else self._pull
+
+    def batch(self, node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> Node:
+        start, count = node.params["arguments"], node.params["results"]
+        outs = [spread(x, flag, size) for x, flag in zip(inputs[start : start + count], mapped[start:])]
+        return batched(self, [*inputs[:start], *outs, *inputs[start + count :]], node, mapped, size)
+
+    def _push(self, node: Node, tangents: Sequence[Node | None]) -> Sequence[Node | None]:
+        with _Lanes(self, node) as lanes:
+            dxs = [None if dx is None else lanes.lane(dx) if flag else dx for dx, flag in zip(tangents, self.mapped)]
+            assert self.lane.jvp is not None
+            found = lanes.batched(self.lane.jvp(lanes.node, dxs))
+        return [None if dx is None else spread(*dx, self.size) for dx in found]
+
+    def _pull(self, node: Node, g: Mapping[int, Node], wants: Sequence[bool]) -> Sequence[Node | None]:
+        with _Lanes(self, node) as lanes:
+            assert self.lane.vjp is not None
+            found = lanes.batched(self.lane.vjp(lanes.node, {i: lanes.lane(x) for i, x in g.items()}, wants))
+        return [None if gx is None else self._gathered(*gx, flag) for gx, flag in zip(found, self.mapped)]
+
+    def _gathered(self, g: Node, varies: bool, mapped: bool) -> Node:
+        """The cotangent of an argument; that of one that all lanes share is the sum over them."""
+        if mapped:
+            return spread(g, varies, self.size)
+        return reduce_sum(g, axes=(0,)) if varies else mul(g, as_node(self.size, g.dtype))
+
+
+class _Lanes:
+    """One lane of a batched node, while its rule runs."""
+
+    __slots__ = ("node", "size", "token", "tokens", "wholes")
+
+    def __init__(self, rule: LaneRule, node: Node) -> None:
+        self.token = Token("custom rule", placeholder=True)
+        self.tokens = Tokens((self.token,))
+        self.wholes: dict[Node, Node] = {}
+        self.size = rule.size
+        inputs = [self.lane(x) if flag else x for x, flag in zip(node.inputs, rule.mapped)]
+        start, count = node.params["arguments"], node.params["results"]
+        self.node = custom(*inputs, rule=rule.lane, arguments=start, results=count)
+
+    def __enter__(self) -> _Lanes:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.token.kill()
+
+    def lane(self, whole: Node) -> Node:
+        found = placeholder(whole.shape[1:], whole.dtype, self.tokens, "an example", whole)
+        self.wholes[found] = whole
+        return found
+
+    def batched(self, results: Sequence[Node | None]) -> list[tuple[Node, bool] | None]:
+        live = [x for x in results if x is not None]
+        done = iter(batch(live, self.wholes, {}, {self.token}, self.size))
+        return [None if x is None else next(done) for x in results]
+
+
+def batched(lane: Rule, inputs: Sequence[Node], node: Node, mapped: Sequence[bool], size: int) -> Node:
+    """The node for all lanes; where nobody can differentiate it any more, that of the results alone."""
+    start, count = node.params["arguments"], node.params["results"]
+    if not any(x.tokens.members for x in inputs[:start]):
+        return bare(inputs[start : start + count])
+    flags = [*mapped[:start], *[True] * count, *mapped[start + count :]]
+    return custom(*inputs, rule=LaneRule(lane, flags, size), arguments=start, results=count)
+
+
+# Values that a rule closes over
+
+
+def derivative_tokens(nodes: Iterable[Node]) -> set[Token]:
+    """The live transforms that could differentiate one of the nodes."""
+    return {token for x in nodes for token in x.tokens.members if token.running and not token.placeholder}
+
+
+def want_no_closure(
+    function: CustomFunction, called: Sequence[Any], results: Sequence[Node], allowed: Sequence[Node], which: str
+) -> None:
+    """Raise where a result depends on what is being differentiated, and no argument does: a derivative would be lost."""
+    strangers = derivative_tokens(x for x in results if x.dtype.kind in "fc")
+    if strangers:
+        strangers -= derivative_tokens(allowed)
+    if not strangers:
+        return
+    token = min(strangers, key=lambda t: t.id)
+    found = [x for out in results for x in between([out], {token})]
+    source = found[0]
+    names = sorted({name for f in called for name in _closed_over(f, token)})
+    where = f"{' and '.join(names)} " if names else "a value "
+    raise ArgumentError(
+        f"{function.name}: {which} closes over {where}({strong(source.dtype)} of shape {source.shape}) that is being "
+        f"differentiated ({token.what}), and its derivative would be lost. Make it an argument of {function.name}, or write "
+        f"nb.detach(...) for it."
+    )
+
+
+def _closed_over(f: Any, token: Token) -> list[str]:
+    """The names in the closure of `f`, and of the globals that it uses, which depend on a token."""
+    try:
+        variables = inspect.getclosurevars(inspect.unwrap(f))
+    except TypeError:  # no Python function
+        return []
+    return [
+        name
+        for names in (variables.nonlocals, variables.globals)
+        for name, x in names.items()
+        if any(token in node.tokens.members for node in aux_nodes(x))
+    ]
