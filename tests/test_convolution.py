@@ -115,6 +115,16 @@ def test_conv(case):
         check_vmap(nb.grad(lambda x, w: nb.sum(f(x, w) ** 2), argnums=(0, 1)), tuple(lanes), in_axes=in_axes)
 
 
+def test_bias():
+    x, w, b = real(2, 3, 5, 4), real(4, 3, 2, 2), real(4)
+    close = lambda found, expected: same(found, np.asarray(expected) + b[:, None, None])
+    close(nn.conv(x, w, b), nn.conv(x, w))
+    close(nn.conv_transpose(x, w.swapaxes(0, 1), bias=b, stride=2), nn.conv_transpose(x, w.swapaxes(0, 1), stride=2))
+    same(nb.grad(lambda b: nn.conv(x, w, b).sum())(b), np.full(4, 24.0))
+    with pytest.raises(nb.ShapeError, match=r"conv: bias has a number for each of the 4 channels out; got shape \(3,\)"):
+        nn.conv(x, w, b[:3])
+
+
 def test_second_order():
     x, w = real(2, 2, 5), real(2, 2, 2)
     f = lambda x, w: nb.sum(nb.tanh(nn.conv(x, w, stride=2, padding=1)))

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Sequence
 from nabla.errors import ShapeError
 from nabla.graph.node import Node
 from nabla.ops.axes import integer
-from nabla.ops.lift import ArrayLike, op, together
+from nabla.ops.lift import ArrayLike, as_node, op, together
 from nabla.ops.nn.spatial import borders, one_for_each
 from nabla.primitives import convolution as c
+from nabla.primitives.elementwise import add
 from nabla.primitives.shape import move_axis, reshape
 
 if TYPE_CHECKING:
@@ -54,11 +55,21 @@ def _groups(name: str, groups: Any, channels: int, what: str) -> int:
     return found
 
 
+def _with_bias(name: str, out: Node, bias: ArrayLike | None, axis: int) -> Node:
+    if bias is None:
+        return out
+    b = as_node(bias)
+    if b.shape != (out.shape[axis],):
+        raise ShapeError(f"{name}: bias has a number for each of the {out.shape[axis]} channels out; got shape {b.shape}")
+    return add(out, reshape(b, shape=(*b.shape, *(1,) * (out.ndim - axis - 1))))
+
+
 @op
 def conv(
     x: ArrayLike,
     w: ArrayLike,
     /,
+    bias: ArrayLike | None = None,
     *,
     stride: int | Sequence[int] = 1,
     padding: Any = 0,
@@ -75,8 +86,7 @@ def conv(
     "same" so many that there are ceil(length / stride) places. groups: the channels, in and out, are that many groups, each
     for itself; with groups=channels the convolution is depthwise.
 
-    A bias b is added as `conv(x, w) + b[:, None, None]`, with a None for each spatial axis. Integers stay integers. Raises
-    ShapeError where shapes do not fit.
+    bias: a number for each channel out, which is added. Integers stay integers. Raises ShapeError where shapes do not fit.
 
     >>> x = nb.asarray([[[1.0, 2.0, 3.0, 4.0]]])
     >>> nb.nn.conv(x, [[[1.0, 1.0]]]).tolist()
@@ -103,7 +113,7 @@ def conv(
         x_dilation=(1,) * ndim,
         w_dilation=dilations,
     )
-    return _out_of_groups(out, x.shape[:axis])  # type: ignore[return-value]
+    return _with_bias("conv", _out_of_groups(out, x.shape[:axis]), bias, axis)  # type: ignore[return-value]
 
 
 @op
@@ -111,6 +121,7 @@ def conv_transpose(
     x: ArrayLike,
     w: ArrayLike,
     /,
+    bias: ArrayLike | None = None,
     *,
     stride: int | Sequence[int] = 1,
     padding: int | Sequence[int] = 0,
@@ -125,8 +136,8 @@ def conv_transpose(
 
         (length - 1) * stride - 2 * padding + dilation * (window - 1) + output_padding + 1
 
-    output_padding: further places at the end, since a strided convolution takes inputs of several lengths to one. Raises
-    ShapeError where shapes do not fit.
+    output_padding: further places at the end, since a strided convolution takes inputs of several lengths to one. bias: a number
+    for each channel out, which is added. Raises ShapeError where shapes do not fit.
 
     >>> nb.nn.conv_transpose([[[1.0, 2.0]]], [[[1.0, 10.0]]], stride=2).tolist()
     [[[1.0, 10.0, 2.0, 20.0]]]
@@ -156,4 +167,4 @@ def conv_transpose(
         x_dilation=strides,
         w_dilation=dilations,
     )
-    return _out_of_groups(out, x.shape[:axis])  # type: ignore[return-value]
+    return _with_bias("conv_transpose", _out_of_groups(out, x.shape[:axis]), bias, axis)  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""Numbers of classes as vectors."""
+"""Numbers of classes as vectors: with a 1 at their place, or from a table."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nabla import dtypes
-from nabla.errors import DTypeError
+from nabla.errors import DTypeError, ShapeError
 from nabla.ops.axes import integer, one_axis
+from nabla.ops.indexing import take
 from nabla.ops.lift import ArrayLike, DTypeLike, as_node, op
 from nabla.primitives.base import constant
 from nabla.primitives.formulas import equal
@@ -35,3 +36,21 @@ def one_hot(x: ArrayLike, /, num_classes: int, *, axis: int = -1, dtype: DTypeLi
     wanted = dtypes.default_dtype() if dtype is None else dtypes.canonical(dtype)
     out = equal(reshape(x, shape=(*x.shape, 1)), constant(np.arange(n)))
     return cast(move_axis(out, x.ndim, one_axis("one_hot", axis, x.ndim + 1)), wanted)  # type: ignore[return-value]
+
+
+@op
+def embedding(x: ArrayLike, table: ArrayLike, /) -> Tensor:
+    """For each integer of x that row of `table`, of shape (rows, ...): a tensor of shape (*x.shape, ...).
+
+    The derivative by the table adds up where a row is read. Raises DTypeError for numbers that are no integers, BoundsError for a
+    row that there is not, ShapeError for a table without axes.
+
+    >>> nb.nn.embedding([1, 1, 0], [[1.0, 2.0], [3.0, 4.0]]).tolist()
+    [[3.0, 4.0], [3.0, 4.0], [1.0, 2.0]]
+    """
+    node, rows = as_node(x), as_node(table)
+    if node.dtype.kind not in "iu":
+        raise DTypeError(f"embedding: the numbers of rows are integers; got {node.dtype}")
+    if not rows.ndim:
+        raise ShapeError("embedding: the table has a row for each number; got a tensor of shape ()")
+    return take(rows, node, axis=0)
