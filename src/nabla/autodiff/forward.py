@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import AbstractSet, Any, Mapping, Sequence
 
+from nabla.errors import NotDifferentiableError
 from nabla.graph.node import Node
 from nabla.graph.tokens import Token, cuts
-from nabla.graph.walk import by_id, last_uses, swept
+from nabla.graph.walk import by_id, carries, last_uses, swept
 from nabla.primitives.base import CONSTANT, Primitive, scalar
 from nabla.primitives.kinds import derived
 from nabla.primitives.shape import broadcast
@@ -30,7 +31,12 @@ def forward(outputs: Sequence[Node], seeds: Mapping[Node, Node], targets: Abstra
         dxs = [tangents.get(x) for x in node.inputs]
         for dx in dxs:
             if dx is not None:
-                dout = node.prim.push(node, dxs)
+                try:
+                    dout = node.prim.push(node, dxs)
+                except NotDifferentiableError:
+                    if carries(node, order, outputs):
+                        raise
+                    dout = None
                 if dout is not None:
                     tangents[node] = dout
                 break

@@ -65,6 +65,16 @@ def last_uses(order: Sequence[Node], outputs: Iterable[Node]) -> dict[Node, list
     return found
 
 
+def carries(node: Node, order: Sequence[Node], outputs: Iterable[Node]) -> bool:
+    """Whether the tangents of `outputs` are made of that of `node`. The residuals of a rule are among the inputs of what it is
+    for, and have no part in its tangent."""
+    wanted = set(outputs)
+    for x in reversed(order):
+        if x in wanted:
+            wanted.update(x.prim.carriers(x))
+    return node in wanted
+
+
 def pending(outputs: Iterable[Node]) -> list[Node]:
     """The ancestors of `outputs`, themselves included, that have no value yet; oldest first."""
     stack = [node for node in outputs if node.value is None]

@@ -96,6 +96,14 @@ class Primitive:
         nothing for it."""
         return None
 
+    def same_as_output(self, node: Node, index: int) -> Node | None:
+        """The same of one output of a node that has several."""
+        return None
+
+    def carriers(self, node: Node) -> Sequence[Node]:
+        """The inputs whose tangents that of `node` is made of."""
+        return node.inputs
+
     def no_derivative(self) -> NotDifferentiableError:
         reason = self.nondifferentiable or "it has no derivative"
         return NotDifferentiableError(

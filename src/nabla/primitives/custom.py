@@ -76,6 +76,13 @@ class _Custom(General):
     def title(self, node: Node) -> str:
         return node.params["rule"].name
 
+    def same_as_output(self, node: Node, index: int) -> Node | None:
+        return node.inputs[node.params["arguments"] + index]
+
+    def carriers(self, node: Node) -> Sequence[Node]:
+        rule, start = node.params["rule"], node.params["arguments"]
+        return node.inputs if rule.jvp is None and rule.vjp is None else node.inputs[:start]
+
 
 custom = _Custom(
     "custom",

@@ -112,6 +112,9 @@ class _Output(Primitive):
 
     __slots__ = ()
 
+    def same_as(self, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+        return inputs[0].prim.same_as_output(inputs[0], node.params["index"])
+
     def push(self, node: Node, tangents: Sequence[Any]) -> Node | None:
         return None if tangents[0] is None else tangents[0][node.params["index"]]
 

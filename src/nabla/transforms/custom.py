@@ -295,6 +295,9 @@ class CustomFunction:
         if kwargs or not (self._plain and len(args) >= len(self._names)):
             args, kwargs = self._in_places(args, kwargs)
         nodes, packed = pack(args, _is_number, self._fixed_leaves(args))
+        point = points.get().get(self)
+        if point is not None and point.is_at(nodes, packed, kwargs):
+            return tree.unflatten(point.structure, [born(x) for x in point.results])
         if not any(_is_live(x) for x in nodes):
             out = self._fun(*packed.open(nodes), **kwargs)
             found, structure, _ = flatten_outputs(out, self.name)
@@ -302,9 +305,6 @@ class CustomFunction:
                 want_no_closure(self, [self._fun], found, nodes, "it")
             return tree.unflatten(structure, [born(x) for x in found])
         self._want_undifferentiated(args, kwargs)
-        point = points.get().get(self)
-        if point is not None and point.is_at(nodes, packed, kwargs):
-            return tree.unflatten(point.structure, [born(x) for x in point.results])
         return self._call(nodes, packed, kwargs, rules.fwd is not None and (point is None or not point.lazy))
 
     def _call(self, nodes: list[Node], packed: Packed, options: Mapping[str, Any], runs_forward: bool) -> Any:
@@ -332,7 +332,7 @@ class CustomFunction:
         rules = self.rules
         assert rules.fwd is not None
         if rules.vjp_symbolic:
-            moves = packed.map(lambda i: nodes[i].dtype.kind in "fc" and _is_live(nodes[i]), False)
+            moves = packed.map(lambda i: nodes[i].dtype.kind in "fc" and bool(nodes[i].tokens.inside().members), False)
             args = (self.split(moves)[0], *args)
         result = rules.fwd(*args, **options)
         if not isinstance(result, (tuple, list)) or len(result) != 2:
