@@ -1,8 +1,7 @@
 """Writes tests/data/nestings.npz: what every nesting of nestings.py must give.
 
-The numbers come from jax (0.10.2, float64), which is no dependency of this project: no test imports it, and this
-script is kept so that anyone can make the file again or add a program. Run `python tests/make_nesting_references.py`
-where numpy, scipy and jax are installed; it takes half an hour. Before it writes, it checks all nestings to depth two
+The numbers come from jax (0.10.2, float64), whose derivatives this project uses nowhere else. This script is kept so that
+anyone can make the file again or add a program. Run `python tests/make_nesting_references.py`; it takes half an hour. Before it writes, it checks all nestings to depth two
 and a sample of those of depth three against nested finite differences of the same programs in plain NumPy, where vmap
 is a loop, so that an error of jax does not become our truth.
 

@@ -12,68 +12,112 @@ ones are arguments, transferred once.
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any, Iterator, Sequence
 
 import numpy as np
 
-from nabla.engines.xla import host
+from nabla.engines.engine import Engine, Executable
+from nabla.engines.xla import control, host
 from nabla.engines.xla.kernel import jax, lax
 from nabla.engines.xla.table import HOST, KERNELS
 from nabla.graph.graph import Graph
 from nabla.graph.node import Node
+from nabla.graph.simplify import simplify
 
 INLINE = 1024
 """Bytes of a constant above which it is an argument of the program: XLA takes long over large constants."""
 
 
-def compile(graph: Graph, device: Any = None) -> Callable[..., list[Any]]:
+def compile(graph: Graph, device: Any = None) -> Executable:
     """A function from one value per input of the graph to one value per output. device: one of jax's; without it, the CPU."""
     if device is None:
         device = jax.local_devices(backend="cpu")[0]
-    program = _Program(graph)
+    graph = simplify(graph)
+    inside = set(graph.nodes)
+    computed = tuple(dict.fromkeys([x for x in graph.outputs if x in inside]))
+    program = _Program(Graph(graph.inputs, graph.nodes, computed))
     traced = jax.jit(program, in_shardings=jax.sharding.SingleDeviceSharding(device))
+    enable_x64, asarray = jax.enable_x64, np.asarray
     on_cpu = device.platform == "cpu"
     count = len(graph.inputs)
-    with jax.enable_x64(True):
-        arguments = [jax.device_put(np.ascontiguousarray(x), device) for x in program.arguments]
-    enable_x64 = jax.enable_x64
-    asarray = np.asarray
+    with enable_x64(True):
+        arguments = [jax.device_put(np.ascontiguousarray(x.value), device) for x in program.passed]
 
-    def run(*values: Any) -> list[Any]:
+    def run(*values: Any) -> Sequence[Any]:
         if len(values) != count:
             raise TypeError(f"this graph has {count} inputs; got {len(values)} values")
         with enable_x64(True):
             outs = traced(*values, *arguments)
         return [asarray(x) for x in outs] if on_cpu else outs
 
-    return run
+    if computed == graph.outputs:
+        return run
+
+    # What is an input or a constant is handed on as it is, and nothing is computed twice.
+    places = {x: i for i, x in enumerate(computed)}
+    given = {x: i for i, x in enumerate(graph.inputs)}
+
+    def arrange(*values: Any) -> Sequence[Any]:
+        outs = run(*values) if computed else ()
+        return [outs[places[x]] if x in places else values[given[x]] if x in given else x.value for x in graph.outputs]
+
+    return arrange
+
+
+ENGINE = Engine("xla", compile)
 
 
 class _Program:
-    """The graph as a function that jax can trace: of its inputs, and then of its large constants (`arguments`)."""
+    """The graph as a function that jax can trace: of its inputs, and then of its large constants (`passed`)."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        known = {*graph.inputs, *graph.nodes}
-        constants = [x for node in graph.nodes for x in node.inputs if x not in known]
-        constants += [x for x in graph.outputs if x not in known]
-        self.inlined: list[Node] = []
+        self.constants: dict[Node, Any] = {}
         self.passed: list[Node] = []
-        for x in dict.fromkeys(constants):
-            (self.passed if _is_large(x.value) else self.inlined).append(x)
-        self.arguments = [x.value for x in self.passed]
+        for x in dict.fromkeys(_constants(graph)):
+            if _is_large(x.value):
+                self.passed.append(x)
+            else:
+                self.constants[x] = x.value
 
     def __call__(self, *values: Any) -> list[Any]:
-        memory: dict[Node, Any] = {x: _inline(x.value) for x in self.inlined}
-        memory.update(zip((*self.graph.inputs, *self.passed), values))
-        for node in self.graph.nodes:
+        count = len(self.graph.inputs)
+        arguments = dict(zip(self.passed, values[count:]))
+        constants = {x: _inline(value) for x, value in self.constants.items()}
+        return _Trace({**constants, **arguments})(self.graph, values[:count])
+
+
+class _Trace:
+    """Writes graphs, and those that their nodes hold, into a program being traced; it knows the constants of all."""
+
+    def __init__(self, constants: dict[Node, Any]) -> None:
+        self.constants = constants
+
+    @np.errstate(all="ignore")  # of constants that meet each other
+    def __call__(self, graph: Graph, values: Sequence[Any]) -> list[Any]:
+        memory = {**self.constants, **dict(zip(graph.inputs, values))}
+        for node in graph.nodes:
             inputs = [memory[x] for x in node.inputs]
             prim, params = node.prim, node.params
             if prim in HOST:
                 memory[node] = host.call(prim, node.shape, node.dtype, *inputs, **params)
+            elif prim in control.KERNELS:
+                memory[node] = control.KERNELS[prim](self, *inputs, **params)
             else:
                 memory[node] = KERNELS[prim](*inputs, **params)
-        return [memory[x] for x in self.graph.outputs]
+        return [memory[x] for x in graph.outputs]
+
+
+def _constants(graph: Graph) -> Iterator[Node]:
+    """The constants of a graph, and those of the graphs that its nodes hold."""
+    known = {*graph.inputs, *graph.nodes}
+    for node in graph.nodes:
+        yield from (x for x in node.inputs if x not in known)
+        for value in node.params.values():
+            for held in value if type(value) is tuple else (value,):
+                if isinstance(held, Graph):
+                    yield from _constants(held)
+    yield from (x for x in graph.outputs if x not in known)
 
 
 def _is_one_number(value: Any) -> bool:

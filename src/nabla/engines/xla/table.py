@@ -5,6 +5,7 @@ from __future__ import annotations
 from nabla.engines.numpy import table as numpy_table
 from nabla.engines.xla import (
     contraction,
+    control,
     convolution,
     elementwise,
     fourier,
@@ -22,6 +23,7 @@ from nabla.primitives.base import Primitive
 
 KERNELS: dict[Primitive, Kernel] = {
     **moving.KERNELS,
+    **control.KERNELS,
     **elementwise.KERNELS,
     **reductions.KERNELS,
     **sorting.KERNELS,
