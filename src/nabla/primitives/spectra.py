@@ -9,9 +9,9 @@ depends on the gauge. Two eigenvalues count as equal within a few units of round
 - Vectors, backwards: a cotangent that would see them turn is NaN. With omega = v^H dv, which is antihermitian, the
   cotangent of omega is the antihermitian part of g^T v: a function that does not see the gauge has zeros there.
 - Values: that they are sorted makes a kink at equal ones; like the ties of a maximum they share the derivative evenly.
-- Values beside their vectors: where the tangent parts equal values, and backwards where there are equal values and both
-  they and the vectors are used, it is NaN. In v diag(f(w)) v^H the derivative needs f' off the diagonal, and neither
-  tangents nor cotangents tell whether that is so.
+- Values beside their vectors, backwards: in v diag(f(w)) v^H the derivative needs f' off the diagonal. The cotangents are
+  nodes made from w, and tell it: it is the limit of 0 / 0 as the values part (see `_resolved`).
+- Values beside their vectors, forwards: where the tangent parts equal values it is NaN, as no tangent tells that.
 - `shared` carries the same guard to the next order.
 
 Sources: M. Giles, "Collected matrix derivative results for forward and reverse mode algorithmic differentiation"
