@@ -317,6 +317,7 @@ from nabla.transforms.backward import backward
 from nabla.transforms.custom import CustomFunction, custom_jvp, custom_vjp, custom_vmap
 from nabla.transforms.grad import grad, value_and_grad
 from nabla.transforms.jacobian import hessian, hvp, jacfwd, jacobian, jacrev
+from nabla.transforms.jit import jit
 from nabla.transforms.jvp import jvp
 from nabla.transforms.no_grad import detach, no_grad
 from nabla.transforms.pure_callback import pure_callback
@@ -555,6 +556,7 @@ __all__ = [
     "jacfwd",
     "jacobian",
     "jacrev",
+    "jit",
     "jvp",
     "kaiser",
     "kron",

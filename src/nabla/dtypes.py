@@ -1,7 +1,7 @@
 """dtypes: promotion, weak Python scalars, defaults, `float0`.
 
-A Python float differentiated as such stays *weak*: it takes the dtype of what it meets. A weak node carries one of two
-dtype objects that equal float64 and complex128 for NumPy but are told apart by identity.
+A Python number that is differentiated or traced as such stays *weak*: it takes the dtype of what it meets. A weak node carries one
+of three dtype objects that equal int64, float64 and complex128 for NumPy but are told apart by identity.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ complex128 = np.dtype(np.complex128)
 float0 = np.dtype([("float0", "V")])
 """The dtype of the derivative with respect to an integer or a boolean: no bytes, only a shape."""
 
+weak_int = np.dtype(np.int64, metadata={"weak": True})
 weak_float = np.dtype(np.float64, metadata={"weak": True})
 weak_complex = np.dtype(np.complex128, metadata={"weak": True})
 
@@ -110,7 +111,7 @@ def strong(dtype: np.dtype) -> np.dtype:
         return float64
     if dtype is weak_complex:
         return complex128
-    return dtype
+    return int64 if dtype is weak_int else dtype
 
 
 def is_inexact(dtype: np.dtype) -> bool:
@@ -158,6 +159,10 @@ def promote(a: np.dtype, b: np.dtype) -> np.dtype:
     """The dtype of an operation on tensors of dtypes `a` and `b`: NumPy's rule; weak gives way to strong."""
     if a is b:
         return a
+    if a is weak_int:
+        return with_scalar(b, 0)
+    if b is weak_int:
+        return with_scalar(a, 0)
     if a is weak_float:
         return with_scalar(b, 0.0) if b is not weak_complex else b
     if b is weak_float:

@@ -22,6 +22,7 @@ __all__ = [
     "LinAlgError",
     "NablaError",
     "NotDifferentiableError",
+    "RecompilationWarning",
     "ShapeError",
     "TracedValueError",
     "TreeError",
@@ -78,6 +79,10 @@ class EndedTransformError(NablaError, RuntimeError):
 
 class FreedGraphError(NablaError, RuntimeError):
     """A second backward went through a graph that the first one freed."""
+
+
+class RecompilationWarning(UserWarning):
+    """A jitted function is traced again and again."""
 
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep

@@ -15,6 +15,7 @@ inside no_grad.
 from __future__ import annotations
 
 import operator
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Callable, Iterator
 
 import numpy as np
@@ -34,6 +35,10 @@ from nabla.primitives.shape import cast
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
+
+
+adopting: ContextVar[Callable[[Any, Node], bool] | None] = ContextVar("nabla_adopting", default=None)
+"""Who takes the writes to tensors from outside while a function is traced: they are made by the program, each time it runs."""
 
 
 class Viewing:
@@ -87,7 +92,7 @@ def getitem(x: Tensor, key: Any) -> Tensor:
     """x[key] as NumPy has it: integers, slices, `...` and None give a view, integers for all axes a tensor of shape (), index
     arrays and masks a copy."""
     handle = runtime.handle
-    if type(x) is handle:
+    if type(x) is handle or not isinstance(x, Viewing):
         node = x._node
         basic = basic_part(key, node.shape)
         if basic is None:
@@ -98,11 +103,11 @@ def getitem(x: Tensor, key: Any) -> Tensor:
         basic = basic_part(key, x.shape)
         if basic is None:
             return handle(indexing.read(x._node, key))
-        composed = compose(x._spec, x._layout, *basic)  # type: ignore[attr-defined]
+        composed = compose(x._spec, x._layout, *basic)
         if composed is None:
             return handle(indexing.read_basic(x._node, *basic))
         spec, layout = composed
-        base = x._base  # type: ignore[attr-defined]
+        base = x._base
     if not layout and key is not Ellipsis and not (type(key) is tuple and Ellipsis in key):
         return handle(index(base._node, spec=spec))
     return runtime.view(base, spec, layout)
@@ -127,7 +132,7 @@ def contains(x: Tensor, item: ArrayLike) -> bool:
 def setitem(x: Tensor, key: Any, value: ArrayLike) -> None:
     """x[key] = value: x moves to a new node. value broadcasts to the part written to, and is cast to the dtype of x as long as
     that keeps its kind."""
-    plain = type(x) is runtime.handle
+    plain = type(x) is runtime.handle or not isinstance(x, Viewing)
     basic = basic_part(key, x.shape)
     if basic is None:
         replace(x, indexing.write(x._node, key, value))
@@ -148,10 +153,10 @@ def setitem(x: Tensor, key: Any, value: ArrayLike) -> None:
 
 def replace(x: Tensor, node: Node) -> None:
     """Write all of x, a view or not."""
-    if type(x) is runtime.handle:
-        move(x, node)
-    else:
+    if isinstance(x, Viewing):
         x._node = node
+    else:
+        move(x, node)
 
 
 def move(x: Tensor, node: Node) -> None:
@@ -162,6 +167,9 @@ def move(x: Tensor, node: Node) -> None:
             f"an in-place write at {user_line()} to the result of {lock}, which in NumPy is read-only, or may or may not share "
             f"memory with what it was made from. Write x = x.copy() first for a tensor of its own, or write to the original."
         )
+    adopt = adopting.get()
+    if adopt is not None and adopt(x, node):
+        return
     if x._node.prim is LEAF:
         grad, age = inheritance(x._node)
         if not node.tokens.placeholder:
@@ -198,7 +206,7 @@ def _keep_books(x: Tensor, old: Node, tokens: Tokens, birth: int) -> None:
 
 def _in_place(symbol: str, apply: Callable[[Any, Any], Any]) -> Callable[[Tensor, ArrayLike], Tensor]:
     def method(x: Tensor, y: ArrayLike) -> Tensor:
-        plain = type(x) is runtime.handle
+        plain = type(x) is runtime.handle or not isinstance(x, Viewing)
         out = apply(x, y)
         old = x._node
         if plain and not old.shape and old.prim is not LEAF:

@@ -149,7 +149,7 @@ class Tokens:
                 for token in self.members
                 if token.placeholder or token.id > entry
             ]
-            if len(kept) == len(self.members) and self.members.issuperset(kept):
+            if self.members == set(kept):
                 return self
             found = Tokens(kept) if kept else EMPTY
             self.unions[entry] = found

@@ -14,7 +14,7 @@ from nabla.graph.tokens import EMPTY, next_id
 from nabla.ops.axes import as_shape, integer
 from nabla.ops.devices import want_cpu
 from nabla.ops.lift import ArrayLike, DTypeLike, as_node, op
-from nabla.primitives.base import constant
+from nabla.primitives.base import CONSTANT, constant
 from nabla.primitives.formulas import power
 from nabla.primitives.leaves import make_leaf, not_a_leaf
 from nabla.primitives.shape import broadcast, cast
@@ -68,8 +68,12 @@ def array(x: ArrayLike, dtype: DTypeLike | None = None, *, requires_grad: bool =
 
 
 def _own(node: Node) -> Tensor:
-    """A handle born now: what is written to it concerns nobody else, though the node may be older."""
-    handle = runtime.handle(not_a_leaf(node))
+    """A handle born now: what is written to it concerns nobody else, though the node may be older. A number of Python, of which
+    there is one node for all, gets one of its own: who finds that node in a graph should not take it for this tensor."""
+    node = not_a_leaf(node)
+    if not node.shape and node.prim is CONSTANT:
+        node = constant(node.value, node.dtype)
+    handle = runtime.handle(node)
     handle._birth = next_id()
     return handle
 

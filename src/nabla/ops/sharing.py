@@ -54,7 +54,7 @@ def _sharing(x: Any, node: Node, out: Any, name: str) -> Any:
         return wrap(out)  # no element to share, or one by its integers: a number
     part = _step(node, out)
     base = x
-    if type(x) is not runtime.handle:
+    if isinstance(x, runtime.view):
         part = None if part is None else compose(x._spec, x._layout, *part)
         base = x._base
     if part is not None:

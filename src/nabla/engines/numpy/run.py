@@ -153,6 +153,13 @@ def without_value(node: Node) -> str:
     """Why a node that hangs on a placeholder has no value to read."""
     names = sorted({x.params["name"] for x in _placeholders(node)})
     token = next(iter(t for t in node.tokens.members if t.placeholder))
+    if token.inlines:
+        return (
+            f"the value of a tensor was asked for at {user_line()}, but while {token.what} (at {token.line}) traces the function "
+            f"there is none: it depends on {', '.join(names)}. Use nb.where, nb.cond or nb.while_loop instead of `if` and `while`, "
+            f"keep float(), int(), bool(), .item(), .numpy() out of the function, or name an argument that is no array but a "
+            f"choice in static_argnames."
+        )
     return (
         f"the value of a tensor was asked for at {user_line()}, but under {token.what} (at {token.line}) it is not one number: "
         f"it depends on {', '.join(names)}. Use nb.where instead of `if`, and keep float(), int(), bool(), .item(), .numpy() "

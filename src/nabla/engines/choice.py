@@ -1,0 +1,25 @@
+"""Which engine runs a compiled function: what the user wrote, else the environment, else XLA where it is installed."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+
+from nabla.engines.engine import Engine
+from nabla.engines.numpy.compile import ENGINE as NUMPY
+from nabla.errors import ArgumentError
+
+ENGINES: dict[str, Engine] = {"numpy": NUMPY}
+
+
+def engine_called(name: str | None) -> Engine:
+    """The engine of that name; None for the default."""
+    wanted = name or os.environ.get("NABLA_ENGINE") or _default()
+    if wanted not in ENGINES:
+        source = "engine" if name else "the environment variable NABLA_ENGINE"
+        raise ArgumentError(f"jit: {source} names {wanted!r}; the engines are {', '.join(sorted(ENGINES))}")
+    return ENGINES[wanted]
+
+
+def _default() -> str:
+    return "xla" if "xla" in ENGINES and find_spec("jax") else "numpy"

@@ -1,0 +1,147 @@
+"""Tensors that a traced function reads besides its arguments stand on placeholders, in the tracing context alone.
+
+For so long their class is `Captured`, whose node depends on who asks: other threads see the tensors as they are. What the function
+writes to them is written in this context, too, and becomes an output of the program.
+"""
+
+from __future__ import annotations
+
+import gc
+from contextvars import ContextVar
+from threading import Lock
+from typing import Any, Sequence
+
+from nabla.dtypes import canonical
+from nabla.graph.node import Node
+from nabla.graph.tokens import Token, Tokens
+from nabla.ops.lift import open_arrays
+from nabla.primitives.structure import placeholder
+from nabla.tensor import Tensor
+from nabla.transforms.roads import Hidden
+from nabla.views import adopting
+
+_slot: Any = Tensor.__dict__["_node"]
+_current: ContextVar[Capture | None] = ContextVar("nabla_capture", default=None)
+_lock = Lock()
+_holders: dict[int, int] = {}
+"""How many traces hold a handle as `Captured`, by its id."""
+
+
+def is_tracing() -> bool:
+    """Whether a function is being traced here, to be compiled as a whole."""
+    return _current.get() is not None
+
+
+class Captured(Tensor):
+    """A tensor while some function that may read it is being traced."""
+
+    __slots__ = ()
+
+    @property
+    def _node(self) -> Node:
+        capture = _current.get()
+        found = None if capture is None else capture.nodes.get(id(self))
+        return _slot.__get__(self) if found is None else found
+
+    @_node.setter
+    def _node(self, node: Node) -> None:
+        capture = _current.get()
+        if capture is not None and id(self) in capture.nodes:
+            capture.nodes[id(self)] = node
+        else:
+            _slot.__set__(self, node)
+
+
+class Capture:
+    """One trace: inside its `with`, the hidden tensors and arrays stand on placeholders."""
+
+    def __init__(self, hidden: Sequence[Hidden], token: Token, tokens: Tokens) -> None:
+        self.hidden = list(hidden)
+        self.nodes: dict[int, Node] = {}
+        self.arrays: dict[int, Node] = {}
+        self.placeholders: list[Node] = []
+        self.adopted: list[Tensor] = []
+        """Tensors that the function wrote to, and that were not known to be hidden inputs."""
+        self._since = token.id
+        for x in hidden:
+            value = x.value
+            is_tensor = isinstance(value, Tensor)
+            shape, dtype = (value._node.shape, value._node.dtype) if is_tensor else (value.shape, canonical(value.dtype))
+            stand_in = placeholder(shape, dtype, tokens, x.name)
+            (self.nodes if is_tensor else self.arrays)[id(value)] = stand_in
+            self.placeholders.append(stand_in)
+
+    def __enter__(self) -> Capture:
+        with _lock:
+            for x in self.hidden:
+                _hold(x.value)
+        self._marks = _current.set(self), open_arrays.set(self.arrays), adopting.set(self._adopt)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        current, arrays, adopted = self._marks
+        adopting.reset(adopted)
+        open_arrays.reset(arrays)
+        _current.reset(current)
+        with _lock:
+            for value in (*[x.value for x in self.hidden], *self.adopted):
+                _release(value)
+
+    def _adopt(self, x: Tensor, node: Node) -> bool:
+        """A write to x: to the program's own copy of it, if x is from outside."""
+        if id(x) not in self.nodes:
+            if (getattr(x, "_birth", None) or x._node.id) > self._since:
+                return False
+            with _lock:
+                _hold(x)
+            self.adopted.append(x)
+        self.nodes[id(x)] = node
+        return True
+
+    def written(self) -> list[tuple[int, Node]]:
+        """The hidden tensors that the function wrote to, by number, and the nodes they stand on now."""
+        result = []
+        for i, (x, stand_in) in enumerate(zip(self.hidden, self.placeholders)):
+            if isinstance(x.value, Tensor):
+                now = self.nodes[id(x.value)]
+                if now is not stand_in:
+                    result.append((i, now))
+        return result
+
+
+def _hold(value: Any) -> None:
+    if isinstance(value, Tensor):
+        _holders[id(value)] = _holders.get(id(value), 0) + 1
+        value.__class__ = Captured
+
+
+def _release(value: Any) -> None:
+    if isinstance(value, Tensor):
+        _holders[id(value)] -= 1
+        if not _holders[id(value)]:
+            del _holders[id(value)]
+            value.__class__ = Tensor
+
+
+def handles_of(nodes: Sequence[Node]) -> list[Tensor]:
+    """The tensors that stand on these nodes, wherever they are kept."""
+    wanted = set(nodes)
+    return [x for x in gc.get_referrers(*nodes) if type(x) is Tensor and _slot.__get__(x) in wanted] if nodes else []
+
+
+def roots(constants: Sequence[Node], since: int) -> list[Node]:
+    """What was there before a trace began (`since`) and is read by it without an open road: constants of its graph, or what those
+    were computed from."""
+    found: dict[Node, None] = {}
+    seen = set(constants)
+    stack = list(constants)
+    while stack:
+        x = stack.pop()
+        if x.id < since:
+            found[x] = None
+            continue
+        for y in x.inputs:
+            if y not in seen:
+                seen.add(y)
+                stack.append(y)
+    return list(found)

@@ -1,0 +1,330 @@
+"""jit: a function traced once for each kind of arguments, compiled as a whole, and then run without Python."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from functools import lru_cache
+from threading import RLock
+from time import perf_counter
+from types import MethodType
+from typing import Any, Callable, Sequence
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from nabla import dtypes, tree
+from nabla.engines.choice import engine_called
+from nabla.engines.engine import Engine
+from nabla.errors import ArgumentError, ArgumentTypeError, RecompilationWarning
+from nabla.graph.node import is_scalar
+from nabla.ops.collectives import axes as open_axes
+from nabla.tensor import Tensor
+from nabla.transforms.capture import is_tracing
+from nabla.transforms.program import Program, argument_names, traced
+from nabla.transforms.trace import decorator, node_at, want_callable, wraps
+
+MOST_PROGRAMS = 64
+"""Programs that one function keeps; the one that was made first goes first."""
+MANY_TRACES = 16
+"""Traces of one function after which it warns that it is traced again and again."""
+
+
+def jit(
+    fn: Callable[..., Any] | None = None,
+    static_argnums: int | Sequence[int] = (),
+    static_argnames: str | Sequence[str] = (),
+    *,
+    engine: str | None = None,
+) -> Any:
+    """A function compiled as a whole: traced once for each structure, shapes and dtypes of its arguments, then run as one program.
+
+    Args:
+        fn: a function of arrays, numbers and pytrees of these. Left out, `jit` is a decorator.
+        static_argnums, static_argnames: arguments that are values of Python, not arrays: they must be hashable, and each new
+            value is traced anew.
+        engine: "xla", "numpy", or None: what the environment variable NABLA_ENGINE names, else XLA where it is installed.
+
+    What the function reads besides its arguments is what Python would read at each call: tensors and arrays in closure cells,
+    globals, `self` and attributes of these are hidden inputs; numbers, strings and functions there are guarded, and for another one
+    the function is traced anew. What it writes in place to tensors outside is written at each call. Python itself (print, a list
+    that is appended to) runs only while the function is traced.
+
+    Inside, shapes may be branched on, values not: `if x > 0` raises TracedValueError; use nb.where, nb.cond or nb.while_loop.
+    The result composes with every transform, inside and outside.
+
+    >>> import nabla as nb
+    >>> @nb.jit
+    ... def f(x, y):
+    ...     return (nb.sin(x) * y).sum()
+    >>> f(nb.array([0.0, 0.5]), 2.0).item() == 2.0 * nb.sin(0.5).item()
+    True
+    >>> f.compilations
+    1
+    """
+    if fn is None:
+        return decorator(jit, static_argnums=static_argnums, static_argnames=static_argnames, engine=engine)
+    want_callable("jit", fn)
+    return Jitted(fn, _numbers(static_argnums), _names(static_argnames), engine_called(engine))
+
+
+class Jitted:
+    """A function made by `nb.jit`."""
+
+    __slots__ = ("__dict__", "__weakref__", "_argnames", "_argnums", "_bound", "_engine", "_fn", "_history", "_lock", "_programs")
+
+    def __init__(self, fn: Callable[..., Any], argnums: tuple[int, ...], argnames: tuple[str, ...], engine: Engine) -> None:
+        wraps(fn, self)
+        self._fn = fn
+        self._argnums = argnums
+        self._argnames = argnames
+        self._engine = engine
+        self._programs: dict[Any, list[Program]] = {}
+        self._lock = RLock()
+        self._bound: WeakKeyDictionary[Any, Jitted] = WeakKeyDictionary()
+        self._history: list[tuple[str, float]] = []
+
+    def __get__(self, instance: Any, owner: Any = None) -> Jitted:
+        """As a method: a function of its own for each object."""
+        if instance is None:
+            return self
+        argnums = tuple(i - 1 for i in self._argnums if i > 0)
+        bound = Jitted(MethodType(self._fn, instance), argnums, self._argnames, self._engine)
+        try:
+            return self._bound.setdefault(instance, bound)
+        except TypeError as error:  # no weak references, or no hash
+            raise ArgumentTypeError(
+                f"jit: a method is compiled for each object, so {type(instance).__name__} must be hashable and allow weak "
+                f"references; for a dataclass write @dataclass(eq=False)"
+            ) from error
+
+    def __repr__(self) -> str:
+        return f"<nb.jit of {getattr(self._fn, '__qualname__', self._fn)}>"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if is_tracing() or open_axes.get():
+            return self._fn(*args, **kwargs)  # a part of what is traced now; or collectives inside need to know their lanes
+        leaves, structure, statics, key = self._sorted(args, kwargs)
+        program, hidden = self._program(leaves, structure, statics, key)
+        return program(leaves, hidden)
+
+    def lower(self, *args: Any, **kwargs: Any) -> Lowered:
+        """What a call with such arguments compiles, to be read: the graph, its cost, and the engine's own text."""
+        leaves, structure, statics, key = self._sorted(args, kwargs)
+        program, _ = self._program(leaves, structure, statics, key)
+        return Lowered(program, self._engine)
+
+    # Which program
+
+    def _sorted(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], tree.TreeDef, Statics | None, Any]:
+        """The leaves of what is traced, the static rest, and the key of the programs for such arguments."""
+        statics = None
+        if self._argnums or self._argnames:
+            args, kwargs, statics = _split(self._fn, self._argnums, self._argnames, args, kwargs)
+        leaves: Any = args
+        kinds: list[Any] = []
+        if not kwargs and _append_kinds(kinds, args):  # the common case: no containers
+            structure = _row(len(args))
+        else:
+            leaves, structure = tree.flatten((args, kwargs))
+            kinds = []
+            if not _append_kinds(kinds, leaves):
+                leaves = [x if type(x) in PLAIN else _as_tensor(x, structure, i) for i, x in enumerate(leaves)]
+                kinds = []
+                _append_kinds(kinds, leaves)
+        return leaves, structure, statics, (structure, tuple(kinds), statics, id(dtypes.default_dtype()))
+
+    def _program(self, leaves: list[Any], structure: tree.TreeDef, statics: Statics | None, key: Any) -> tuple[Program, list[Any]]:
+        for program in self._programs.get(key, ()):
+            hidden = program.hidden()
+            if type(hidden) is list:
+                return program, hidden
+        with self._lock:
+            found, reason = self._fitting(key)  # another thread may have traced it meanwhile
+            if found is None:
+                start = perf_counter()
+                program = traced(self._fn, self._engine, leaves, structure, _as_they_are if statics is None else statics.joined)
+                self._remember(key, program, reason, perf_counter() - start)
+                found, reason = self._fitting(key)
+        if found is None:
+            raise ArgumentError(f"jit: {self!r} changes what it reads while it is traced: {reason}")
+        return found
+
+    def _fitting(self, key: Any) -> tuple[tuple[Program, list[Any]] | None, str]:
+        reason = f"the first call with {_shown(key)}"
+        for program in self._programs.get(key, ()):
+            hidden = program.hidden()
+            if type(hidden) is list:
+                return (program, hidden), ""
+            reason = str(hidden)
+        return None, reason
+
+    def _remember(self, key: Any, program: Program, reason: str, seconds: float) -> None:
+        programs = self._programs
+        programs[key] = [program, *programs.get(key, [])]
+        while sum(map(len, programs.values())) > MOST_PROGRAMS:
+            first = next(iter(programs))
+            programs[first] = programs[first][:-1]
+            if not programs[first]:
+                del programs[first]
+        self._history.append((reason, seconds))
+        if len(self._history) == MANY_TRACES:
+            warnings.warn(
+                f"{self!r} was traced {MANY_TRACES} times; its explain() says why. Numbers that differ from call to call should be "
+                f"arguments, neither static nor in closures, and arrays should keep their shapes.",
+                RecompilationWarning,
+                stacklevel=4,
+            )
+
+    # What users ask
+
+    @property
+    def compilations(self) -> int:
+        """How often the function was traced."""
+        return len(self._history)
+
+    def explain(self) -> str:
+        """Why the function was traced each time, and how long that took."""
+        lines = [f"{self!r} was traced {len(self._history)} times"]
+        lines += [f"  {i}. {reason} ({1e3 * seconds:.1f} ms)" for i, (reason, seconds) in enumerate(self._history, 1)]
+        return "\n".join(lines)
+
+    def clear_cache(self) -> None:
+        """Forget all programs."""
+        with self._lock:
+            self._programs.clear()
+
+
+class Lowered:
+    """A traced function before it runs: `print` it to read its graph."""
+
+    def __init__(self, program: Program, engine: Engine) -> None:
+        self._program = program
+        self._engine = engine
+
+    def __str__(self) -> str:
+        return str(self._program.graph)
+
+    def compile(self) -> Callable[..., Any]:
+        """The compiled program, from the values of all inputs, hidden ones last, to those of the outputs."""
+        return self._engine.executable(self._program.graph)
+
+
+class Statics:
+    """Static arguments: by position and by name, equal where their types and values are."""
+
+    __slots__ = ("_key", "named", "placed")
+
+    def __init__(self, placed: Sequence[tuple[int, Any]], named: Sequence[tuple[str, Any]]) -> None:
+        self.placed = tuple(placed)
+        self.named = tuple(named)
+        self._key = tuple([(where, type(value), value) for where, value in (*self.placed, *self.named)])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Statics) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __repr__(self) -> str:
+        return ", ".join([f"args[{i}]={x!r}" for i, x in self.placed] + [f"{name}={x!r}" for name, x in self.named])
+
+    def joined(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments of a call: these among the others."""
+        complete = list(args)
+        for i, value in self.placed:
+            complete.insert(i, value)
+        return complete, {**kwargs, **dict(self.named)}
+
+
+def _as_they_are(args: Any, kwargs: Any) -> tuple[Any, Any]:
+    return args, kwargs
+
+
+PLAIN = frozenset([Tensor, np.ndarray, float, int, bool, complex])
+
+
+def _append_kinds(kinds: list[Any], leaves: Sequence[Any]) -> bool:
+    """What a program depends on of each leaf; False where one of them is a container, or has to be made a tensor first."""
+    for x in leaves:
+        kind = type(x)
+        if kind is Tensor:
+            node = x._node
+            kinds.append((node.shape, id(node.dtype)))
+        elif kind is np.ndarray:
+            kinds.append((x.shape, x.dtype))
+        elif kind in PLAIN:
+            kinds.append(kind)
+        else:
+            return False
+    return True
+
+
+@lru_cache(maxsize=256)
+def _row(count: int) -> tree.TreeDef:
+    """The structure of (args, kwargs) for arguments without containers."""
+    return tree.structure(((0,) * count, {}))
+
+
+def _split(
+    fn: Callable[..., Any], argnums: tuple[int, ...], argnames: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any], Statics]:
+    """The arguments without the static ones, and these."""
+    names = _parameters(fn)
+    places = {i % len(args) for i in argnums if -len(args) <= i < len(args)}
+    places |= {names.index(name) for name in argnames if name in names and names.index(name) < len(args)}
+    static_names = {*argnames, *[names[i] for i in argnums if -len(names) <= i < len(names)]}
+    placed = [(i, args[i]) for i in sorted(places)]
+    named = [(name, kwargs[name]) for name in sorted(kwargs) if name in static_names]
+    for where, value in (*placed, *named):
+        try:
+            hash(value)
+        except TypeError:
+            what = f"args[{where}]" if isinstance(where, int) else where
+            raise ArgumentTypeError(
+                f"jit: {what} is static, and a {type(value).__name__} has no hash; pass a tuple or another hashable value, or do "
+                f"not name it in static_argnums or static_argnames"
+            ) from None
+    rest = tuple([x for i, x in enumerate(args) if i not in places])
+    return rest, {name: x for name, x in kwargs.items() if name not in static_names}, Statics(placed, named)
+
+
+@lru_cache(maxsize=1024)
+def _parameters(fn: Callable[..., Any]) -> list[str]:
+    try:
+        parameters = inspect.signature(fn).parameters.values()
+    except (TypeError, ValueError):  # a builtin without a signature
+        return []
+    return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+
+
+def _as_tensor(x: Any, structure: tree.TreeDef, i: int) -> Tensor:
+    if isinstance(x, Tensor):
+        return x
+    if is_scalar(x) or hasattr(x, "__array__") or hasattr(x, "__dlpack__"):
+        return Tensor(node_at(x, argument_names(structure)[i], "jit"))
+    raise ArgumentTypeError(
+        f"jit: {argument_names(structure)[i]} is a {type(x).__name__}, no array. If its value decides what is computed, name it in "
+        f"static_argnames or static_argnums; a container of arrays can be registered (nb.register_dataclass)."
+    )
+
+
+def _shown(key: Any) -> str:
+    structure, kinds, statics, _ = key
+    shown = [kind.__name__ if isinstance(kind, type) else str(list(kind[0])) for kind in kinds]
+    parts = [f"{name}: {kind}" for name, kind in zip(argument_names(structure), shown)]
+    return ", ".join(parts + [repr(statics)] if statics is not None else parts) or "no arguments"
+
+
+def _numbers(argnums: Any) -> tuple[int, ...]:
+    given = (argnums,) if isinstance(argnums, (int, np.integer)) and not isinstance(argnums, bool) else argnums
+    if not isinstance(given, (tuple, list)) or not all(isinstance(i, (int, np.integer)) and not isinstance(i, bool) for i in given):
+        raise ArgumentTypeError(f"jit: static_argnums is an int or a sequence of ints; got {argnums!r}")
+    return tuple(int(i) for i in given)
+
+
+def _names(argnames: Any) -> tuple[str, ...]:
+    given = (argnames,) if isinstance(argnames, str) else argnames
+    if not isinstance(given, (tuple, list)) or not all(isinstance(name, str) for name in given):
+        raise ArgumentTypeError(f"jit: static_argnames is a string or a sequence of strings; got {argnames!r}")
+    return tuple(given)

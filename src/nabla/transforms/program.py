@@ -1,0 +1,213 @@
+"""One trace of a function, compiled: a graph from array arguments and hidden inputs to outputs, and then to what is written."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Sequence
+
+import numpy as np
+
+from nabla import dtypes, tree
+from nabla.autodiff.closing import close
+from nabla.engines.engine import Engine, Executable
+from nabla.graph.graph import Graph
+from nabla.graph.node import Node, is_scalar, runtime
+from nabla.graph.tokens import Token, Tokens, cut_older
+from nabla.graph.walk import between
+from nabla.ops.lift import as_node, born
+from nabla.primitives import indexing, shape
+from nabla.primitives.base import constant
+from nabla.primitives.call import call
+from nabla.primitives.structure import VARIABLE, detach, output, placeholder
+from nabla.tensor import Tensor
+from nabla.transforms.capture import Capture, handles_of, roots
+from nabla.transforms.roads import Roads
+from nabla.transforms.trace import output_node, realize_free
+from nabla.views import replace
+
+VIEWS = frozenset([VARIABLE, detach, output, shape.reshape, shape.transpose, shape.broadcast, shape.flip, shape.real, shape.imag,
+                   indexing.index])  # fmt: skip
+"""What may give a view of its input, in an engine that computes in the memory of its inputs."""
+
+
+LEAF = tree.structure(0)
+
+
+class Program:
+    """A function traced for one kind of arguments."""
+
+    __slots__ = ("_aliases", "_dtypes", "_engine", "_fixed", "_run", "_structure", "_written", "graph", "roads")
+
+    def __init__(
+        self,
+        graph: Graph,
+        roads: Roads,
+        fixed: list[Node],
+        structure: tree.TreeDef,
+        written: list[tuple[int, bool]],
+        engine: Engine,
+    ) -> None:
+        self.graph = graph
+        self.roads = roads
+        self._fixed = [(node, frozenset(node.tokens.members)) for node in fixed]
+        self._structure = LEAF if structure == LEAF else structure
+        self._written = written
+        self._engine = engine
+        self._aliases = _may_be_inputs(graph)
+        self._dtypes = [x.dtype for x in graph.outputs]
+        self._run: Executable | None = None
+
+    def hidden(self) -> list[Any] | str:
+        """The values of the hidden inputs now; a string says why the program does not fit any more."""
+        for node, members in self._fixed:
+            if node.tokens.members != members:
+                return "a transform that it was traced in has ended"
+        return self.roads.current()
+
+    def __call__(self, leaves: Sequence[Any], hidden: Sequence[Any]) -> Any:
+        inputs = [*leaves, *hidden] if hidden else leaves
+        values = []
+        arrays = False
+        for x in inputs:
+            if isinstance(x, Tensor):
+                node = x._node
+                if node.tokens.members:
+                    return self._as_node(inputs, hidden)
+                if node.value is None:
+                    runtime.realize((node,))
+                values.append(node.value)
+            elif type(x) is np.ndarray:
+                arrays = True
+                values.append(x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("=")))
+            else:
+                values.append(_number(x))
+        if self._fixed:
+            return self._as_node(inputs, hidden)
+        run = self._run
+        if run is None:
+            run = self._run = self._engine.executable(self.graph)
+        results = run(*values)
+        if arrays and True in self._aliases:
+            results = [value.copy() if alias else value for value, alias in zip(results, self._aliases)]
+        return self._given([constant(value, dtype) for value, dtype in zip(results, self._dtypes)], hidden)
+
+    def _as_node(self, inputs: Sequence[Any], hidden: Sequence[Any]) -> Any:
+        """Under a transform, the program is one node."""
+        nodes = [*[_input_node(x, like) for x, like in zip(inputs, self.graph.inputs)], *[node for node, _ in self._fixed]]
+        outs = call(self.graph, nodes, self._engine)
+        realize_free(outs)
+        return self._given(outs, hidden)
+
+    def _given(self, outs: Sequence[Node], hidden: Sequence[Any]) -> Any:
+        count = len(outs) - len(self._written)
+        if len(outs) == 1 == count and self._structure is LEAF:
+            return born(outs[0])
+        for (i, cut), node in zip(self._written, outs[count:]):
+            if cut:
+                with cut_older():
+                    replace(hidden[i], node)
+            else:
+                replace(hidden[i], node)
+        return tree.unflatten(self._structure, [born(node) for node in outs[:count]])
+
+
+Complete = Callable[[Any, Any], tuple[Any, Any]]
+
+
+def traced(fn: Callable[..., Any], engine: Engine, leaves: Sequence[Any], structure: tree.TreeDef, complete: Complete) -> Program:
+    """Trace `fn` on arguments like these leaves. complete: from what is traced of (args, kwargs) to all of them."""
+    roads = Roads(fn)
+    while True:
+        program = _attempt(fn, engine, roads, leaves, structure, complete)
+        if program is not None:
+            return program
+
+
+def _attempt(
+    fn: Callable[..., Any], engine: Engine, roads: Roads, leaves: Sequence[Any], structure: tree.TreeDef, complete: Complete
+) -> Program | None:
+    """The program; None where the function turned out to read what was not among `roads`, which now know it."""
+    token = Token("jit", placeholder=True, inlines=True)
+    tokens = Tokens((token,))
+    names = argument_names(structure)
+    inputs = [placeholder(*_kind(x), tokens, name) for x, name in zip(leaves, names)]
+    try:
+        args, kwargs = complete(*tree.unflatten(structure, [Tensor(x) for x in inputs]))
+        with Capture(roads.hidden, token, tokens) as capture:
+            values, out_structure = tree.flatten(fn(*args, **kwargs))
+            places = tree.places(out_structure, "output")
+            outputs = [output_node(x, place, "jit") for x, place in zip(values, places)]
+            written = capture.written()
+        ends = [*outputs, *[node for _, node in written]]
+        sources = [*inputs, *capture.placeholders]
+        all_names = [*names, *[x.name for x in roads.hidden]]
+        graph, captured = close(ends, sources, all_names, token)
+        known = len(roads.hidden)
+        unread = set(capture.placeholders) - {x for node in between(ends, {token}) for x in (*node.inputs, node)}
+        for hidden, stand_in in zip(list(roads.hidden), capture.placeholders):
+            if isinstance(hidden.value, np.ndarray) and stand_in in unread:
+                roads.guard_content(hidden)
+        for handle in (*handles_of(roots([*_constants(graph), *captured], token.id)), *capture.adopted):
+            roads.capture(handle)
+        if len(roads.hidden) != known or capture.adopted:
+            return None
+        if captured:
+            runtime.realize([x for x in captured if not x.tokens.members])
+            graph, captured = close(ends, sources, all_names, token)
+        roads.settle()
+        cuts = [(i, token not in node.tokens.members) for i, node in written]
+    except BaseException:
+        token.restore()
+        raise
+    finally:
+        token.kill()
+    return Program(graph, roads, captured, out_structure, cuts, engine)
+
+
+def _kind(x: Any) -> tuple[tuple[int, ...], np.dtype]:
+    """Shape and dtype of the placeholder for an argument; numbers of Python are weak."""
+    if isinstance(x, Tensor):
+        return x._node.shape, x._node.dtype
+    if isinstance(x, np.ndarray):
+        return x.shape, dtypes.canonical(x.dtype)
+    return (), scalar_dtype(x)
+
+
+def scalar_dtype(x: bool | int | float | complex) -> np.dtype:
+    """The dtype of a number of Python among the arguments of a program."""
+    dtype = dtypes.of_scalar(x)
+    return _WEAK.get(dtype, dtype) if not isinstance(x, bool) else dtype
+
+
+_WEAK = {dtypes.int64: dtypes.weak_int, dtypes.float64: dtypes.weak_float, dtypes.complex128: dtypes.weak_complex}
+
+
+def _number(x: bool | int | float | complex) -> Any:
+    """A number of Python as an engine takes it."""
+    return dtypes.of_scalar(x).type(x)
+
+
+def _input_node(x: Any, like: Node) -> Node:
+    if is_scalar(x):
+        return constant(_number(x), like.dtype)
+    return as_node(x)
+
+
+def argument_names(structure: tree.TreeDef) -> list[str]:
+    """How one would write the leaves of the pair (args, kwargs)."""
+    return [path.replace("inputs[0]", "args", 1).replace("inputs[1]", "kwargs", 1) for path in tree.paths(structure, "inputs")]
+
+
+def _constants(graph: Graph) -> list[Node]:
+    inside = {*graph.inputs, *graph.nodes}
+    return [x for x in dict.fromkeys(x for node in (*graph.nodes,) for x in node.inputs) if x not in inside] + [
+        x for x in graph.outputs if x not in inside
+    ]
+
+
+def _may_be_inputs(graph: Graph) -> list[bool]:
+    """For each output whether it may be, or show a part of, the memory of an input."""
+    shown = set(graph.inputs)
+    for node in graph.nodes:
+        if node.prim in VIEWS and node.inputs[0] in shown:
+            shown.add(node)
+    return [x in shown for x in graph.outputs]

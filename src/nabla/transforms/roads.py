@@ -1,0 +1,263 @@
+"""What a function reads besides its arguments, and by which road, so that a compiled program uses what Python would use.
+
+A *road* leads from the function to a value: a closure cell, a global name, a default, `self`, attributes of these, and the leaves
+of containers found there. Tensors and arrays at the end of a road are hidden inputs of the program, read at each call; numbers,
+strings, functions and objects are guarded: where there is another one, the function is traced again.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from functools import partial
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from typing import Any, Callable
+
+import numpy as np
+
+from nabla import tree
+from nabla.graph.node import is_scalar
+from nabla.tensor import Tensor, View
+
+Get = Callable[[], Any]
+Guard = tuple[Get, Any, Callable[[Any, Any], bool], str]
+"""How to get a value, what it was, whether another one is as good, and its name."""
+
+DEEPEST = 3
+"""Attributes of attributes are followed so far."""
+FOREIGN = frozenset(["nabla", "numpy", "scipy", "jax", "torch", "matplotlib", "optree", *sys.stdlib_module_names])
+"""Packages whose functions read no tensors of the user's but their arguments."""
+MISSING = object()
+
+
+class Hidden:
+    """A tensor or array that the function may read: the first road to it, the others, its kind, and, while the function is traced,
+    itself."""
+
+    __slots__ = ("aliases", "dtype", "get", "is_tensor", "name", "shape", "value")
+
+    def __init__(self, name: str, get: Get, value: Any) -> None:
+        self.name = name
+        self.get = get
+        self.value = value
+        self.aliases: list[Get] = []
+        self.is_tensor = isinstance(value, Tensor)
+        self.shape = value.shape
+        self.dtype = value._node.dtype if self.is_tensor else value.dtype
+
+    def takes(self, value: Any) -> bool:
+        """Whether a program that was traced with the one takes the other."""
+        if self.is_tensor:
+            if type(value) is not Tensor and (not isinstance(value, Tensor) or isinstance(value, View)):
+                return False
+            return value._node.shape == self.shape and value._node.dtype is self.dtype
+        return isinstance(value, np.ndarray) and value.shape == self.shape and value.dtype == self.dtype
+
+
+class Roads:
+    """All roads from a function, as they are now."""
+
+    def __init__(self, fn: Any) -> None:
+        self.hidden: list[Hidden] = []
+        self._by_id: dict[int, Hidden] = {}
+        self._guards: list[Guard] = []
+        self._seen: set[int] = set()  # functions
+        self._objects: set[int] = set()
+        self._function(fn, "")
+
+    def capture(self, tensor: Tensor) -> None:
+        """A tensor that was reached by another road is known by its handle."""
+        self._hide(lambda: tensor, "a captured tensor", tensor)
+
+    def guard_content(self, hidden: Hidden) -> None:
+        """An array that NumPy itself computed with: the program holds what came of it, while its elements stay what they are."""
+        self._guards.append((hidden.get, hidden.value.copy(), _same_content, hidden.name))
+        self.hidden.remove(hidden)
+
+    def settle(self) -> None:
+        """The function was traced: what was there then is not kept alive, and what the trace itself changed is not looked at: Python
+        runs only then."""
+        self._guards = [guard for guard in self._guards if _holds(guard)]
+        for hidden in self.hidden:
+            if hidden.get() is not hidden.value:
+                hidden.get = partial(_itself, hidden.value)
+            hidden.value = None
+
+    def current(self) -> list[Any] | str:
+        """The hidden inputs now, one value each; a string says why what was traced no longer holds."""
+        for guard in self._guards:
+            if not _holds(guard):
+                return f"{guard[3]} changed"
+        values = []
+        for hidden in self.hidden:
+            value = hidden.get()
+            if not hidden.takes(value):
+                return f"{hidden.name} is another kind of array"
+            for alias in hidden.aliases:
+                if alias() is not value:
+                    return f"{hidden.name} has two names no longer"
+            values.append(value)
+        return values
+
+    # Collecting
+
+    def _function(self, fn: Any, name: str, depth: int = 0) -> None:
+        """The roads from something that is called."""
+        if id(fn) in self._seen:
+            return
+        self._seen.add(id(fn))
+        if isinstance(fn, partial):
+            self._function(fn.func, name, depth)
+            self._value(lambda: fn.args, f"{name}.args", frozenset(), depth)
+            self._value(lambda: fn.keywords, f"{name}.keywords", frozenset(), depth)
+        elif isinstance(fn, MethodType):
+            self._object(fn.__self__, "self", names_of(fn.__func__), depth)
+            self._function(fn.__func__, name, depth)
+        elif isinstance(fn, FunctionType):
+            self._code(fn, depth)
+        elif not isinstance(fn, type) and isinstance(call := vars(type(fn)).get("__call__"), FunctionType):
+            self._object(fn, "self", names_of(call), depth)
+            self._function(call, name, depth)
+        inner = getattr(fn, "__wrapped__", None)
+        if inner is not None:
+            self._function(inner, name, depth)
+
+    def _code(self, fn: FunctionType, depth: int) -> None:
+        if (fn.__module__ or "").partition(".")[0] in FOREIGN:
+            return
+        names = names_of(fn)
+        for name, cell in zip(fn.__code__.co_freevars, fn.__closure__ or ()):
+            self._value(partial(_contents, cell), name, names, depth)
+        space = fn.__globals__
+        for name in sorted(names):
+            if name in space:
+                self._value(partial(space.get, name, MISSING), name, names, depth)
+        for default in (*(fn.__defaults__ or ()), *(fn.__kwdefaults__ or {}).values()):
+            if not is_scalar(default):
+                self._value(partial(_itself, default), "a default", names, depth)
+
+    def _value(self, get: Get, name: str, names: frozenset[str], depth: int) -> None:
+        value = get()
+        if isinstance(value, Tensor) or _is_array(value):
+            self._hide(get, name, value)
+        elif isinstance(value, np.ndarray):
+            self._guards.append((get, value.copy(), _same_content, name))
+        elif value is None or is_scalar(value) or isinstance(value, (str, bytes, np.generic)):
+            self._guards.append((get, value, _equal, name))
+        elif isinstance(value, ModuleType):
+            if value.__name__.partition(".")[0] not in FOREIGN:
+                self._attributes(value, name, names, depth)
+        elif isinstance(value, type) or (getattr(value, "__module__", None) or "").partition(".")[0] in FOREIGN:
+            inner = getattr(value, "__wrapped__", None)
+            if inner is not None:  # what a transform made of a function
+                self._guards.append((get, value, _never, name))
+                self._function(inner, name, depth)
+            elif not tree.is_leaf(value):
+                self._container(get, name, names, depth)
+        elif not tree.is_leaf(value):
+            self._container(get, name, names, depth)
+        elif callable(value):
+            self._guards.append((get, value, _never, name))
+            self._function(value, name, depth)
+            if not isinstance(value, (FunctionType, MethodType, partial)):
+                self._object(value, name, names, depth)
+        else:
+            self._guards.append((get, value, _never, name))
+            self._object(value, name, names, depth)
+
+    def _object(self, value: Any, name: str, names: frozenset[str], depth: int) -> None:
+        if depth < DEEPEST and id(value) not in self._objects:
+            self._objects.add(id(value))
+            self._attributes(value, name, names, depth + 1)
+
+    def _attributes(self, value: Any, name: str, names: frozenset[str], depth: int) -> None:
+        """The attributes that the code speaks of, and that can be read without running anything."""
+        for attribute in sorted(names):
+            found = inspect.getattr_static(value, attribute, MISSING)
+            if found is MISSING or isinstance(found, (property, classmethod, staticmethod)):
+                continue
+            if isinstance(found, FunctionType) and not isinstance(value, ModuleType):
+                self._object_method(value, found, depth)
+                continue
+            if getattr(value, attribute, MISSING) is MISSING:
+                continue
+            self._value(partial(getattr, value, attribute, MISSING), f"{name}.{attribute}", names, depth)
+
+    def _object_method(self, value: Any, function: FunctionType, depth: int) -> None:
+        if id(function) not in self._seen and depth <= DEEPEST:
+            self._attributes(value, "self", names_of(function), depth)
+            self._function(function, function.__name__, depth)
+
+    def _container(self, get: Get, name: str, names: frozenset[str], depth: int) -> None:
+        structure = tree.structure(get())
+        self._guards.append((lambda: tree.structure(get()), structure, _equal, f"the structure of {name}"))
+        for i, path in enumerate(tree.paths(structure, name)):
+            self._value(partial(_leaf, get, i), path, names, depth)
+
+    def _hide(self, get: Get, name: str, value: Any) -> None:
+        if isinstance(value, View):  # what is read and written is the tensor of which it shows a part
+            self._guards.append((lambda: _shown(get()), _shown(value), _equal, name))
+            self._hide(lambda: get()._base, name, value._base)
+            return
+        known = self._by_id.get(id(value))
+        if known is not None:
+            known.aliases.append(get)
+            return
+        hidden = Hidden(name, get, value)
+        self._by_id[id(value)] = hidden
+        self.hidden.append(hidden)
+
+
+def _holds(guard: Guard) -> bool:
+    get, old, same, _ = guard
+    new = get()
+    return new is old or same(new, old)
+
+
+def names_of(fn: Any) -> frozenset[str]:
+    """The names of globals and attributes that a function's code speaks of, those of the functions inside it included."""
+    code = getattr(fn, "__code__", None)
+    return frozenset() if code is None else frozenset(_names(code))
+
+
+def _names(code: CodeType) -> set[str]:
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            names |= _names(constant)
+    return names
+
+
+def _contents(cell: CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not bound yet
+        return MISSING
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def _leaf(get: Get, index: int) -> Any:
+    return tree.leaves(get())[index]
+
+
+def _shown(view: Any) -> Any:
+    return (view._spec, view._layout) if isinstance(view, View) else None
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind in "fc"
+
+
+def _equal(a: Any, b: Any) -> bool:
+    return type(a) is type(b) and bool(a == b or (a != a and b != b))
+
+
+def _same_content(a: Any, b: Any) -> bool:
+    return isinstance(a, np.ndarray) and a.dtype == b.dtype and np.array_equal(a, b)
+
+
+def _never(a: Any, b: Any) -> bool:
+    return False

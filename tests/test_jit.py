@@ -1,0 +1,433 @@
+"""jit: the same values and derivatives as without it, what it reads from outside, what it writes, when it traces again."""
+
+import gc
+import threading
+import weakref
+
+import numpy as np
+import pytest
+
+import nabla as nb
+from nabla.errors import ArgumentError, ArgumentTypeError, RecompilationWarning, TracedValueError
+
+close = np.testing.assert_allclose
+X = nb.array([0.3, 0.7, -1.2])
+Y = nb.array([1.3, -0.7, 0.2])
+
+
+def f(x, y):
+    return (nb.tanh(x * y) * nb.sin(x) / (1 + y * y)).sum()
+
+
+def jit(fn, **options):
+    return nb.jit(fn, engine="numpy", **options)
+
+
+TRANSFORMS = {
+    "value": lambda g: g,
+    "grad": lambda g: nb.grad(g, argnums=(0, 1)),
+    "grad forward": lambda g: nb.grad(g, argnums=(0, 1), mode="forward"),
+    "value_and_grad": nb.value_and_grad,
+    "jvp": lambda g: lambda x, y: nb.jvp(g, (x, y), (y, x)),
+    "vjp": lambda g: lambda x, y: nb.vjp(g, x, y)[1](2.0),
+    "hessian": lambda g: nb.hessian(g, argnums=(0, 1)),
+    "hvp": lambda g: lambda x, y: nb.hvp(g, (x, y), (y, x)),
+    "vmap": lambda g: lambda x, y: nb.vmap(g, in_axes=(0, None))(nb.stack([x, y, x]), y),
+    "vmap of grad": lambda g: lambda x, y: nb.vmap(nb.grad(g), in_axes=(None, 0))(x, nb.stack([x, y])),
+    "grad of vmap": lambda g: nb.grad(lambda x, y: nb.vmap(g, in_axes=(0, None))(nb.stack([x, 2.0 * x]), y).sum()),
+    "third": lambda g: nb.jacfwd(nb.jacrev(nb.grad(g))),
+    "third, other": lambda g: nb.jacrev(nb.jacfwd(nb.jacfwd(g))),
+}
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_it_composes_with_every_transform_inside_and_outside(name):
+    transform = TRANSFORMS[name]
+    wanted = nb.tree.leaves(transform(f)(X, Y))
+    for program in (transform(jit(f)), jit(transform(f)), jit(transform(jit(f)))):
+        for _ in range(2):
+            found = nb.tree.leaves(program(X, Y))
+            for a, b in zip(found, wanted, strict=True):
+                close(a, b, rtol=1e-13, atol=1e-15)
+
+
+def test_backward_goes_through():
+    w = nb.array([1.0, 2.0], requires_grad=True)
+    loss = jit(lambda x: ((w * x) ** 2).sum())
+    loss(nb.array([1.0, 3.0])).backward()
+    assert w.grad.tolist() == [2.0, 36.0]
+    value = loss(nb.array([1.0, 1.0]))
+    assert value.item() == 5.0  # read before the backward
+    value.backward()
+    assert w.grad.tolist() == [4.0, 40.0]
+
+
+def test_it_is_traced_once_for_each_kind_of_arguments():
+    calls = []
+
+    @jit
+    def g(x, y=2.0, *, scale=1.0):
+        calls.append(x.shape)
+        return x * y * scale
+
+    g(X), g(X), g(Y)
+    assert len(calls) == g.compilations == 1
+    g(nb.stack([X, Y])), g(X.astype("float32")), g(X, 3.0), g(X, 4.0), g(X, y=4.0), g(X, scale=2.0)
+    assert len(calls) == 6
+    assert g(X.astype("float32"), 3, scale=2.0).dtype == np.float32
+    assert g(np.ones(3)).tolist() == [2.0, 2.0, 2.0]
+    text = g.explain()
+    assert "traced 8 times" in text and "args[0]: [3]" in text
+    g.clear_cache()
+    g(X)
+    assert g.compilations == 9
+
+
+def test_numbers_of_python_are_weak_as_they_are_without_jit():
+    for number in (2, 2.0, True, 2j):
+        for dtype in ("float32", "int32", "bool", "complex64"):
+            x = nb.ones(2, dtype=dtype)
+            assert jit(lambda x, n: x * n)(x, number).dtype == (x * number).dtype
+
+
+def test_pytrees_go_in_and_out():
+    @jit
+    def g(tree, *rest, **named):
+        return {"sum": tree["a"] + tree["b"][0], "rest": rest, "named": named}
+
+    out = g({"a": 1.0, "b": (X, None)}, Y, k=[X])
+    close(out["sum"], X + 1.0)
+    close(out["rest"][0], Y)
+    close(out["named"]["k"][0], X)
+    assert jit(lambda x: None)(X) is None
+
+
+def test_static_arguments():
+    @nb.jit(static_argnames="mode", static_argnums=(1,), engine="numpy")
+    def g(x, n, mode="sin"):
+        return getattr(nb, mode)(x) * len(range(n))
+
+    close(g(X, 2), 2 * nb.sin(X))
+    close(g(X, 3, mode="cos"), 3 * nb.cos(X))
+    close(g(X, 3, "cos"), 3 * nb.cos(X))
+    close(g(x=X, n=3), 3 * nb.sin(X))
+    assert g.compilations == 4
+    with pytest.raises(ArgumentTypeError, match=r"args\[1\] is static, and a list has no hash"):
+        g(X, [1])
+    with pytest.raises(ArgumentTypeError, match=r"args\[0\] is a str, no array.*static_argnames"):
+        g("x", 2)
+    with pytest.raises(ArgumentTypeError, match="static_argnums is an int"):
+        nb.jit(f, static_argnums="x")
+    with pytest.raises(ArgumentTypeError, match="static_argnames is a string"):
+        nb.jit(f, static_argnames=3)
+    with pytest.raises(ArgumentError, match=r"engine names 'abacus'; the engines are"):
+        nb.jit(f, engine="abacus")
+
+
+SCALE = 2.0
+WEIGHT = nb.array([1.0, 2.0, 3.0])
+TABLE = {"w": [nb.array(2.0)], "n": 3}
+
+
+def test_what_closures_and_globals_name_is_read_at_each_call():
+    global SCALE, WEIGHT
+    offset = nb.array(1.0)
+
+    @jit
+    def g(x):
+        return (x * WEIGHT).sum() * SCALE + offset + TABLE["w"][0] * TABLE["n"]
+
+    def wanted():
+        return ((X * WEIGHT).sum() * SCALE + offset + TABLE["w"][0] * TABLE["n"]).item()
+
+    assert g(X).item() == wanted()
+    WEIGHT = WEIGHT * 2.0
+    offset += 1.0
+    TABLE["w"][0] = nb.array(5.0)
+    assert g(X).item() == wanted() and g.compilations == 1, g.explain()
+    WEIGHT[0] = 100.0
+    assert g(X).item() == wanted() and g.compilations == 1, g.explain()
+    SCALE = 3.0
+    assert g(X).item() == wanted() and g.compilations == 2 and "SCALE changed" in g.explain()
+    TABLE["n"] = 4
+    assert g(X).item() == wanted() and g.compilations == 3
+    WEIGHT = nb.array(1.0)
+    assert g(X).item() == wanted() and g.compilations == 4
+    SCALE, WEIGHT, TABLE["n"], TABLE["w"][0] = 2.0, nb.array([1.0, 2.0, 3.0]), 3, nb.array(2.0)
+
+
+def helper(x):
+    return x * WEIGHT
+
+
+def test_also_by_functions_that_it_calls():
+    global helper, WEIGHT
+    old, old_weight = helper, WEIGHT
+    g = jit(lambda x: helper(x) + 1.0)
+    close(g(X), X * WEIGHT + 1.0)
+    WEIGHT = WEIGHT + 1.0
+    close(g(X), X * WEIGHT + 1.0)
+    helper = lambda x: -x
+    close(g(X), 1.0 - X)
+    helper, WEIGHT = old, old_weight
+
+
+def test_two_names_of_one_tensor():
+    a = b = nb.array([1.0, 2.0, 3.0])
+    g = jit(lambda x: x * a + b)
+    close(g(X), X * a + b)
+    b = nb.array([0.0, 0.0, 1.0])
+    close(g(X), X * a + b)
+    assert g.compilations == 2
+
+
+class Model:
+    def __init__(self):
+        self.w = nb.array([1.0, 1.0, 1.0])
+        self.n = 2
+
+    @nb.jit(engine="numpy")
+    def apply(self, x):
+        return (self.w * x).sum() * self.n
+
+    def __call__(self, x):
+        return self.w * x
+
+
+def test_methods_and_self():
+    m, other = Model(), Model()
+    other.w = nb.array([0.0, 0.0, 1.0])
+    close(m.apply(X), 2 * X.sum())
+    close(other.apply(X), 2 * X[2])
+    m.w = m.w * 5.0
+    close(m.apply(X), 10 * X.sum())
+    m.n = 3
+    close(m.apply(X), 15 * X.sum())
+    called = jit(m)
+    close(called(X), 5.0 * X)
+    m.w = m.w + 1.0
+    close(called(X), 6.0 * X)
+    g = nb.grad(lambda w: (setattr(other, "w", w), other.apply(X))[1])(nb.array([1.0, 2.0, 3.0]))
+    close(g, 2 * X)
+
+
+class Box:
+    pass
+
+
+def far():
+    box = Box()
+    box.a = Box()
+    box.a.b = Box()
+    box.a.b.c = Box()
+    box.a.b.c.d = Box()
+    box.a.b.c.d.state = nb.array([1.0, 1.0, 1.0])
+    return box
+
+
+def test_a_tensor_reached_by_any_other_road_is_captured_by_its_handle():
+    box = far()
+    g = jit(lambda x: x * (2.0 * box.a.b.c.d.state))
+    close(g(X), 2 * X)
+    box.a.b.c.d.state[...] = nb.array([2.0, 2.0, 2.0])
+    close(g(X), 4 * X)
+    assert g.compilations == 1
+
+
+def test_writes_to_tensors_outside_are_made_at_each_call():
+    count = nb.zeros(2)
+    box = far()
+    running = []
+
+    @jit
+    def step(x):
+        running.append(1)
+        count[0] += x.sum()
+        count[1] += 1.0
+        box.a.b.c.d.state += x
+        return 2.0 * count
+
+    for i in range(1, 4):
+        close(step(X), [2 * i * X.sum().item(), 2.0 * i])
+        close(count, [i * X.sum().item(), i])
+        close(box.a.b.c.d.state, 1.0 + i * X.numpy())
+    assert step.compilations == 1 and type(count) is nb.Tensor and type(box.a.b.c.d.state) is nb.Tensor
+
+
+def test_writes_through_a_view_reach_the_tensor():
+    whole = nb.zeros((2, 3))
+    row = whole[1]
+
+    @jit
+    def step(x):
+        row[...] = x
+        return row * 2.0
+
+    close(step(X), 2 * X)
+    close(whole[1], X)
+    close(step(Y), 2 * Y)
+    close(whole[1], Y)
+
+
+def test_arguments_are_not_written_to():
+    x = nb.array([1.0, 2.0])
+    given = np.array([1.0, 2.0])
+
+    @jit
+    def g(x):
+        x[0] = 5.0
+        x *= 2.0
+        return x
+
+    assert g(x).tolist() == [10.0, 4.0] and x.tolist() == [1.0, 2.0]
+    assert g(given).tolist() == [10.0, 4.0] and given.tolist() == [1.0, 2.0]
+
+
+def test_results_do_not_share_memory_with_arrays_given():
+    given = np.array([[1.0, 2.0]])
+    out, part = jit(lambda x: (x, x.T[0]))(given)
+    given[...] = 7.0
+    assert out.tolist() == [[1.0, 2.0]] and part.tolist() == [1.0]
+
+
+def test_leaves_are_updated_inside_no_grad():
+    w = nb.array([1.0, 2.0], requires_grad=True)
+
+    @jit
+    def update(g):
+        with nb.no_grad():
+            w[...] = w - 0.5 * g
+
+    update(nb.array([1.0, 1.0]))
+    assert w.tolist() == [0.5, 1.5] and w.requires_grad
+
+
+def test_no_grad_and_detach_cut_inside():
+    def g(x):
+        with nb.no_grad():
+            y = x * 2.0
+        return y * x + nb.detach(x) * x
+
+    assert nb.grad(g)(3.0).item() == nb.grad(jit(g))(3.0).item() == jit(nb.grad(g))(3.0).item() == 9.0
+    cut = lambda x: nb.grad(lambda t: t**3, create_graph=False)(x) * x
+    assert nb.grad(cut)(2.0).item() == nb.grad(jit(cut))(2.0).item() == 12.0
+
+
+def test_numpy_arrays_from_outside():
+    scale, index = np.array([1.0, 2.0, 3.0]), np.array([0, 2])
+    g = jit(lambda x: (x * scale)[index].sum())
+    close(g(X), X[0] + 3 * X[2])
+    scale[0] = 10.0
+    close(g(X), 10 * X[0] + 3 * X[2])
+    assert g.compilations == 1
+    index[0] = 1
+    close(g(X), 2 * X[1] + 3 * X[2])
+    by_numpy = jit(lambda x: x * np.sin(scale))
+    close(by_numpy(X), X * np.sin(scale))
+    scale[0] = 0.0
+    close(by_numpy(X), X * np.sin(scale))
+
+
+def test_where_derivatives_are_masked_inside_they_are_outside():
+    root = jit(nb.sqrt)
+    pick = jit(lambda x: nb.where(x > 0, x, 0.0))
+    assert nb.grad(lambda x: nb.where(x > 0, root(x), 0.0).sum())(nb.array([0.0, 4.0])).tolist() == [0.0, 0.25]
+    assert nb.grad(lambda x: pick(nb.sqrt(x)).sum())(nb.array([0.0, 4.0])).tolist() == [0.0, 0.25]
+    assert nb.grad(lambda x: jit(lambda t: t * 1.0)(nb.sqrt(x)).sum())(nb.array([0.0, 4.0])).tolist() == [np.inf, 0.25]
+
+
+def test_values_are_out_of_reach_inside():
+    @jit
+    def g(x):
+        return x if x > 0 else -x
+
+    with pytest.raises(TracedValueError, match=r"test_jit.py:\d+.*while jit.*depends on args\[0\].*nb.cond.*static_argnames"):
+        g(1.0)
+    with pytest.raises(TracedValueError):
+        jit(lambda x: float(x))(1.0)
+    kept = []
+    jit(lambda x: kept.append(x * 2.0))(1.0)
+    with pytest.raises(nb.EndedTransformError, match="jit"):
+        kept[0] + 1.0
+
+
+def test_an_exception_leaves_nothing_behind():
+    state = nb.array([1.0, 2.0])
+
+    @jit
+    def g(x):
+        state[0] = x.sum()
+        if x.shape:
+            raise KeyError("inside")
+        return x
+
+    with pytest.raises(KeyError, match="inside"):
+        g(X)
+    assert state.tolist() == [1.0, 2.0] and type(state) is nb.Tensor
+    assert g(5.0).item() == 5.0 and state.tolist() == [5.0, 2.0]
+
+
+def test_many_traces_warn_once():
+    g = jit(lambda x: x * 2.0)
+    for n in range(15):
+        g(np.zeros(n))
+    with pytest.warns(RecompilationWarning, match=r"traced 16 times; its explain\(\) says why"):
+        g(np.zeros(15))
+    for n in range(16, 100):
+        g(np.zeros(n))
+    assert sum(map(len, g._programs.values())) <= 64
+
+
+def test_inside_a_vmap_with_a_named_axis():
+    g = jit(lambda x: x / nb.psum(x, "i"))
+    x = nb.array([1.0, 3.0])
+    close(nb.vmap(g, axis_name="i")(x), x / 4.0)
+    close(nb.vmap(jit(lambda y: y * g(y)), axis_name="i")(x), x * x / 4.0)
+
+
+def test_threads_see_tensors_as_they_are_while_another_traces():
+    w = nb.array([1.0, 2.0, 3.0])
+    inside, done = threading.Event(), threading.Event()
+    seen = []
+
+    def slow(x):
+        inside.set()
+        assert done.wait(10.0)
+        return x * w
+
+    g = jit(slow)
+
+    def other():
+        assert inside.wait(10.0)
+        seen.append((w * 2.0).tolist())
+        w[0] = 5.0
+        seen.append(w.tolist())
+        done.set()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    out = g(X)
+    thread.join()
+    assert seen == [[2.0, 4.0, 6.0], [5.0, 2.0, 3.0]]
+    close(out, X * w)
+
+
+def test_nothing_old_is_kept_alive():
+    gc.collect()
+    gc.disable()
+    try:
+        w = nb.array([1.0, 2.0, 3.0])
+        g = jit(lambda x: x * w)
+        g(X)
+        watch = weakref.ref(w._node)
+        w = w * 2.0
+        g(X)
+        assert watch() is None
+    finally:
+        gc.enable()
+
+
+def test_the_graph_can_be_read():
+    lowered = jit(nb.grad(lambda x: nb.sin(x) * x)).lower(1.0)
+    assert "cos" in str(lowered)
+    close(lowered.compile()(np.float64(0.5))[0], np.sin(0.5) + 0.5 * np.cos(0.5))
