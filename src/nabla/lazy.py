@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 from types import ModuleType
 from typing import Any
 
@@ -25,6 +25,11 @@ class LazyModule:
             except ImportError as error:
                 raise ImportError(f"this needs the package {self._name}; {self._remedy}") from error
         return getattr(self._module, attribute)
+
+
+def installed(name: str) -> bool:
+    """Whether the package `name` could be imported."""
+    return importlib.util.find_spec(name) is not None
 
 
 def optional(name: str, extra: str | None = None) -> Any:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from importlib.util import find_spec
 
+from nabla import lazy
 from nabla.engines.engine import Engine
 from nabla.engines.numpy.compile import ENGINE as NUMPY
+from nabla.engines.xla.compile import ENGINE as XLA
 from nabla.errors import ArgumentError
 
-ENGINES: dict[str, Engine] = {"numpy": NUMPY}
+ENGINES: dict[str, Engine] = {"numpy": NUMPY, "xla": XLA}
 
 
 def engine_called(name: str | None) -> Engine:
@@ -22,4 +23,4 @@ def engine_called(name: str | None) -> Engine:
 
 
 def _default() -> str:
-    return "xla" if "xla" in ENGINES and find_spec("jax") else "numpy"
+    return "xla" if lazy.installed("jax") else "numpy"

@@ -75,8 +75,8 @@ class Roads:
         self.hidden.remove(hidden)
 
     def settle(self) -> None:
-        """The function was traced: what was there then is not kept alive, and what the trace itself changed is not looked at: Python
-        runs only then."""
+        """The function was traced: what was there then is not kept alive, and what the trace itself changed is not looked at:
+        Python runs only then."""
         self._guards = [guard for guard in self._guards if _holds(guard)]
         for hidden in self.hidden:
             if hidden.get() is not hidden.value:
