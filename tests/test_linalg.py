@@ -406,7 +406,7 @@ def test_norms_of_integers():
     same(linalg.norm(np.array([3, 4], np.int8)), 5.0)
 
 
-@pytest.mark.parametrize("order", [1, 2, 3, 2.5, -2, np.inf, -np.inf])
+@pytest.mark.parametrize("order", [1, 2, 3, 4, 2.5, -2, np.inf, -np.inf])
 def test_derivatives_of_norms(order):
     x = np.array([[1.0, -2.5, 4.5]])
     for point in (x, x * (1.0 + 0.5j)):
@@ -428,6 +428,37 @@ def test_norm_of_zero_has_derivative_zero(order):
     assert not nb.grad(f, mode="forward")(zero).any()
     for outer, inner in itertools.product((nb.jacfwd, nb.jacrev), repeat=2):
         assert not outer(inner(f))(zero).any()
+
+
+@pytest.mark.parametrize("order", [0.5, 1.5, 3, -1, -2])
+def test_norm_with_an_element_of_zero(order):
+    """It is left out of the derivatives, of every order and in every mode."""
+    x, rest = np.array([1.0, 0.0, -2.0]), np.array([1.0, -2.0])
+    f = lambda x: linalg.norm(x, order)
+    for derivative in (nb.jacrev, nb.jacfwd, nb.hessian, lambda f: nb.jacfwd(nb.jacfwd(f)), lambda f: nb.jacrev(nb.jacrev(f))):
+        found = np.asarray(derivative(f)(x))
+        kept = np.ix_(*[[0, 2]] * found.ndim)
+        expected = np.zeros_like(found)
+        expected[kept] = derivative(f)(rest) if order > 0 else 0.0
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-300)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "complex128"])
+def test_norms_of_even_order_are_smooth_where_an_element_is_zero(dtype):
+    x = np.array([1.0, 0.0, -2.0], dtype)
+
+    def powers(x):
+        return (nb.abs(linalg.norm(x, 4)) ** 4).sum()
+
+    fourth = powers
+    for _ in range(4):
+        fourth = _along_middle(fourth)
+    np.testing.assert_allclose(fourth(x), 24.0, rtol=1e-10)
+
+
+def _along_middle(f):
+    """The derivative by the middle element, in its real direction."""
+    return lambda x: nb.jvp(f, (x,), (np.array([0.0, 1.0, 0.0], x.dtype),))[1]
 
 
 def test_norm_guarded_by_where():

@@ -13,7 +13,7 @@ from nabla.ops.lift import ArrayLike, as_node, inexact, op
 from nabla.ops.linalg.checks import floating, matrices, relative_tolerance, square as square_matrices
 from nabla.ops.reductions import max as maximum_over, min as minimum_over
 from nabla.primitives.base import scalar, zeros
-from nabla.primitives.formulas import abs_, equal, greater, not_equal, power, select, sqrt, square
+from nabla.primitives.formulas import abs_, equal, greater, not_equal, power, raised, select, sqrt, square
 from nabla.primitives.joining import pick
 from nabla.primitives.linalg import inverse
 from nabla.primitives.reductions import reduce_any, reduce_max
@@ -31,7 +31,8 @@ def norm(x: ArrayLike, ord: Any = None, axis: Any = None, keepdims: bool = False
     Without `ord`, the square root of the sum of squares. Along one axis (or of a vector), ord is 1, 2, inf, -inf, 0
     (how many are not zero) or any other number p, for the root of sum(abs(x)**p). Over two axes (or of a matrix),
     "fro", 1 and -1 (sums of columns), inf and -inf (sums of rows), 2, -2 and "nuc" (the largest and the smallest
-    singular value, and their sum). The derivative at zero is zero. Raises ArgumentError for an ord that does not fit.
+    singular value, and their sum). The derivative at zero is zero, and of the root of sum(abs(x)**p) that by an element which
+    is zero. Raises ArgumentError for an ord that does not fit.
 
     >>> nb.linalg.norm([3.0, 4.0]).item()
     5.0
@@ -75,16 +76,24 @@ def _vector_norm(x: Node, axes: tuple[int, ...], ord: Any, keepdims: bool) -> No
         return maximum_over(abs_(x), axis=axes, keepdims=keepdims)  # type: ignore[return-value]
     if ord == -inf:
         return minimum_over(abs_(x), axis=axes, keepdims=keepdims)  # type: ignore[return-value]
-    if ord == 2:
-        terms = square(real(x)) + square(imag(x)) if x.dtype.kind == "c" else square(x)
+    if ord > 0 and ord % 2 == 0:
+        squares = square(real(x)) + square(imag(x)) if x.dtype.kind == "c" else square(x)
+        terms = raised(squares, ord // 2)  # no absolute value: it is smooth at zero
     elif ord == 0:
         terms = cast(not_equal(x, zeros((), x.dtype)), dtypes.to_real(x.dtype))
     else:
-        terms = abs_(x) if ord == 1 else power(abs_(x), scalar(ord, dtypes.to_real(x.dtype)))
+        terms = abs_(x) if ord == 1 else _raised(abs_(x), ord)
     total = reduce_sum(terms, axes=axes)
     if ord not in (0, 1):
         total = _root(total, ord)
     return restore_axes(total, x.shape, axes) if keepdims else total
+
+
+def _raised(x: Node, ord: float) -> Node:
+    """x ** ord, and where x is zero that value with all derivatives zero: most are infinite there, or no numbers."""
+    at_zero = equal(x, zeros((), x.dtype))
+    safe = select(at_zero, scalar(1, x.dtype), x)
+    return select(at_zero, scalar(0.0 if ord > 0 else inf, x.dtype), power(safe, scalar(ord, x.dtype)))
 
 
 def _root(x: Node, ord: float) -> Node:
