@@ -268,6 +268,13 @@ def test_slogdet_has_names_and_takes_singular_matrices():
     assert (out.sign.item(), out.logabsdet.item()) == (0.0, -np.inf)
 
 
+def test_slogdet_where_a_number_is_missing():
+    for a in (np.full((1, 1), np.nan), np.array([[1.0, 2.0], [np.nan, -1.0]]), np.array([[np.inf, 2.0], [1.0, -1.0]])):
+        with np.errstate(invalid="ignore"):
+            for found, expected in zip(linalg.slogdet(a), np.linalg.slogdet(a), strict=True):
+                np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize("dtype", ["float64", "complex128"])
 def test_derivatives_of_determinants(dtype):
     a = regular((3, 3), dtype)

@@ -124,6 +124,7 @@ def test_least_squares(shape, dtype):
         nb.testing.check_grads(lambda a, b: linalg.lstsq(a, b)[:2], (a, b))
     deficient = of_singular_values([2.0, 0.0], 4, dtype)
     assert linalg.lstsq(deficient, array((4,), dtype)).residuals.shape == (0,)
+    assert linalg.lstsq(np.ones((2, 0)), [1.0, 2.0]).residuals.tolist() == [5.0]
 
 
 def test_functions_of_matrices_are_scipys():

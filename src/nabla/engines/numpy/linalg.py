@@ -205,7 +205,10 @@ def _slogdet(a: Any, factors: Any) -> Any:
     diagonal = packed.diagonal(axis1=-2, axis2=-1)
     size = np.abs(diagonal)
     exchanges = np.count_nonzero(pivots != np.arange(a.shape[-1], dtype=np.int32), axis=-1)
-    sign = np.sign(diagonal).prod(axis=-1) * (1 - 2 * (exchanges % 2)).astype(a.dtype)
+    signs = np.sign(diagonal)
+    if a.dtype.kind == "f":
+        signs = np.where(np.isnan(diagonal), 1, signs).astype(a.dtype)  # as NumPy has it
+    sign = signs.prod(axis=-1) * (1 - 2 * (exchanges % 2)).astype(a.dtype)
     return sign, np.log(size).sum(axis=-1)
 
 

@@ -86,7 +86,10 @@ def _parity(pivots: Any, dtype: Any) -> Any:
 def _slogdet(a: Any, factors: Any) -> Any:
     packed, pivots = factors
     on_diagonal = _diagonal(packed)
-    sign = jnp.sign(on_diagonal).prod(axis=-1) * _parity(pivots, a.dtype)
+    signs = jnp.sign(on_diagonal)
+    if a.dtype.kind == "f":
+        signs = jnp.where(jnp.isnan(on_diagonal), 1, signs).astype(a.dtype)  # as NumPy has it
+    sign = signs.prod(axis=-1) * _parity(pivots, a.dtype)
     return sign, jnp.log(jnp.abs(on_diagonal)).sum(axis=-1)
 
 

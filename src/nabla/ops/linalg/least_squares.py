@@ -76,7 +76,7 @@ def lstsq(a: ArrayLike, b: ArrayLike, /, rcond: Any = None) -> LstsqResult:
     solution = matrix_product(_pseudoinverse(x, rcond), y)
     rank: Node = matrix_rank(x, rtol=rcond)  # type: ignore[assignment]
     left = zeros((0,), dtypes.to_real(x.dtype))
-    if m > n and n and (rank.tokens.placeholder or bool(mask_value(equal(rank, scalar(n, rank.dtype))))):
+    if m > n and (rank.tokens.placeholder or bool(mask_value(equal(rank, scalar(n, rank.dtype))))):
         rest = matrix_product(x, solution) - y
         squares = square(real(rest)) + square(imag(rest)) if rest.dtype.kind == "c" else square(rest)
         left = reduce_sum(squares if y.ndim == 2 else spectra.column(squares), axes=(0,))
