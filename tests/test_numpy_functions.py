@@ -128,6 +128,52 @@ def test_cases(name, args):
     agrees(name, *args)
 
 
+@pytest.mark.parametrize("name", ["var", "std", "nanvar", "nanstd"])
+def test_variance_about_a_mean_that_is_known(name):
+    x = np.where(X == 5.0, np.nan, X) if name.startswith("nan") else X
+    mean = np.nanmean(x, axis=1, keepdims=True)
+    agrees(name, x, axis=1, mean=mean + 0.5, ddof=1, loose=4e-16)
+    np.testing.assert_allclose(getattr(np, name)(nb.array(x), axis=1, mean=mean), getattr(np, name)(x, axis=1), rtol=1e-15)
+    check_grads(lambda x, m: getattr(nb, name)(x, axis=1, mean=m), (X, mean + 0.5))
+    with pytest.raises(nb.ShapeError, match=r"the mean over axes \(1,\) of shape \(3, 4\) has shape \(3, 1\); got \(3,\)"):
+        getattr(nb, name)(x, axis=1, mean=mean[:, 0])
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_spaced_numbers_along_an_axis(axis):
+    for name, loose in (("linspace", 4e-16), ("logspace", 4e-15), ("geomspace", 4e-15)):
+        agrees(name, [1.0, 2.0], [3.0, 5.0], 4, axis=axis, loose=loose)
+        agrees(name, 1.0, 3.0, 4, axis=axis, loose=loose)
+    for endpoint in (True, False):
+        agrees("linspace", [1.0, 2.0], [3.0, 5.0], 4, endpoint=endpoint, retstep=True, axis=axis, loose=4e-16)
+    for num in (0, 1):
+        numbers, step = nb.linspace([1.0, 2.0], [3.0, 5.0], num, retstep=True, axis=axis)
+        assert numbers.shape == np.linspace([1.0, 2.0], [3.0, 5.0], num, axis=axis).shape and np.isnan(step).all()
+    check_grads(lambda a, b: nb.linspace(a, b, 3, retstep=True, axis=axis), (np.ones(2), np.array([2.0, 5.0])))
+
+
+@pytest.mark.parametrize("name", ["zeros_like", "ones_like", "full_like"])
+def test_like_in_another_shape(name):
+    value = [7.0] if name == "full_like" else []
+    agrees(name, X, *value, shape=(2, 1))
+    agrees(name, X, *value, shape=3, dtype=np.int8)
+    assert nb.empty_like(X, shape=(0, 2)).shape == (0, 2)
+
+
+def test_further_options():
+    for axes in ({"axisa": 0}, {"axisa": 0, "axisb": -1, "axisc": 0}, {"axisa": 1, "axis": 0}):
+        agrees("cross", X[:, :3] + 1, X[:3, :3].T, **axes)
+    agrees("einsum", "ij,kj->ik", X, X, optimize="optimal")
+    agrees("isin", X, [1.0, 5.0], True)
+    assert nb.can_cast(nb.float64, nb.float32, "same_kind") and not nb.can_cast(nb.float64, nb.int64, "same_kind")
+    square = X[:3, :3] + np.eye(3)
+    np.testing.assert_allclose(nb.linalg.svd(square, compute_uv=False), np.linalg.svd(square, compute_uv=False), rtol=1e-13)
+    symmetric = square + square.T
+    u, s, vh = nb.linalg.svd(symmetric, hermitian=True)
+    np.testing.assert_allclose(u * s @ vh, symmetric, atol=1e-13)
+    np.testing.assert_allclose(np.linalg.svd(nb.array(symmetric), False, False, True), s, rtol=1e-13)
+
+
 @pytest.mark.parametrize("x", [X, X[0], 3.0, [[1, 2]], np.zeros((2, 0))], ids=str)
 def test_questions_about_shapes(x):
     for given in (x, nb.array(x)):

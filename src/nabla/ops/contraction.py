@@ -221,19 +221,23 @@ def outer(x: ArrayLike, y: ArrayLike, /) -> Tensor:
 
 
 @op
-def cross(x: ArrayLike, y: ArrayLike, /, *, axis: int = -1) -> Tensor:
-    """The cross product of vectors of three elements along `axis`; the other axes broadcast.
+def cross(x: ArrayLike, y: ArrayLike, /, axisa: int = -1, axisb: int = -1, axisc: int = -1, *, axis: int | None = None) -> Tensor:
+    """The cross product of vectors of three elements along `axis`, the last if none is given; the other axes broadcast.
+
+    axisa, axisb, axisc: without `axis`, where the vectors stand in x, in y and in the result.
 
     >>> nb.cross([1.0, 0.0, 0.0], [0.0, 1.0, 0.0]).tolist()
     [0.0, 0.0, 1.0]
     """
     x, y = pair(x, y)
-    x, y = _at_end("cross", x, axis), _at_end("cross", y, axis)
-    for z in (x, y):
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    x, y = _at_end("cross", x, axisa), _at_end("cross", y, axisb)
+    for z, along in ((x, axisa), (y, axisb)):
         if z.shape[-1] != 3:
-            raise ShapeError(f"cross: the vectors have 3 elements along axis {axis}; got {z.shape[-1]} (shape {z.shape})")
+            raise ShapeError(f"cross: the vectors have 3 elements along axis {along}; got {z.shape[-1]} (shape {z.shape})")
     out = _rolled(x * _rolled(y) - _rolled(x) * y)
-    return move_axis(out, out.ndim - 1, one_axis("cross", axis, out.ndim))  # type: ignore[return-value]
+    return move_axis(out, out.ndim - 1, one_axis("cross", axisc, out.ndim))  # type: ignore[return-value]
 
 
 def _rolled(x: Node) -> Node:

@@ -11,13 +11,13 @@ from nabla import dtypes
 from nabla.errors import ArgumentError, DTypeError, ShapeError
 from nabla.graph.node import Node, is_scalar, runtime
 from nabla.graph.tokens import EMPTY, next_id
-from nabla.ops.axes import as_shape, integer
+from nabla.ops.axes import as_shape, integer, one_axis
 from nabla.ops.devices import want_cpu
 from nabla.ops.lift import ArrayLike, DTypeLike, as_node, op
 from nabla.primitives.base import CONSTANT, constant
 from nabla.primitives.formulas import power
 from nabla.primitives.leaves import make_leaf, not_a_leaf
-from nabla.primitives.shape import broadcast, cast
+from nabla.primitives.shape import broadcast, cast, move_axis
 from nabla.primitives.structure import detach
 
 if TYPE_CHECKING:
@@ -190,51 +190,54 @@ def _filled(node: Node, shape: tuple[int, ...]) -> Tensor:
     return runtime.handle(node)
 
 
-def zeros_like(x: ArrayLike, /, dtype: DTypeLike | None = None, *, device: str | None = None) -> Tensor:
-    """Zeros in the shape and dtype of `x`.
+def zeros_like(x: ArrayLike, /, dtype: DTypeLike | None = None, *, device: str | None = None, shape: Any = None) -> Tensor:
+    """Zeros in the shape, unless another is given, and dtype of `x`.
 
     >>> nb.zeros_like(nb.array([1.0, 2.0])).tolist()
     [0.0, 0.0]
     """
     want_cpu("zeros_like", device)
-    return _like(x, dtype, np.zeros)
+    return _like("zeros_like", x, dtype, shape, np.zeros)
 
 
-def ones_like(x: ArrayLike, /, dtype: DTypeLike | None = None, *, device: str | None = None) -> Tensor:
-    """Ones in the shape and dtype of `x`.
+def ones_like(x: ArrayLike, /, dtype: DTypeLike | None = None, *, device: str | None = None, shape: Any = None) -> Tensor:
+    """Ones in the shape, unless another is given, and dtype of `x`.
 
     >>> nb.ones_like(nb.array([1.0, 2.0])).tolist()
     [1.0, 1.0]
     """
     want_cpu("ones_like", device)
-    return _like(x, dtype, np.ones)
+    return _like("ones_like", x, dtype, shape, np.ones)
 
 
-def empty_like(x: ArrayLike, /, dtype: DTypeLike | None = None, *, device: str | None = None) -> Tensor:
-    """A tensor to be filled, in the shape and dtype of `x`; it holds zeros.
+def empty_like(x: ArrayLike, /, dtype: DTypeLike | None = None, *, device: str | None = None, shape: Any = None) -> Tensor:
+    """A tensor to be filled, in the shape, unless another is given, and dtype of `x`; it holds zeros.
 
     >>> nb.empty_like(nb.array([1.0, 2.0])).shape
     (2,)
     """
     want_cpu("empty_like", device)
-    return _like(x, dtype, np.zeros)
+    return _like("empty_like", x, dtype, shape, np.zeros)
 
 
-def _like(x: ArrayLike, dtype: DTypeLike | None, make: Any) -> Tensor:
+def _like(name: str, x: ArrayLike, dtype: DTypeLike | None, shape: Any, make: Any) -> Tensor:
     node = as_node(x)
     wanted = _dtype(dtype) or dtypes.strong(node.dtype)
-    return _made(constant(make(node.shape, wanted), wanted))
+    return _made(constant(make(node.shape if shape is None else as_shape(name, shape), wanted), wanted))
 
 
-def full_like(x: ArrayLike, /, fill_value: ArrayLike, dtype: DTypeLike | None = None, *, device: str | None = None) -> Tensor:
-    """One value everywhere, in the shape and dtype of `x`.
+def full_like(
+    x: ArrayLike, /, fill_value: ArrayLike, dtype: DTypeLike | None = None, *, device: str | None = None, shape: Any = None
+) -> Tensor:
+    """One value everywhere, in the shape, unless another is given, and dtype of `x`.
 
     >>> nb.full_like(nb.array([1.0, 2.0]), 3).tolist()
     [3.0, 3.0]
     """
     want_cpu("full_like", device)
     node = as_node(x)
-    return _filled(as_node(fill_value, _dtype(dtype) or dtypes.strong(node.dtype)), node.shape)
+    value = as_node(fill_value, _dtype(dtype) or dtypes.strong(node.dtype))
+    return _filled(value, node.shape if shape is None else as_shape("full_like", shape))
 
 
 def arange(
@@ -295,10 +298,13 @@ def linspace(
     dtype: DTypeLike | None = None,
     device: str | None = None,
     endpoint: bool = True,
-) -> Tensor:
-    """`num` numbers evenly spaced from `start` to `stop`, along a new first axis; differentiable in both.
+    retstep: bool = False,
+    axis: int = 0,
+) -> Any:
+    """`num` numbers evenly spaced from `start` to `stop`, along a new axis; differentiable in both.
 
-    endpoint: whether `stop` is the last of them.
+    endpoint: whether `stop` is the last of them. retstep: also the step between them, NaN where there is none. axis: where the
+    new axis stands in the result.
 
     >>> nb.linspace(0.0, 1.0, 5).tolist()
     [0.0, 0.25, 0.5, 0.75, 1.0]
@@ -314,7 +320,8 @@ def linspace(
     t = (np.arange(count) / steps if steps > 0 else np.zeros(count)).astype(dtypes.to_real(kind))
     part = constant(t.reshape(count, *(1,) * ndim), dtypes.to_real(kind))
     out = a * (1.0 - part) + b * part  # exact at both ends
-    return out if wanted is None else cast(out, wanted)  # type: ignore[return-value]
+    out = move_axis(out if wanted is None else cast(out, wanted), 0, one_axis("linspace", axis, out.ndim))
+    return (out, (b - a) / (float(steps) if steps > 0 else math.nan)) if retstep else out
 
 
 def eye(n: int, m: int | None = None, /, *, k: int = 0, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
@@ -360,14 +367,16 @@ def logspace(
     endpoint: bool = True,
     base: ArrayLike = 10.0,
     dtype: DTypeLike | None = None,
+    axis: int = 0,
 ) -> Tensor:
     """`num` numbers from base**start to base**stop, evenly spaced on a logarithmic scale; differentiable in all three.
 
-    endpoint: whether base**stop is the last of them.
+    endpoint: whether base**stop is the last of them. axis: where the new axis stands in the result.
 
     >>> nb.logspace(0.0, 2.0, 3).tolist()
     [1.0, 10.0, 100.0]
     """
     exponents = as_node(linspace(start, stop, num, endpoint=endpoint))
     out = power(as_node(base), exponents)
+    out = move_axis(out, 0, one_axis("logspace", axis, out.ndim))
     return out if dtype is None else cast(out, dtypes.canonical(dtype))  # type: ignore[return-value]

@@ -150,13 +150,15 @@ def _is_of(dtype: np.dtype, kind: Any) -> bool:
         raise ArgumentError(f"isdtype: a kind is a dtype, one of {', '.join(map(repr, KINDS))}, or a tuple; got {kind!r}") from None
 
 
-def can_cast(from_: DTypeLike | ArrayLike, to: DTypeLike, /) -> bool:
+def can_cast(from_: DTypeLike | ArrayLike, to: DTypeLike, /, casting: str = "safe") -> bool:
     """Whether a dtype (or that of an array) becomes `to` without loss, as it does when it meets others.
+
+    casting: by another of NumPy's rules, such as "same_kind".
 
     >>> nb.can_cast(nb.float32, nb.float64), nb.can_cast(nb.float64, nb.float32)
     (True, False)
     """
-    return bool(np.can_cast(dtype_of("can_cast", from_), dtypes.canonical(to)))
+    return bool(np.can_cast(dtype_of("can_cast", from_), dtypes.canonical(to), casting))  # type: ignore[arg-type]
 
 
 def result_type(*arrays_and_dtypes: Any) -> np.dtype:

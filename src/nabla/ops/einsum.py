@@ -159,13 +159,14 @@ def _mismatch(label: Label, labels: tuple[Labels, ...], shapes: Shapes) -> str:
 
 
 @op
-def einsum(subscripts: str | ArrayLike, /, *operands: ArrayLike) -> Tensor:
+def einsum(subscripts: str | ArrayLike, /, *operands: ArrayLike, optimize: Any = True) -> Tensor:
     """The sum of products that `subscripts` describes: letters name axes, those not behind `->` are summed over.
 
     Without `->` the result has the letters that occur once, in alphabetical order. `...` stands for axes that are
     broadcast, a letter that is repeated in one operand for its diagonal. Also taken: einsum(x, [0, 1], y, [1, 2], [0,
-    2]). The operands are brought to one dtype; of three or more, a cheap order of products is chosen from the shapes.
-    Raises ShapeError where an index has two lengths and ArgumentError for a pattern that makes no sense.
+    2]). The operands are brought to one dtype; of three or more, a cheap order of products is chosen from the shapes,
+    whatever `optimize` asks for. Raises ShapeError where an index has two lengths and ArgumentError for a pattern that
+    makes no sense.
 
     >>> nb.einsum("ij,jk->ik", [[1.0, 2.0]], [[3.0], [4.0]]).tolist()
     [[11.0]]

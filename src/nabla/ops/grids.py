@@ -10,14 +10,14 @@ import numpy as np
 from nabla import dtypes
 from nabla.errors import ArgumentError, BoundsError, ShapeError
 from nabla.graph.node import Node
-from nabla.ops.axes import as_shape, integer
+from nabla.ops.axes import as_shape, integer, one_axis
 from nabla.ops.creation import array, linspace
 from nabla.ops.keys import mask_value
 from nabla.ops.lift import ArrayLike, DTypeLike, as_node, op, real_floats
 from nabla.ops.special.bessel import i0
 from nabla.primitives import formulas as f
 from nabla.primitives.base import constant, scalar
-from nabla.primitives.shape import cast
+from nabla.primitives.shape import cast, move_axis
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
@@ -173,10 +173,13 @@ def fromfunction(function: Callable[..., Any], shape: Sequence[int], *, dtype: D
 
 
 @op
-def geomspace(start: ArrayLike, stop: ArrayLike, num: int = 50, *, endpoint: bool = True, dtype: DTypeLike = None) -> Tensor:
-    """`num` numbers from start to stop, each the same multiple of the one before, along a new first axis; differentiable in both.
+def geomspace(
+    start: ArrayLike, stop: ArrayLike, num: int = 50, *, endpoint: bool = True, dtype: DTypeLike = None, axis: int = 0
+) -> Tensor:
+    """`num` numbers from start to stop, each the same multiple of the one before, along a new axis; differentiable in both.
 
-    endpoint: whether `stop` is the last of them. Both are of one sign, or complex. Raises ArgumentError where one is 0.
+    endpoint: whether `stop` is the last of them. axis: where the new axis stands in the result. Both are of one
+    sign, or complex. Raises ArgumentError where one is 0.
 
     >>> nb.geomspace(1.0, 8.0, 4).round(12).tolist()
     [1.0, 2.0, 4.0, 8.0]
@@ -198,7 +201,7 @@ def geomspace(start: ArrayLike, stop: ArrayLike, num: int = 50, *, endpoint: boo
     if endpoint and count > 1:
         last = constant((np.arange(count) == count - 1).reshape(count, *(1,) * (out.ndim - 1)))
         out = f.select(last, b, out)
-    out = out * sign
+    out = move_axis(out * sign, 0, one_axis("geomspace", axis, out.ndim))
     return cast(out, dtypes.canonical(dtype)) if dtype is not None else out  # type: ignore[return-value]
 
 

@@ -119,13 +119,14 @@ def nanvar(
     ddof: float | None = None,
     keepdims: bool = False,
     where: ArrayLike | None = None,
+    mean: ArrayLike | None = None,
 ) -> Tensor:
     """`var` of the elements that are not NaN; NaN where they are no more than `correction`. The derivative by a NaN is 0.
 
     >>> nb.nanvar([1.0, float("nan"), 3.0]).item()
     1.0
     """
-    return _moment(var, "nanvar", as_node(x), axis, dtype, correction, ddof, keepdims, where)  # type: ignore[return-value]
+    return _moment(var, "nanvar", as_node(x), axis, dtype, correction, ddof, keepdims, where, mean)  # type: ignore[return-value]
 
 
 @op
@@ -139,13 +140,14 @@ def nanstd(
     ddof: float | None = None,
     keepdims: bool = False,
     where: ArrayLike | None = None,
+    mean: ArrayLike | None = None,
 ) -> Tensor:
     """`std` of the elements that are not NaN; NaN where they are no more than `correction`. The derivative by a NaN is 0.
 
     >>> nb.nanstd([1.0, float("nan"), 3.0]).item()
     1.0
     """
-    return _moment(std, "nanstd", as_node(x), axis, dtype, correction, ddof, keepdims, where)  # type: ignore[return-value]
+    return _moment(std, "nanstd", as_node(x), axis, dtype, correction, ddof, keepdims, where, mean)  # type: ignore[return-value]
 
 
 def _moment(
@@ -158,9 +160,10 @@ def _moment(
     ddof: float | None,
     keepdims: bool,
     where: ArrayLike | None,
+    mean: ArrayLike | None,
 ) -> Node:
     there = _present(x, where)
-    out: Node = of(x, axis, dtype, correction=correction, ddof=ddof, keepdims=keepdims, where=there)
+    out: Node = of(x, axis, dtype, correction=correction, ddof=ddof, keepdims=keepdims, where=there, mean=mean)
     if x.dtype.kind not in "fc":
         return out
     if correction is None:

@@ -197,16 +197,18 @@ def var(
     ddof: float | None = None,
     keepdims: bool = False,
     where: ArrayLike | None = None,
+    mean: ArrayLike | None = None,
 ) -> Tensor:
     """The variance over `axis` (None: all axes): the mean squared distance from the mean, taken in two passes.
 
-    The divisor is the number of elements less `correction` (or `ddof`, NumPy's name for it). Of complex numbers the
+    The divisor is the number of elements less `correction` (or `ddof`, NumPy's name for it). mean: the mean, if it is known, with
+    axes of length 1 as keepdims leaves them. Of complex numbers the
     squared modulus is averaged, and the result is real. Raises AxisError for an axis that x has not.
 
     >>> nb.var([1.0, 2.0, 3.0, 4.0]).item(), nb.var([1.0, 2.0, 3.0], correction=1).item()
     (1.25, 1.0)
     """
-    return _variance("var", as_node(x), axis, dtype, correction, ddof, keepdims, where)  # type: ignore[return-value]
+    return _variance("var", as_node(x), axis, dtype, correction, ddof, keepdims, where, mean)  # type: ignore[return-value]
 
 
 @op
@@ -220,6 +222,7 @@ def std(
     ddof: float | None = None,
     keepdims: bool = False,
     where: ArrayLike | None = None,
+    mean: ArrayLike | None = None,
 ) -> Tensor:
     """The standard deviation over `axis` (None: all axes): the square root of `var`, with the same arguments.
 
@@ -228,7 +231,7 @@ def std(
     >>> nb.std([1.0, 3.0]).item()
     1.0
     """
-    v = _variance("std", as_node(x), axis, dtype, correction, ddof, keepdims, where)
+    v = _variance("std", as_node(x), axis, dtype, correction, ddof, keepdims, where, mean)
     zero = zeros((), v.dtype)
     return select(equal(v, zero), zero, sqrt(v))  # type: ignore[return-value]
 
@@ -242,6 +245,7 @@ def _variance(
     ddof: float | None,
     keepdims: bool,
     where: ArrayLike | None,
+    mean: ArrayLike | None,
 ) -> Node:
     if correction is not None and ddof is not None:
         raise ArgumentError(f"{name}: correction and ddof are two names for one thing; give one of them")
@@ -249,9 +253,17 @@ def _variance(
     x, back = _computed_in(name, x, dtype)
     axes = several_axes(name, axis, x.ndim)
     condition = None if where is None else _condition(name, where, x)
-    away = x - _mean(x, axes, True, condition)
+    away = x - (_mean(x, axes, True, condition) if mean is None else _given_mean(name, mean, x, axes))
     squared = real(away * conj(away)) if away.dtype.kind == "c" else square(away)
     return cast(_mean(squared, axes, keepdims, condition, float(less or 0.0)), dtypes.to_real(back))
+
+
+def _given_mean(name: str, mean: ArrayLike, x: Node, axes: tuple[int, ...]) -> Node:
+    found = as_node(mean)
+    wanted = tuple([1 if i in axes else n for i, n in enumerate(x.shape)])
+    if found.shape != wanted:
+        raise ShapeError(f"{name}: the mean over axes {axes} of shape {x.shape} has shape {wanted}; got {found.shape}")
+    return cast(found, x.dtype)
 
 
 # Extrema

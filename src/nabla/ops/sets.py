@@ -284,8 +284,10 @@ def setxor1d(x: ArrayLike, y: ArrayLike, /, assume_unique: bool = False) -> Tens
 
 
 @op
-def isin(x1: ArrayLike, x2: ArrayLike, /, *, invert: bool = False) -> Tensor:
+def isin(x1: ArrayLike, x2: ArrayLike, /, assume_unique: bool = False, *, invert: bool = False) -> Tensor:
     """For each element of x1, whether it is among the elements of x2; with invert, whether it is not. NaN is nowhere.
+
+    assume_unique, a promise that there are no equals in x1 and in x2, is not needed.
 
     >>> nb.isin([1, 2, 3], [3, 1]).tolist()
     [True, False, True]

@@ -10,7 +10,7 @@ from nabla.ops.axes import integer
 from nabla.ops.contraction import matrix_product
 from nabla.ops.lift import ArrayLike, as_node, born, inexact, op
 from nabla.ops.linalg.checks import square
-from nabla.ops.linalg.spectra import hermitian
+from nabla.ops.linalg.spectra import hermitian_part
 from nabla.primitives import linalg as p
 from nabla.primitives.call import sweeps
 from nabla.primitives.matrix_functions import matrix_function
@@ -105,7 +105,7 @@ def funmh(x: ArrayLike, func: Callable[[Tensor], Tensor], /, UPLO: str | None = 
     >>> nb.grad(lambda x: nb.linalg.funmh(x, nb.sin)[0, 1])(nb.zeros((2, 2))).tolist()
     [[0.0, 0.5], [0.5, 0.0]]
     """
-    h = hermitian("funmh", x, UPLO)
+    h = hermitian_part("funmh", x, UPLO)
     w, v = outputs(eigh(h))
     result = inexact(as_node(func(born(w))))
     if result.shape != w.shape:

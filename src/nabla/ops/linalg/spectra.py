@@ -40,7 +40,7 @@ class SVDResult(NamedTuple):
     Vh: Any
 
 
-def hermitian(name: str, x: ArrayLike, uplo: str | None) -> Node:
+def hermitian_part(name: str, x: ArrayLike, uplo: str | None) -> Node:
     """The Hermitian matrix that x stands for."""
     node = square(name, as_node(x))
     if uplo is None:
@@ -66,7 +66,7 @@ def eigh(x: ArrayLike, /, UPLO: str | None = None) -> EighResult:
     >>> w.tolist(), abs(v).tolist()
     ([1.0, 2.0], [[0.0, 1.0], [1.0, 0.0]])
     """
-    return EighResult(*outputs(p.eigh(hermitian("eigh", x, UPLO))))
+    return EighResult(*outputs(p.eigh(hermitian_part("eigh", x, UPLO))))
 
 
 @op
@@ -81,7 +81,7 @@ def eigvalsh(x: ArrayLike, /, UPLO: str | None = None) -> Tensor:
     >>> nb.grad(lambda x: nb.exp(nb.linalg.eigvalsh(x)).sum())(nb.zeros((2, 2))).round(9).tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
-    return p.eigvalsh(hermitian("eigvalsh", x, UPLO))  # type: ignore[return-value]
+    return p.eigvalsh(hermitian_part("eigvalsh", x, UPLO))  # type: ignore[return-value]
 
 
 @op
@@ -109,18 +109,21 @@ def eigvals(x: ArrayLike, /) -> Tensor:
 
 
 @op
-def svd(x: ArrayLike, /, *, full_matrices: bool = True) -> SVDResult:
+def svd(x: ArrayLike, /, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
     """Singular value decomposition: x = U @ diag(S) @ Vh with orthonormal columns in U and rows in Vh, S descending.
 
     For x of shape (..., m, n) and k = min(m, n), S has k elements; U is (..., m, m) and Vh (..., n, n), or with
     full_matrices=False (..., m, k) and (..., k, n). U and Vh share a phase for each singular value, and turn together
-    where singular values are equal; what holds of derivatives there is as in `eigh`.
+    where singular values are equal; what holds of derivatives there is as in `eigh`. compute_uv=False gives S alone, as `svdvals`;
+    `hermitian` changes nothing but that the Hermitian part is read.
 
     >>> u, s, vh = nb.linalg.svd([[3.0, 0.0], [0.0, -2.0]])
     >>> s.tolist()
     [3.0, 2.0]
     """
-    node = matrices("svd", as_node(x))
+    node = hermitian_part("svd", x, None) if hermitian else matrices("svd", as_node(x))
+    if not compute_uv:
+        return p.svdvals(node)
     u, s, v = outputs(p.svd(node))
     if full_matrices:
         u, v = completed(u), completed(v)
