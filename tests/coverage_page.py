@@ -56,7 +56,7 @@ CAN_NOT = {
             *["backward", "default_dtype", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "make_graph"],
             *["no_grad", "realize", "register_dataclass", "set_default_dtype", "show", "to_dot", "using_default_dtype"],
             *["value_and_grad", "vjp", "vmap", "axis_index", "axis_size", "pmax", "pmean", "pmin", "psum"],
-            *["custom_jvp", "custom_vjp", "custom_vmap", "pure_callback"],
+            *["custom_jvp", "custom_vjp", "custom_vmap", "pure_callback", "linearize", "linear_transpose"],
         ],
         TRANSFORM,
     ),

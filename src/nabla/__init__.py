@@ -319,7 +319,9 @@ from nabla.transforms.grad import grad, value_and_grad
 from nabla.transforms.jacobian import hessian, hvp, jacfwd, jacobian, jacrev
 from nabla.transforms.jit import jit
 from nabla.transforms.jvp import jvp
-from nabla.transforms.no_grad import detach, no_grad
+from nabla.transforms.linearize import linear_transpose, linearize
+from nabla.transforms.no_grad import detach, no_grad, stop_gradient
+from nabla.transforms.passing import clip_gradient, reverse_gradient, scale_gradient
 from nabla.transforms.pure_callback import pure_callback
 from nabla.transforms.realize import realize
 from nabla.transforms.vectorize import apply_along_axis, apply_over_axes, vectorize
@@ -417,6 +419,7 @@ __all__ = [
     "ceil",
     "choose",
     "clip",
+    "clip_gradient",
     "column_stack",
     "complex64",
     "complex128",
@@ -568,6 +571,8 @@ __all__ = [
     "less_equal",
     "lexsort",
     "linalg",
+    "linear_transpose",
+    "linearize",
     "linspace",
     "log",
     "log1p",
@@ -677,6 +682,7 @@ __all__ = [
     "reshape",
     "resize",
     "result_type",
+    "reverse_gradient",
     "right_shift",
     "rint",
     "roll",
@@ -684,6 +690,7 @@ __all__ = [
     "roots",
     "rot90",
     "round",
+    "scale_gradient",
     "searchsorted",
     "segment_max",
     "segment_mean",
@@ -717,6 +724,7 @@ __all__ = [
     "squeeze",
     "stack",
     "std",
+    "stop_gradient",
     "subtract",
     "sum",
     "swapaxes",

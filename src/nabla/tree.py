@@ -216,6 +216,17 @@ def want_structure(given: Any, wanted: TreeDef, what: str, root: str, like: str)
     )
 
 
+def beside(given: Any, wanted: TreeDef, what: str, root: str, like: str) -> list[Any]:
+    """The leaves of `given` beside those of a structure, None where it has None; a TreeError where it differs otherwise."""
+    try:
+        parts = flatten_up_to(wanted, given)
+    except ValueError:
+        parts = None
+    if parts is None or not all(part is None or is_leaf(part) for part in parts):
+        want_structure(given, wanted, what, root, like)
+    return parts  # type: ignore[return-value]
+
+
 def _difference(found: TreeDef, wanted: TreeDef, path: str) -> tuple[str, str, str]:
     """The first place where two structures differ, and what each has there."""
     if (found.type, found.entries()) != (wanted.type, wanted.entries()):

@@ -16,6 +16,7 @@ OPERATORS = [
     Operator("broadcast_to", [normal(3)], call=lambda f, x: f(x, (2, 3))),
     Operator("copy", [MATRIX]),
     Operator("detach", [MATRIX], value=lambda x: x, constant="it cuts the derivative"),
+    Operator("stop_gradient", [MATRIX], value=lambda x: x, constant="it cuts the derivative"),
     Operator("expand_dims", [MATRIX], {"axis": 1}),
     Operator("flip", [MATRIX], {"axis": 1}),
     Operator("fliplr", [MATRIX]),

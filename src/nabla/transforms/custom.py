@@ -30,7 +30,6 @@ from nabla.transforms.custom_rules import (
     Packed,
     Point,
     at,
-    beside,
     derivative_tokens,
     fitting,
     is_array,
@@ -456,7 +455,7 @@ class _ByArgument:
                 continue
             what = f"{function.name}: rule {i} of defjvps"
             term = rule(_filled(x, dx), out, *primals, **options)
-            parts = beside(term, structure, f"{what}: the tangent", "tangent", "the output")
+            parts = tree.beside(term, structure, f"{what}: the tangent", "tangent", "the output")
             for j, (part, node, place) in enumerate(zip(parts, nodes, places)):
                 found = fitting(part, node, tree.under(place, "tangent"), place, what)
                 old = total[j]

@@ -193,7 +193,7 @@ class CallRule(Rule):
         return found
 
     def _like_outputs(self, node: Node, tangent_out: Any, what: str) -> list[Node | None]:
-        parts = beside(tangent_out, self.out_structure, f"{what}: the tangent", "tangent", "the output")
+        parts = tree.beside(tangent_out, self.out_structure, f"{what}: the tangent", "tangent", "the output")
         places = tree.places(self.out_structure, "output")
         result: list[Node | None] = []
         for i, (dx, place) in enumerate(zip(parts, places)):
@@ -244,7 +244,7 @@ class CallRule(Rule):
             if g is None:
                 continue
             slots, structure = tree.flatten(argument)
-            parts = beside(g, structure, f"{what}: the cotangent of {name}", "cotangent", name)
+            parts = tree.beside(g, structure, f"{what}: the cotangent of {name}", "cotangent", name)
             places = tree.places(structure, name)
             for slot, part, place in zip(slots, parts, places):
                 if type(slot) is _Slot:
@@ -307,17 +307,6 @@ def shown(result: Any) -> str:
     if isinstance(result, (tuple, list)):
         return f"a {type(result).__name__} of {len(result)}"
     return "None" if result is None else f"a {type(result).__name__}"
-
-
-def beside(given: Any, structure: tree.TreeDef, what: str, root: str, like: str) -> list[Any]:
-    """The leaves of `given` beside those of a structure; None stands for zero."""
-    try:
-        parts = tree.flatten_up_to(structure, given)
-    except ValueError:
-        parts = None
-    if parts is None or not all(part is None or tree.is_leaf(part) for part in parts):
-        tree.want_structure(given, structure, what, root, like)
-    return parts  # type: ignore[return-value]
 
 
 def fitting(value: Any, like: Node, path: Any, like_path: Any, what: str) -> Node | None:

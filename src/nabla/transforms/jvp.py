@@ -62,7 +62,7 @@ def along(
         raise TreeError(f"{what}: {len(args)} primals but {len(directions)} tangents; give one tangent per primal")
     with Trace(what, forward=True) as trace:
         opened = [trace.open(x, f"primals[{i}]", allow_int=True) for i, x in enumerate(args)]
-        seeds = _seeds(what, trace.leaves, args, directions)
+        seeds = tangents_of(what, trace.leaves, [tree.structure(x) for x in args], directions)
         result, aux = split_aux(fn(*opened), has_aux, what)
         outputs, structure, _ = flatten_outputs(result, what)
         trace.returned()
@@ -91,11 +91,13 @@ def zero_tangent(out: Node) -> Node:
     return zeros(out.shape, out.dtype) if out.dtype.kind in "fc" else constant(np.zeros(out.shape, float0), float0)
 
 
-def _seeds(what: str, leaves: Sequence[Leaf], args: Sequence[Any], directions: Sequence[Any]) -> dict[Node, Node]:
-    """The tangent of each variable, checked against its primal."""
+def tangents_of(
+    what: str, leaves: Sequence[Leaf], structures: Sequence[tree.TreeDef], directions: Sequence[Any]
+) -> dict[Node, Node]:
+    """The tangent of each variable, checked against its primal; None stands for the tangent of an integer."""
     given: list[Any] = []
-    for i, (x, dx) in enumerate(zip(args, directions)):
-        given += _matched(what, x, dx, f"primals[{i}]", f"tangents[{i}]")
+    for i, (structure, dx) in enumerate(zip(structures, directions)):
+        given += tree.beside(dx, structure, f"{what}: the tangent", f"tangents[{i}]", f"primals[{i}]")
     seeds: dict[Node, Node] = {}
     for leaf, dx in zip(leaves, given):
         if leaf.variable is None:
@@ -108,18 +110,6 @@ def _seeds(what: str, leaves: Sequence[Leaf], args: Sequence[Any], directions: S
         path = tree.under(leaf.path, "tangents")
         seeds[leaf.variable] = matching(dx, leaf.node, path, leaf.path, what)
     return seeds
-
-
-def _matched(what: str, x: Any, dx: Any, x_path: str, dx_path: str) -> list[Any]:
-    """The leaves of a tangent beside those of its primal; None stands for the tangent of an integer."""
-    structure = tree.structure(x)
-    try:
-        parts = tree.flatten_up_to(structure, dx)
-    except ValueError:
-        parts = None
-    if parts is None or not all(part is None or tree.is_leaf(part) for part in parts):
-        tree.want_structure(dx, structure, f"{what}: the tangent", dx_path, x_path)
-    return parts  # type: ignore[return-value]
 
 
 def matching(value: Any, like: Node, path: Path, like_path: Path, what: str) -> Node:

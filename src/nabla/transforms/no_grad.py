@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ContextDecorator
 from typing import Any, Callable
 
+from nabla import tree
 from nabla.graph.tokens import cut_older
 from nabla.ops.lift import as_node
 from nabla.primitives.structure import detach as detach_node
@@ -46,11 +47,16 @@ class no_grad(ContextDecorator):
         self._entered.pop().__exit__(*exception)
 
 
-def detach(x: Any) -> Tensor:
-    """The same value, constant for every derivative.
+def detach(x: Any) -> Any:
+    """The same values, constant for every derivative; `x` is an array or a pytree of arrays.
+
+    It goes by the name of `stop_gradient`, too.
 
     >>> import nabla as nb
     >>> nb.grad(lambda x: x * nb.detach(x))(3.0).item()
     3.0
     """
-    return Tensor(detach_node(as_node(x)))
+    return tree.map(lambda leaf: Tensor(detach_node(as_node(leaf))), x)
+
+
+stop_gradient = detach

@@ -20,7 +20,7 @@ from nabla.primitives.custom import callback
 from nabla.primitives.structure import outputs as outputs_of
 from nabla.tensor import Tensor
 from nabla.transforms.custom import CustomFunction
-from nabla.transforms.custom_rules import Packed, beside, is_array, pack, shown
+from nabla.transforms.custom_rules import Packed, is_array, pack, shown
 from nabla.transforms.trace import want_bool, want_callable
 
 Step = bool | float | None
@@ -57,10 +57,10 @@ def pure_callback(
     Where the derivative can be written with Nabla's functions, `nb.custom_vjp` around the callback gives every order.
 
     >>> import nabla as nb
-    >>> def spline(x):
+    >>> def sinc(x):
     ...     return nb.pure_callback(np.sinc, nb.ShapeDtype((), "float64"), x, finite_differences=True)
-    >>> spline(0.5).item() == np.sinc(0.5), round(nb.grad(spline)(0.5).item(), 6)
-    (True, -1.27324)
+    >>> round(sinc(0.5).item(), 6), round(nb.grad(sinc)(0.5).item(), 6)
+    (0.63662, -1.27324)
     """
     what = "pure_callback"
     want_callable(what, f)
@@ -266,14 +266,14 @@ def _flat_cotangents(vjp: Callable[..., Any], g: Any, out: Any, *args: Any) -> l
             f"pure_callback: vjp must return a tuple with the cotangent of each of the {len(args)} arguments; it returned "
             f"{shown(found)}"
         )
-    parts = [
-        beside(part, tree.structure(x), "pure_callback: a cotangent", "cotangent", "its argument") for x, part in zip(args, found)
-    ]
-    return _filled([part for some in parts for part in some], tree.leaves(args))
+    parts: list[Any] = []
+    for i, (x, part) in enumerate(zip(args, found)):
+        parts += tree.beside(part, tree.structure(x), "pure_callback: the cotangent", f"cotangents[{i}]", f"args[{i}]")
+    return _filled(parts, tree.leaves(args))
 
 
 def _flat_tangents(jvp: Callable[..., Any], tangents: Any, out: Any, *args: Any) -> list[Any]:
-    parts = beside(jvp(tangents, out, *args), tree.structure(out), "pure_callback: the tangent", "tangent", "the output")
+    parts = tree.beside(jvp(tangents, out, *args), tree.structure(out), "pure_callback: the tangent", "tangent", "the output")
     return _filled(parts, tree.leaves(out))
 
 

@@ -22,7 +22,7 @@ from nabla.graph.walk import between
 from nabla.ops.lift import as_node, born
 from nabla.primitives.base import constant, scalar
 from nabla.primitives.leaves import not_a_leaf
-from nabla.primitives.structure import detach, variable
+from nabla.primitives.structure import detach, leave, variable
 from nabla.tensor import Tensor
 
 Path = str | tree.Place
@@ -275,6 +275,45 @@ def give(node: Node, leaf: Leaf, as_numpy: bool) -> Any:
 def hand_out(node: Node) -> Tensor:
     """A result: a tensor of its own, though its node may be that of an argument or a leaf."""
     return born(not_a_leaf(node))
+
+
+# A call that is kept
+
+
+class KeptCall:
+    """A call whose graph is kept for the sweeps that come after it, as long as this object lives."""
+
+    __slots__ = ("aux", "outputs", "paths", "spans", "structure", "structures", "trace")
+
+    def __init__(self, what: str, fn: Callable[..., Any], primals: Sequence[Any], has_aux: bool, forward: bool = False) -> None:
+        want_callable(what, fn)
+        want_bool(what, has_aux=has_aux)
+        if not primals:
+            raise ArgumentTypeError(f"{what}: give the arguments of the function after it, as in nb.{what}(f, x, y)")
+        with Trace(what, outlives=True, forward=forward) as trace:
+            self.spans: list[tuple[int, int]] = []
+            self.structures: list[tree.TreeDef] = []
+            opened = []
+            for i, x in enumerate(primals):
+                start = len(trace.leaves)
+                opened.append(trace.open(x, f"primals[{i}]", allow_int=True))
+                self.spans.append((start, len(trace.leaves)))
+                self.structures.append(tree.structure(opened[-1]))
+            result, self.aux = split_aux(fn(*opened), has_aux, what)
+            self.outputs, self.structure, self.paths = flatten_outputs(result, what)
+            trace.check_connected(self.outputs)
+            self.trace = trace
+
+    def result(self) -> Any:
+        """What the function returned, for those outside."""
+        outside = [leave(node, self.trace.token) for node in self.outputs]
+        realize_free([*outside, *aux_nodes(self.aux)])
+        return tree.unflatten(self.structure, [hand_out(node) for node in outside])
+
+    def __del__(self) -> None:
+        trace = getattr(self, "trace", None)
+        if trace is not None:
+            trace.token.kill()
 
 
 # Which arguments
