@@ -367,16 +367,39 @@ def test_det_of_a_stack_mixes_regular_and_singular():
     np.testing.assert_allclose(nb.vmap(nb.hessian(linalg.det))(a), hessians, atol=1e-11)
 
 
-def test_third_derivative_of_det_at_a_singular_matrix():
-    """det(a + t u) is a polynomial in t, so differences give its coefficients."""
-    a, u = of_rank(5, 3, "float64"), array((5, 5))
-    t = np.linspace(-1.0, 1.0, 6)
-    expected = 6.0 * np.polyfit(t, [np.linalg.det(a + s * u) for s in t], 5)[2]
+def coefficient(a, u, k):
+    """k! times the coefficient of t**k in the polynomial det(a + t u): the derivative of order k along u."""
+    t = np.cos(np.pi * (np.arange(len(a) + 1) + 0.5) / (len(a) + 1))
+    values = [np.linalg.det(a + s * u) for s in t]
+    return np.prod(np.arange(1.0, k + 1)) * np.linalg.solve(np.vander(t, increasing=True), values)[k]
 
-    def along(f):
+
+@pytest.mark.parametrize("dtype", ["float64", "complex128"])
+@pytest.mark.parametrize(("n", "rank"), [*[(5, rank) for rank in range(6)], (4, 1), (3, 0), (3, 1)])
+def test_det_of_any_rank_to_every_order(n, rank, dtype):
+    a, directions = of_rank(n, rank, dtype), [array((n, n), dtype) for _ in range(3)]
+    size = max(1.0, np.abs(a).max()) ** n
+
+    def along(f, u):
         return lambda x: nb.jvp(f, (x,), (u,))[1]
 
-    np.testing.assert_allclose(along(along(along(linalg.det)))(a).item(), expected, rtol=1e-9)
+    f = linalg.det
+    for order in range(1, n + 2):
+        f = along(f, directions[0])
+        expected = coefficient(a, directions[0], order) if order <= n else 0.0
+        np.testing.assert_allclose(np.asarray(f(a)), expected, rtol=1e-9, atol=1e-10 * size, err_msg=str(order))
+
+    expected = sum(
+        (-1.0) ** (3 - len(some)) * coefficient(a, sum(some), 3) / 6.0
+        for k in (1, 2, 3)
+        for some in itertools.combinations(directions, k)
+    )
+    u, v, w = directions
+    one = np.ones((), dtype)
+    for nesting, found in all_nestings(along(linalg.det, u), a, v, w):
+        np.testing.assert_allclose(np.asarray(found), expected, rtol=1e-9, atol=1e-10 * size, err_msg=nesting)
+    for nesting, found in all_nestings(lambda x: (nb.vjp(linalg.det, x)[1](one)[0] * u).sum(), a, v, w):
+        np.testing.assert_allclose(np.asarray(found), expected, rtol=1e-9, atol=1e-10 * size, err_msg=nesting)
 
 
 def test_det_where_a_number_is_missing():

@@ -33,7 +33,7 @@ OF_ONE_SIZE = {
     **dict.fromkeys(["constant", "variable", "leaf", "placeholder", "detach", "output"], "it computes nothing"),
     **dict.fromkeys(["axis", "axis_index", "psum", "pmax"], "the batch sweep puts something else in its place"),
     **dict.fromkeys(["custom", "callback"], "what it computes is its user's"),
-    **dict.fromkeys(["lu", "reveal"], "it is met as a part of what is solved and differentiated with it"),
+    "lu": "it is met as a part of what is solved and differentiated with it",
 }
 
 # ---- sizes ----------------------------------------------------------------------------------------------------

@@ -20,13 +20,11 @@ import numpy as np
 
 from nabla import dtypes
 from nabla.graph.node import Node
-from nabla.primitives.base import Constant, Shape, constant, same, scalar, zeros
+from nabla.primitives.base import Constant, Shape, constant, same, scalar
 from nabla.primitives.contraction import dot_general
-from nabla.primitives.formulas import greater_equal, select
-from nabla.primitives.joining import concat, cut
 from nabla.primitives.kinds import General
 from nabla.primitives.shape import broadcast, cast, conjugate, flip, imag, real, reshape, spread, swap_last, transpose
-from nabla.primitives.structure import detach, output, outputs
+from nabla.primitives.structure import output
 
 
 def product(x: Node, y: Node, *, flip_x: bool = False, flip_y: bool = False) -> Node:
@@ -284,24 +282,12 @@ slogdet = General("slogdet", _slogdet_shape, jvp=_slogdet_jvp, vjp=_slogdet_vjp,
 
 
 # det: d det(a) = sum(c * da), where c are the cofactors of a. They exist for singular matrices too, where the usual
-# det(a) a^-T does not, and so do their derivatives. These follow from an exact formula for det in the neighbourhood of
-# a. With the singular value decomposition a0 = u diag(s) v^H of the value of a, taken as constant, and for small a - a0
+# det(a) a^-T does not, and so do their derivatives: det is a polynomial. Its derivatives of every order are symmetric forms,
 #
-#     det(a) = det(u) det(v^H) det(b),   b = diag(s) + u^H (a - a0) v,   b = [[e, f], [h, k]]
+#     d^k det(a) along x_1 ... x_k = sum(c * x_k),   c = cofactor(a, x_1, ..., x_(k - 1)),
 #
-# where k is 2 by 2 and belongs to the two smallest singular values, so that e is as well-conditioned as a allows.
-# Then det(b) = det(e) det(z) with the Schur complement z = k - h e^-1 f, and with c2 the cofactors of z, which are
-# linear in z, the derivative of det(b) with respect to b is
-#
-#     by k: det(e) c2,   by h: -det(e) c2 p^T,   by f: -det(e) q^T c2,   p = e^-1 f,   q = h e^-1
-#     by e: det(e) (det(z) e^-T + q^T c2 p^T)
-#
-# and the derivative of these along db that of the cofactors. Written on nodes all are functions of a near a0, right
-# to every order that is asked for, as long as the rank is n - 2 or more. For a smaller rank e is singular, and
-# det(e) is set to zero with all its derivatives: the first two derivatives of det(a) are indeed zero there. The
-# same is done where the square of e^-1 would overflow.
-#
-# The Jacobian of the cofactors is the second derivative of det, so it is its own transpose.
+# where c is the derivative of order k - 1 of the cofactors. So the derivative of `cofactor` by a has one direction more, and for
+# the transposes the cotangent takes the place of the direction that is asked for. The engine knows a formula for any rank.
 
 
 def cofactors(a: Node) -> Node:
@@ -317,74 +303,37 @@ def _cofactors_of_two(a: Node) -> Node:
     return flip(a, axes=(a.ndim - 2, a.ndim - 1)) * signs
 
 
-def _cofactors_along(a: Node, da: Node) -> Node:
-    """The derivative of cofactors(a) along da."""
-    here = detach(a)
-    left, s, right, phase = outputs(reveal(here))
-    value = cast(reshape(s, shape=(*s.shape, 1)), a.dtype) * identity(a)
-    b = value + product(product(left, a - here), right)
-    db = product(product(left, da), right)
-    change = _blocks_along(b, db, s)
-    return per_matrix(phase) * product(product(left, change, flip_x=True), right, flip_y=True)
+def _cofactor_jvp(node: Node, tangents: Sequence[Node | None]) -> Node | None:
+    a, *directions = node.inputs
+    terms = []
+    for i, dx in enumerate(tangents):
+        if dx is not None and i:
+            terms.append(cofactor(a, *directions[: i - 1], dx, *directions[i:]))
+        elif dx is not None and _has_more(node):
+            terms.append(cofactor(a, *directions, dx))
+    return sum(terms[1:], terms[0]) if terms else None
 
 
-def _blocks(x: Node) -> list[Node]:
-    """The parts e, f, h, k of a matrix, of which k is 2 by 2."""
-    n, rows, columns = x.shape[-1], x.ndim - 2, x.ndim - 1
-    halves = ((0, n - 2), (n - 2, n))
-    return [cut(cut(x, rows, *above), columns, *beside) for above in halves for beside in halves]
-
-
-def _blocks_along(b: Node, db: Node, s: Node) -> Node:
-    """The derivative along db of the cofactors of b, whose value is diag(s)."""
-    (e, f, h, k), (de, df, dh, dk) = _blocks(b), _blocks(db)
-    n = b.shape[-1]
-    smallest = cut(s, s.ndim - 1, n - 3, n - 2)
-    regular = greater_equal(smallest, scalar(2 * float(np.finfo(s.dtype).tiny) ** 0.5, s.dtype))
-    e = select(reshape(regular, shape=(*regular.shape, 1)), e, identity(e))
-    regular, zero = reshape(regular, shape=s.shape[:-1]), zeros((), b.dtype)
-
-    inverse_e = inverse(e, "the derivative of det")
-    p, q = product(inverse_e, f), product(h, inverse_e)
-    dp, dq = product(inverse_e, df - product(de, p)), product(dh - product(q, de), inverse_e)
-    z, dz = k - product(h, p), dk - product(dh, p) - product(h, dp)
-    c2, dc2 = _cofactors_of_two(z), _cofactors_of_two(dz)
-    det_e = per_matrix(select(regular, det(e), zero))
-    ddet_e = per_matrix(select(regular, inner_product(cofactors(e), de), zero))
-    det_z, ddet_z = per_matrix(0.5 * inner_product(c2, z)), per_matrix(inner_product(c2, dz))
-
-    w, dw = det_e * c2, ddet_e * c2 + det_e * dc2
-    by_h = product(dw, p, flip_y=True) + product(w, dp, flip_y=True)
-    by_f = product(dq, w, flip_x=True) + product(q, dw, flip_x=True)
-    turned = (ddet_e * det_z + det_e * ddet_z) * inverse_e
-    turned = turned - (det_e * det_z) * product(product(inverse_e, de), inverse_e)
-    by_e = swap_last(turned) + product(by_f, p, flip_y=True)
-    by_e = by_e + product(q, product(w, dp, flip_y=True), flip_x=True)
-    last = b.ndim - 1
-    return concat(concat(by_e, -by_f, axis=last), concat(-by_h, dw, axis=last), axis=last - 1)
-
-
-def _reveal_shape(a: Node) -> tuple[Any, Any]:
-    stack, n = a.shape[:-2], a.shape[-1]
-    return (a.shape, (*stack, n), a.shape, stack), (a.dtype, dtypes.to_real(a.dtype), a.dtype, a.dtype)
-
-
-reveal = Constant("reveal", _reveal_shape, batch=_stacked)
-"""u^H, s, v and det(u) det(v^H) of the singular value decomposition a = u diag(s) v^H; as constants, and no more."""
-
-
-def _cofactor_jvp(node: Node, tangents: Sequence[Node | None]) -> Node:
-    (da,) = tangents
-    assert da is not None
-    return _cofactors_along(node.inputs[0], da)
+def _has_more(node: Node) -> bool:
+    """The cofactors are polynomials of degree n - 1: further derivatives are zero."""
+    return len(node.inputs) < node.shape[-1]
 
 
 def _cofactor_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | None]:
-    return (_cofactors_along(node.inputs[0], g),)
+    a, *directions = node.inputs
+    by_a = cofactor(a, *directions, g) if wants[0] and _has_more(node) else None
+    by_directions = [
+        cofactor(a, *directions[:i], g, *directions[i + 1 :]) if wanted else None for i, wanted in enumerate(wants[1:])
+    ]
+    return by_a, *by_directions
 
 
-cofactor = General("cofactor", same, jvp=_cofactor_jvp, vjp=_cofactor_vjp, batch=_stacked)
-"""The cofactors of matrices of three or more rows."""
+def _cofactor_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
+    return cofactor(*[spread(x, there, size) for x, there in zip(inputs, mapped)]), True
+
+
+cofactor = General("cofactor", lambda a, *directions: same(a), jvp=_cofactor_jvp, vjp=_cofactor_vjp, batch=_cofactor_batch)
+"""The cofactors of matrices of three or more rows, or with directions their derivative along these."""
 
 
 def _det_shape(a: Node) -> tuple[Shape, np.dtype]:

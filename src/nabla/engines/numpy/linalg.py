@@ -221,12 +221,22 @@ def _reveal(a: Any) -> Any:
     return left if known.all() else np.where(known, left, np.nan).astype(a.dtype), s, right, phase
 
 
-def _cofactor(a: Any) -> Any:
-    """det(a) a^-T where that loses few digits, elsewhere from the singular values: the products of all but one."""
+def _cofactor(a: Any, *directions: Any) -> Any:
     if not a.size:
         return a
     if a.shape[-1] == 3:
-        return _cross_products(a)
+        return _cofactor_of_three(a, *directions)
+    if not directions:
+        return _cofactor_itself(a)
+    # det(a + x) = phase det(diag(s) + y) with y = left x right
+    left, s, right, phase = _reveal(a)
+    turned = [left @ x @ right for x in directions]
+    inner = _cofactor_slope(s, turned[0]) if len(turned) == 1 else _cofactor_form(s, turned).astype(a.dtype)
+    return phase[..., None, None] * left.swapaxes(-1, -2) @ inner @ right.swapaxes(-1, -2)
+
+
+def _cofactor_itself(a: Any) -> Any:
+    """det(a) a^-T where that loses few digits, elsewhere from the singular values: the products of all but one."""
     inverse = _inverse(a)
     size = np.abs(a).sum(axis=-2).max(axis=-1) * np.abs(inverse).sum(axis=-2).max(axis=-1)  # the condition number
     good = size < np.finfo(a.dtype).eps ** -0.4
@@ -242,11 +252,70 @@ def _cofactor(a: Any) -> Any:
     return out
 
 
-def _cross_products(a: Any) -> Any:
-    """The cofactors of 3 by 3 matrices: the cross products of their rows."""
+def _cofactor_of_three(a: Any, *directions: Any) -> Any:
+    """The cross products of the rows, which are linear in both of them."""
     i, j = [1, 2, 0], [2, 0, 1]
-    x, y = a[..., i, :], a[..., j, :]
-    return x[..., i] * y[..., j] - x[..., j] * y[..., i]
+
+    def crossed(x: Any, y: Any) -> Any:
+        x, y = x[..., i, :], y[..., j, :]
+        return x[..., i] * y[..., j] - x[..., j] * y[..., i]
+
+    if not directions:
+        return crossed(a, a)
+    x, y = directions if len(directions) == 2 else (a, *directions)
+    return crossed(x, y) + crossed(y, x)
+
+
+def _cofactor_slope(s: Any, y: Any) -> Any:
+    """The derivative of the cofactors of diag(s) along y. With p_ij, the product of all s but those two, the second derivative
+    of det is the sum of p_ij (y_ii z_jj - y_ij z_ji) over all i and j that differ."""
+    n = s.shape[-1]
+    one = np.ones_like(s[..., :1])
+    before = np.concatenate([one, np.cumprod(s[..., :-1], axis=-1)], axis=-1)
+    after = np.concatenate([np.cumprod(s[..., :0:-1], axis=-1)[..., ::-1], one], axis=-1)
+    beyond = np.where(np.triu(np.ones((n, n), bool), 1), s[..., None, :], 1)
+    between = np.concatenate([np.ones_like(beyond[..., :1]), np.cumprod(beyond[..., :-1], axis=-1)], axis=-1)
+    upper = np.triu(before[..., :, None] * between * after[..., None, :], 1)
+    products = upper + upper.swapaxes(-1, -2)
+    diagonal = products @ np.diagonal(y, axis1=-2, axis2=-1)[..., None]
+    return diagonal * np.eye(n, dtype=s.dtype) - products * y.swapaxes(-1, -2)
+
+
+def _cofactor_form(s: Any, ys: Any) -> Any:
+    """The derivative of the cofactors of diag(s) along several directions, whatever the rank.
+
+    The cofactors of diag(s) + t p, where p has ones at the small s, are a polynomial in t whose degree is the number of these. Its
+    value at zero is the mean of those at roots of unity, at which the matrix is well-conditioned, so that det and inverse serve.
+    """
+    scale = np.where(s[..., :1] > 0, s[..., :1], 1)
+    small = s <= 0.05 * scale
+    count = int(small.sum(axis=-1).max(initial=0)) + 1
+    total: Any = 0.0
+    for root in np.exp(2j * np.pi * np.arange(count) / count):
+        total = total + _cofactor_of_regular(s + root * scale * small, ys)
+    mean = total / count
+    return mean if np.result_type(*ys).kind == "c" else mean.real
+
+
+def _cofactor_of_regular(d: Any, ys: Any) -> Any:
+    """The same for diag(d) without zeros. Of det and inverse of diag(d) + e_1 y_1 + e_2 y_2 + ... the coefficients of the products
+    of different e_i, each product the bits of a number: from the equation for the inverse, and from d det = det tr(inverse d)."""
+    n, everything = d.shape[-1], (1 << len(ys)) - 1
+    over = 1.0 / d[..., :, None]
+    inverses, dets = [over * np.eye(n)], [d.prod(axis=-1)[..., None, None]]
+    for chosen in range(1, everything + 1):
+        members = [i for i in range(len(ys)) if chosen >> i & 1]
+        inverses.append(-over * sum(ys[i] @ inverses[chosen ^ 1 << i] for i in members))
+        rest = chosen ^ 1 << members[0]
+        y = ys[members[0]].swapaxes(-1, -2)
+        dets.append(sum(dets[part] * (inverses[rest ^ part] * y).sum(axis=(-2, -1), keepdims=True) for part in _parts(rest)))
+    found = sum(dets[part] * inverses[everything ^ part] for part in _parts(everything))
+    return found.swapaxes(-1, -2)
+
+
+def _parts(chosen: int) -> list[int]:
+    """The subsets of a set of bits."""
+    return [part for part in range(chosen + 1) if part & chosen == part]
 
 
 def _inverse(a: Any) -> Any:
@@ -267,6 +336,5 @@ KERNELS: dict[Primitive, Kernel] = {
     p.cholesky: _cholesky,
     p.slogdet: _slogdet,
     p.det: np.linalg.det,
-    p.reveal: _reveal,
     p.cofactor: _cofactor,
 }

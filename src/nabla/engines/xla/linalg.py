@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from nabla.engines.xla import host
 from nabla.engines.xla.kernel import Kernel, jnp, lax
 from nabla.primitives import linalg as p
 from nabla.primitives.base import Primitive
@@ -106,10 +107,14 @@ def _reveal(a: Any) -> Any:
     return jnp.where(known, left, jnp.asarray(jnp.nan, a.dtype)), s, right, phase / jnp.abs(phase).astype(a.dtype)
 
 
-def _cofactor(a: Any) -> Any:
+def _cofactor(a: Any, *directions: Any) -> Any:
     """As the NumPy engine does it; singular values are computed only if some matrix of the stack needs them."""
     if not a.size:
         return a
+    if len(directions) == 1:
+        return _cofactor_slope(a, *directions)
+    if directions:
+        return host.call(p.cofactor, a.shape, np.dtype(a.dtype), a, *directions)
     if a.shape[-1] == 3:
         i, j = np.array([1, 2, 0]), np.array([2, 0, 1])
         x, y = a[..., i, :], a[..., j, :]
@@ -132,6 +137,22 @@ def _cofactor(a: Any) -> Any:
     return lax.cond(good.all(), lambda: usual, by_singular_values)
 
 
+def _cofactor_slope(a: Any, x: Any) -> Any:
+    """The derivative along x, as the NumPy engine computes it from the products of all singular values but two."""
+    left, s, right, phase = _reveal(a)
+    y = matmul(matmul(left, x), right)
+    n = s.shape[-1]
+    one = jnp.ones_like(s[..., :1])
+    before = jnp.concatenate([one, jnp.cumprod(s[..., :-1], axis=-1)], axis=-1)
+    after = jnp.concatenate([jnp.cumprod(s[..., :0:-1], axis=-1)[..., ::-1], one], axis=-1)
+    beyond = jnp.where(np.triu(np.ones((n, n), bool), 1), s[..., None, :], 1)
+    between = jnp.concatenate([jnp.ones_like(beyond[..., :1]), jnp.cumprod(beyond[..., :-1], axis=-1)], axis=-1)
+    upper = jnp.triu(before[..., :, None] * between * after[..., None, :], 1)
+    products = (upper + swapped(upper)).astype(a.dtype)
+    inner = matmul(products, _diagonal(y)[..., None]) * jnp.eye(n, dtype=a.dtype) - products * swapped(y)
+    return matmul(matmul(phase[..., None, None] * swapped(left), inner), swapped(right))
+
+
 KERNELS: dict[Primitive, Kernel] = {
     p.lu: factors_of,
     p.lu_solve: _lu_solve,
@@ -139,6 +160,5 @@ KERNELS: dict[Primitive, Kernel] = {
     p.cholesky: _cholesky,
     p.slogdet: _slogdet,
     p.det: _det,
-    p.reveal: _reveal,
     p.cofactor: _cofactor,
 }

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 def det(a: ArrayLike, /) -> Tensor:
     """The determinant of each square matrix; that of a 0 by 0 matrix is 1.
 
-    Its first and second derivatives are right for singular matrices too. Raises ShapeError for matrices that are not
-    square.
+    Its derivatives of every order are right for singular matrices too. Raises ShapeError for matrices that are not square.
 
     >>> nb.linalg.det([[1.0, 2.0], [3.0, 5.0]]).round(9).item()
     -1.0
