@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import AbstractSet, Any, Mapping, Sequence
 
 from nabla.errors import NotDifferentiableError
@@ -22,6 +23,7 @@ def forward(outputs: Sequence[Node], seeds: Mapping[Node, Node], targets: Abstra
     tangents: dict[Node, Any] = dict(seeds)
     order = swept(outputs, targets)
     finished = last_uses(order, outputs)
+    resolved: list[tuple[Node, Any]] = []
     dxs: Any
     for node in order:
         if node in tangents:
@@ -32,7 +34,12 @@ def forward(outputs: Sequence[Node], seeds: Mapping[Node, Node], targets: Abstra
         for dx in dxs:
             if dx is not None:
                 try:
-                    dout = node.prim.push(node, dxs)
+                    found = None if node.prim.resolve is None else node.prim.resolve(node, dxs)
+                    if found is None:
+                        dout = node.prim.push(node, dxs)
+                    else:
+                        dout, finish = found
+                        resolved.append((node, finish))
                 except NotDifferentiableError:
                     if carries(node, order, outputs):
                         raise
@@ -44,6 +51,22 @@ def forward(outputs: Sequence[Node], seeds: Mapping[Node, Node], targets: Abstra
             dx = dxs = dout = None
             for x in finished.get(node, ()):
                 tangents.pop(x, None)
+    results = [tangents.get(node) for node in outputs]
+    for node, finish in resolved:
+        results = finish(outputs, results, partial(_again, order, outputs, node))
+    return results
+
+
+def _again(order: Sequence[Node], outputs: Sequence[Node], start: Node, tangent: Any) -> list[Node | None]:
+    """The tangents of `outputs` when one inner node moves."""
+    tangents: dict[Node, Any] = {start: tangent}
+    for node in order:
+        if node is not start and (type(node.dtype) is tuple or node.dtype.kind in "fc"):
+            dxs = [tangents.get(x) for x in node.inputs]
+            if any(dx is not None for dx in dxs):
+                dout = node.prim.push(node, dxs)
+                if dout is not None:
+                    tangents[node] = dout
     return [tangents.get(node) for node in outputs]
 
 

@@ -50,6 +50,10 @@ class Primitive:
     """Whether several nodes of it with one shape sum to one node (`merge`), or are written into another (`add_to`): the cotangents
     of the reads of one array. Such a node says itself where it has zeros (`covers`)."""
 
+    resolve: Any = None
+    """For a forward sweep, where the tangent by itself does not tell the derivative: resolve(node, tangents) -> None, or the tangent to
+    go on with and finish(outputs, their tangents, sweep) -> their tangents, with sweep(tangent of node) -> tangents of the outputs."""
+
     def __init__(
         self,
         name: str,

@@ -101,7 +101,7 @@ class General(Primitive):
     vjp(node, g, wants) -> cotangents         wants: one bool per input; a sequence with None where not wanted
     """
 
-    __slots__ = ("jvp", "vjp")
+    __slots__ = ("jvp", "resolve", "vjp")
 
     def __init__(
         self,
@@ -109,6 +109,7 @@ class General(Primitive):
         infer: Infer,
         *,
         batch: Batch,
+        resolve: Callable[[Node, Sequence[Node | None]], Any] | None = None,
         jvp: Callable[[Node, Sequence[Node | None]], Any] | None = None,
         vjp: Callable[[Node, Any, Sequence[bool]], Sequence[Node | None]] | None = None,
         masks: bool = False,
@@ -117,6 +118,7 @@ class General(Primitive):
         super().__init__(name, infer, batch=batch, masks=masks, eager=eager)
         if jvp is None and vjp is None:
             raise ValueError(f"{name}: a general primitive needs a forward or a reverse rule")
+        self.resolve = resolve
         self.jvp = jvp
         self.vjp = vjp
 

@@ -5,13 +5,15 @@ each, and where eigenvalues are equal, a rotation among them. What follows is ar
 see the gauge has its derivative at equal eigenvalues too, and so that the others are NaN there, not a number that
 depends on the gauge. Two eigenvalues count as equal within a few units of rounding of the largest.
 
-- Vectors, forwards: vectors of equal eigenvalues do not turn into each other (the gauge is free, so this is a choice).
+- Vectors, forwards: vectors of equal eigenvalues do not turn into each other (the gauge is free, so this is a choice); a
+  function that would see them turn is NaN.
 - Vectors, backwards: a cotangent that would see them turn is NaN. With omega = v^H dv, which is antihermitian, the
   cotangent of omega is the antihermitian part of g^T v: a function that does not see the gauge has zeros there.
 - Values: that they are sorted makes a kink at equal ones; like the ties of a maximum they share the derivative evenly.
 - Values beside their vectors, backwards: in v diag(f(w)) v^H the derivative needs f' off the diagonal. The cotangents are
   nodes made from w, and tell it: it is the limit of 0 / 0 as the values part (see `_resolved`).
-- Values beside their vectors, forwards: where the tangent parts equal values it is NaN, as no tangent tells that.
+- Values beside their vectors, forwards: a second derivative tells it, in further sweeps (see `_finish`). Where the values
+  are not known, as under vmap, and the tangent parts equal ones, it is NaN.
 - `shared` carries the same guard to the next order.
 
 Sources: M. Giles, "Collected matrix derivative results for forward and reverse mode algorithmic differentiation"
@@ -30,7 +32,7 @@ import numpy as np
 from nabla import dtypes
 from nabla.graph.node import Node, runtime
 from nabla.primitives.base import Shape, constant, scalar, zeros
-from nabla.primitives.formulas import abs_, greater, less_equal, logical_and, logical_or, select
+from nabla.primitives.formulas import abs_, greater, less_equal, logical_and, logical_not, logical_or, select
 from nabla.primitives.kinds import General, derived
 from nabla.primitives.linalg import _stacked, adjoint, identity, inverse, product
 from nabla.primitives.reductions import reduce_any, reduce_max
@@ -38,6 +40,11 @@ from nabla.primitives.shape import cast, conjugate, real, reduce_sum, reshape, s
 from nabla.primitives.structure import output, outputs
 
 _ULPS = 16.0
+
+
+def _tolerance(w: Any) -> float:
+    """Up to which part of the largest two values are equal. Those of matrices that are not Hermitian are less exact."""
+    return _ULPS * max(w.shape[-1], 4) * float(np.finfo(w.dtype).eps) * (64.0 if w.dtype.kind == "c" else 1.0)
 
 
 def row(x: Node) -> Node:
@@ -84,7 +91,7 @@ def _equal(w: Node, size: Node | None = None) -> Node:
     """Which pairs of values are equal within rounding; each is equal to itself."""
     gap = abs_(row(w) - column(w))
     most = _largest(w, 1)
-    return less_equal(gap, column(most) * (_ULPS * max(w.shape[-1], 4) * _eps(w)))
+    return less_equal(gap, column(most) * _tolerance(w))
 
 
 def _over(x: Node, excluded: Node) -> Node:
@@ -125,6 +132,15 @@ def _may_be_close(w: Node, zero: bool = False) -> bool:
     limit = np.abs(x).max(axis=-1, initial=0.0)[..., None] * _eps(w) ** 0.5
     y = np.sort(x, axis=-1)
     return bool((np.abs(y[..., 1:] - y[..., :-1]) <= limit).any() or (zero and (np.abs(x) <= limit).any()))
+
+
+def _are_equal(w: Node, zero: bool = False) -> bool:
+    """Whether values are equal (or zero), of those that are known."""
+    if w.value is None:
+        runtime.realize((w,))
+    x = np.asarray(w.value)
+    many = np.count_nonzero(equal_values(x)) > x.size
+    return bool(many or (zero and (x <= x.max(axis=-1, keepdims=True) * _tolerance(w)).any()))
 
 
 def _slope(x: Node, node: Node, index: int) -> Node | None:
@@ -213,7 +229,7 @@ def _shared_jvp(node: Node, tangents: Sequence[Node | None]) -> Node | None:
     if dx is None:
         return None
     out = shared(dx, w)
-    return out if dw is None else out + cast(0.0 * dw, out.dtype)
+    return out if dw is None else _nan_where(_crowded(w), out + cast(0.0 * dw, out.dtype))
 
 
 def _shared_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | None]:
@@ -236,7 +252,59 @@ shared = General("shared", _shared_shape, jvp=_shared_jvp, vjp=_shared_vjp, batc
 def equal_values(w: Any) -> Any:
     """For engines: what `_equal` says, of their arrays."""
     most = abs(w).max(axis=-1, initial=0.0)[..., None, None]
-    return abs(w[..., None, :] - w[..., :, None]) <= most * (_ULPS * max(w.shape[-1], 4) * float(np.finfo(w.dtype).eps))
+    return abs(w[..., None, :] - w[..., :, None]) <= most * _tolerance(w)
+
+
+# Limits, forwards. Where values are equal, the turn of the vectors into each other is dt_ij / (w_j - w_i) with a gap of zero,
+# and a function of the matrix does not change with it, f_v[v turn] = 0. With the values moved by e r the turn is dt_ij /
+# (e (r_j - r_i)), so that what it adds is the derivative of f_v[v dt_ij / (r_j - r_i)] along r. A function that changes with a
+# turn of any other kind depends on the choice of the vectors, and is NaN. This takes further sweeps, and is done only where
+# values are known and equal.
+
+
+def _known(w: Node) -> bool:
+    return not w.tokens.placeholder
+
+
+def _generic(n: int, dtype: np.dtype) -> Any:
+    """A matrix without any regularity, the same each time."""
+    x = np.cos(1.0 + np.arange(n)[:, None] * 2.3 + np.arange(n) ** 2 * 1.7)
+    return x + 1j * np.sin(x * 5.0) if dtype.kind == "c" else x
+
+
+def _turns(mask: Node, dtype: np.dtype) -> tuple[Node, Node]:
+    """A turn among the pairs of a mask, and, for its size, a change of another kind."""
+    x = _generic(mask.shape[-1], dtype)
+    turn, stretch = x - np.conj(x.T), x + np.conj(x.T) + 3.0 * np.eye(len(x))
+    kept = cast(mask, dtype)
+    return kept * constant(turn.astype(dtype)), kept * constant(stretch.astype(dtype))
+
+
+def _finish(node: Node, w: Node, values: int, turn: Any, parted: Any, choice: Any, size: Any) -> Any:
+    """What completes the tangents of the outputs, given the tangents of `node` for the further sweeps."""
+    steps = [_steps(w) if i == values else None for i in range(len(node.shape))]
+
+    def finish(outs: Sequence[Node], tangents: Sequence[Node | None], sweep: Any) -> list[Node | None]:
+        result = []
+        for dx, t, p, c, most in zip(tangents, sweep(turn), sweep(parted), sweep(choice), sweep(size)):
+            mixed = None if t is None else derived.along(t, {node: steps}, _STOPS)
+            if mixed is not None:
+                extra = mixed if p is None else mixed + p
+                extra = first_only(extra, w, constant(np.ones(extra.shape, np.bool_)))
+                dx = extra if dx is None else dx + extra
+            if c is not None and c.size:
+                dx = zeros(c.shape, c.dtype) if dx is None else dx
+                beside = abs_(dx) if most is None else abs_(dx) + abs_(most)
+                dx = _nan_where(greater(abs_(c), _small(beside, c.ndim)), dx)
+            result.append(dx)
+        return result
+
+    return finish
+
+
+def _apart(equal: Node) -> Node:
+    """Pairs, less those of a value with itself."""
+    return logical_and(equal, constant(np.logical_not(np.eye(equal.shape[-1], dtype=np.bool_))))
 
 
 # Hermitian matrices: h v = v diag(w), v^H v = 1. With dt = v^H dh v: dw = diag(dt), v^H dv = dt_ij / (w_j - w_i).
@@ -262,6 +330,25 @@ def _eigh_jvp(node: Node, tangents: Sequence[Node | None]) -> Sequence[Node | No
     equal, over = _reciprocal_gaps(w)
     dw = _nan_where(_split(dt, equal), _real(_diagonal(dt)))
     return dw, product(v, dt * cast(over, dt.dtype))
+
+
+def _eigh_resolve(node: Node, tangents: Sequence[Node | None]) -> Any:
+    (dh,) = tangents
+    w, v = outputs(node)
+    if dh is None or not dh.size or not _known(w) or not _are_equal(w):
+        return None
+    dt = product(adjoint(v), product(dh, v))
+    equal, over = _reciprocal_gaps(w)
+    r, pairs = _steps(w), _apart(equal)
+    diagonal = _real(_diagonal(dt))
+    dw = shared(diagonal, w)
+    limit = _over(row(r) - column(r), logical_not(pairs))
+    turn, stretch = _turns(equal, v.dtype)
+    finish = _finish(
+        node, w, 0, [None, product(v, dt * cast(limit, dt.dtype))], [diagonal - dw, None], [None, product(v, turn)],
+        [None, product(v, stretch)],
+    )  # fmt: skip
+    return [dw, product(v, dt * cast(over, dt.dtype))], finish
 
 
 def _turned(part: Node, slope: Node | None, w: Node, scale: Node) -> tuple[Node, Node]:
@@ -294,7 +381,7 @@ def _eigh_vjp(node: Node, g: Mapping[int, Node], wants: Sequence[bool]) -> Seque
     return (product(product(v_conj, inner, flip_y=True), v, flip_y=True),)
 
 
-eigh = General("eigh", _eigh_shape, jvp=_eigh_jvp, vjp=_eigh_vjp, batch=_stacked)
+eigh = General("eigh", _eigh_shape, resolve=_eigh_resolve, jvp=_eigh_jvp, vjp=_eigh_vjp, batch=_stacked)
 """w, ascending, and v of Hermitian matrices. Only the lower triangle is read; the rules take it that both are given."""
 
 
@@ -335,6 +422,32 @@ def _eig_shape(a: Node) -> tuple[Any, Any]:
 _NO_VECTORS = "the derivative of eig (the eigenvectors)"
 
 
+def _of_one_length(v: Node, omega: Node) -> Node:
+    """v omega, less what stretches the vectors or turns their phase."""
+    stretch = reduce_sum(swap_last(product(adjoint(v), v)) * omega, axes=(v.ndim - 2,))
+    return product(v, omega) - v * row(stretch)
+
+
+def _eig_resolve(node: Node, tangents: Sequence[Node | None]) -> Any:
+    (da,) = tangents
+    w, v = outputs(node)
+    if da is None or not da.size or not _known(w) or not _are_equal(w):
+        return None
+    dt = product(inverse(v, _NO_VECTORS), product(cast(da, v.dtype), v))
+    equal, over = _reciprocal_gaps(w)
+    r, pairs = _steps(w), _apart(equal)
+    limit = _over(row(r) - column(r), logical_not(pairs))
+    diagonal = _diagonal(dt)
+    dw = shared(diagonal, w)
+    mixture = constant(_generic(w.shape[-1], v.dtype).astype(v.dtype)) * cast(pairs, v.dtype)
+    phases = v * constant((1j * (1.0 + np.arange(w.shape[-1]) ** 0.5)).astype(v.dtype))
+    finish = _finish(
+        node, w, 0, [None, _of_one_length(v, dt * limit)], [diagonal - dw, None], [None, _of_one_length(v, mixture) + phases],
+        [None, product(v, mixture + identity(mixture))],
+    )  # fmt: skip
+    return [dw, _of_one_length(v, dt * over)], finish
+
+
 def _eig_jvp(node: Node, tangents: Sequence[Node | None]) -> Sequence[Node | None]:
     (da,) = tangents
     assert da is not None
@@ -343,9 +456,7 @@ def _eig_jvp(node: Node, tangents: Sequence[Node | None]) -> Sequence[Node | Non
     w, v = outputs(node)
     dt = product(inverse(v, _NO_VECTORS), product(cast(da, v.dtype), v))
     equal, over = _reciprocal_gaps(w)
-    omega = dt * over
-    stretch = reduce_sum(swap_last(product(adjoint(v), v)) * omega, axes=(v.ndim - 2,))
-    return _nan_where(_split(dt, equal), _diagonal(dt)), product(v, omega) - v * row(stretch)
+    return _nan_where(_split(dt, equal), _diagonal(dt)), _of_one_length(v, dt * over)
 
 
 def _eig_vjp(node: Node, g: Mapping[int, Node], wants: Sequence[bool]) -> Sequence[Node | None]:
@@ -374,7 +485,7 @@ def _eig_vjp(node: Node, g: Mapping[int, Node], wants: Sequence[bool]) -> Sequen
     return (back if a.dtype.kind == "c" else real(back),)
 
 
-eig = General("eig", _eig_shape, jvp=_eig_jvp, vjp=_eig_vjp, batch=_stacked)
+eig = General("eig", _eig_shape, resolve=_eig_resolve, jvp=_eig_jvp, vjp=_eig_vjp, batch=_stacked)
 """w and v of square matrices, both complex."""
 
 
@@ -428,7 +539,7 @@ def _without(x: Node, basis: Node) -> Node:
 
 def _vanishing(s: Node) -> Node:
     """Which singular values are zero within rounding."""
-    return less_equal(s, _largest(s, 1) * (_ULPS * max(s.shape[-1], 4) * _eps(s)))
+    return less_equal(s, _largest(s, 1) * _tolerance(s))
 
 
 def _moving(s: Node, x: Node) -> Node:
@@ -464,6 +575,40 @@ def _svd_jvp(node: Node, tangents: Sequence[Node | None]) -> Sequence[Node | Non
         else:
             dv = dv + _without(product(adjoint(da), u), v) * inverse_s
     return du, ds, dv
+
+
+def _svd_resolve(node: Node, tangents: Sequence[Node | None]) -> Any:
+    (da,) = tangents
+    u, s, v = outputs(node)
+    if da is None or not da.size or not _known(s) or not _are_equal(s, zero=True):
+        return None
+    m, n = da.shape[-2:]
+    on_v = product(da, v)
+    dt = product(adjoint(u), on_v)
+    h, t = 0.5 * (dt + adjoint(dt)), _antihermitian(dt)
+    equal, by_gap, both_gone, by_sum = _singular_parts(s)
+    r, gone = _steps(s), _vanishing(s)
+    diagonal = _real(_diagonal(dt))
+    ds = _moving(s, shared(diagonal, s))
+    among, stretch = _turns(equal, u.dtype)
+    apart, more = _turns(both_gone, u.dtype)
+    by_steps = _over(row(r) - column(r), logical_not(_apart(equal)))
+    by_both = _over(row(r) + column(r), logical_not(both_gone))
+    # for the sweeps: what is finite, what the limit is taken of, a turn that must not show, and a change to compare it with
+    pairs = [
+        (h * cast(by_gap, h.dtype), t * cast(by_sum, t.dtype)), (h * cast(by_steps, h.dtype), t * cast(by_both, t.dtype)),
+        (among, 0.5 * apart), (stretch, 0.5 * more),
+    ]  # fmt: skip
+    du, dv = [product(u, even + odd) for even, odd in pairs], [product(v, even - odd) for even, odd in pairs]
+    if m != n:
+        base, seen, changed = (u, on_v, du) if m > n else (v, product(adjoint(da), u), dv)
+        outside, far = _without(seen, base), cast(row(gone), u.dtype)
+        anywhere = constant(np.broadcast_to(_generic(max(m, n), u.dtype)[:, : min(m, n)], base.shape).astype(u.dtype))
+        changed[0] = changed[0] + outside * cast(row(_over(s, gone)), u.dtype)
+        changed[1] = changed[1] + outside * far / cast(row(r), u.dtype)
+        changed[2] = changed[2] + _without(anywhere, base) * far
+    finish = _finish(node, s, 1, [du[1], None, dv[1]], [None, diagonal - ds, None], [du[2], None, dv[2]], [du[3], None, dv[3]])
+    return [du[0], ds, dv[0]], finish
 
 
 def _svd_vjp(node: Node, g: Mapping[int, Node], wants: Sequence[bool]) -> Sequence[Node | None]:
@@ -526,7 +671,7 @@ def _rows(mask: Node, like: Node) -> Node:
     return logical_and(row(mask), constant(np.ones(like.shape, np.bool_)))
 
 
-svd = General("svd", _svd_shape, jvp=_svd_jvp, vjp=_svd_vjp, batch=_stacked)
+svd = General("svd", _svd_shape, resolve=_svd_resolve, jvp=_svd_jvp, vjp=_svd_vjp, batch=_stacked)
 """u, s and v, with as many columns as there are singular values."""
 
 

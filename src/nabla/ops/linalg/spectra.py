@@ -58,9 +58,8 @@ def eigh(x: ArrayLike, /, UPLO: str | None = None) -> EighResult:
     The Hermitian part (x + x^H) / 2 is what is decomposed, so the gradient of a real function is Hermitian; with UPLO
     "L" ("U") it is the lower (upper) triangle, and the other is not read. Each eigenvector has a phase (a sign) that is
     arbitrary, and so is the choice of those of equal eigenvalues. A function that does not depend on that has its first
-    derivative at equal eigenvalues, in forward mode unless it takes eigenvalues together with eigenvectors; there,
-    and backwards where it depends on the choice, it is NaN. For f between the vectors, v @ diag(f(w)) @ v^H, `funmh` has
-    all derivatives in all modes. Raises ShapeError for matrices that are not square.
+    derivative at equal eigenvalues; where it does, it is NaN. For f between the vectors, v @ diag(f(w)) @ v^H, `funmh`
+    has all further derivatives too. Raises ShapeError for matrices that are not square.
 
     >>> w, v = nb.linalg.eigh([[2.0, 0.0], [0.0, 1.0]])
     >>> w.tolist(), abs(v).tolist()
