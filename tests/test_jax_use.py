@@ -74,13 +74,22 @@ def test_one_file_of_the_room_fetches_jax():
 
 @pytest.mark.parametrize(
     "code",
-    ["jax.grad(f)", "f = jax.vmap", "getattr(jax, 'jvp')", "lax.custom_linear_solve(f)", "jax._src.core", "optional('jax._src.core')"],
+    [
+        "jax.grad(f)",
+        "f = jax.vmap",
+        "getattr(jax, 'jvp')",
+        "lax.custom_linear_solve(f)",
+        "jax._src.core",
+        "optional('jax._src.core')",
+    ],
 )
 def test_the_rule_sees_what_it_forbids(code):
     assert forbidden(ast.parse(code))
 
 
-@pytest.mark.parametrize("code", ["import jax", "import jax.numpy as jnp", "from jax import lax", "lazy.optional('jax.lax', 'xla')"])
+@pytest.mark.parametrize(
+    "code", ["import jax", "import jax.numpy as jnp", "from jax import lax", "lazy.optional('jax.lax', 'xla')"]
+)
 def test_the_rule_sees_jax(code):
     assert uses_of_jax(ast.parse(code))
 

@@ -74,6 +74,15 @@ def reads_kept(v):
     return sum(reads, x.sum())
 
 
+def by_flat_position(v):
+    x = nb.zeros((len(v) // 4, 4))
+    for i in range(len(v)):
+        x.flat[i] = v[i]
+        if i % 20 == 0:
+            nb.put(x, [i, i + 1], x.flat[i] * 2.0)
+    return (x * x).sum()
+
+
 MODES = {
     "plain": lambda f, v: f(v).realize(),
     "grad": lambda f, v: nb.grad(f)(v),
@@ -81,7 +90,7 @@ MODES = {
     "vmap": lambda f, v: nb.vmap(f)(nb.stack([v, v])),
     "grad of grad": lambda f, v: nb.grad(lambda v: (nb.grad(f)(v) ** 2).sum())(v),
 }
-LOOPS = [fill, recurrence, running_sum, rows, through_a_view, looked_at, reads_kept]
+LOOPS = [fill, recurrence, running_sum, rows, through_a_view, looked_at, reads_kept, by_flat_position]
 CASES = [(f, mode) for f in LOOPS for mode in MODES if not (f is looked_at and mode == "vmap")]
 
 

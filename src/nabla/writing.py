@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any, Iterator
 
 import numpy as np
 
+from nabla.dtypes import bool_, int64
 from nabla.errors import ArgumentError, DTypeError, ShapeError, TracedValueError, user_line
 from nabla.graph.node import Node, runtime
 from nabla.ops import indexing, ranking, sorting
 from nabla.ops.creation import asarray, astype
-from nabla.ops.keys import mask_value, part_of
+from nabla.ops.keys import check_mask, checked, mask_value, out_of_bounds
 from nabla.ops.lift import ArrayLike, as_node, broadcast_to
 from nabla.ops.logic import where as where_
 from nabla.primitives.base import Shape, constant, scalar
 from nabla.primitives.cumulative import cumsum
-from nabla.primitives.formulas import remainder, select
+from nabla.primitives.formulas import floor_div, remainder, select
 from nabla.primitives.shape import cast, reshape
 from nabla.views import getitem, replace, setitem
 
@@ -50,13 +51,33 @@ def _cycled(v: Node, count: int) -> Node:
     return flat if flat.size == count else indexing.read(flat, constant(np.arange(count) % flat.size))
 
 
-def _write_flat(x: Tensor, key: Any, shape: Shape, values: ArrayLike) -> None:
-    """Write to the elements that `key`, of a result of `shape`, names in the flattened x; the last value stays."""
+def _write_flat(x: Tensor, positions: Node, values: ArrayLike) -> None:
+    """Write to the elements at `positions` of the flattened x; of one that is named twice the last value stays.
+
+    x is not flattened for that, so that only as much is written as there is to write.
+    """
     node = x._node
     v = indexing.as_written(values, node.dtype)
-    if prod(shape) and v.size:
-        v = reshape(_cycled(v, prod(shape)), shape=shape)
-        replace(x, reshape(indexing.write(_flat(node), key, v), shape=node.shape))
+    if not positions.size or not v.size:
+        return
+    v = reshape(_cycled(v, positions.size), shape=positions.shape)
+    places = checked(positions, 0, node.size)
+    if node.ndim:
+        replace(x, indexing.write(node, _unravelled(places, node.shape), v))
+    else:
+        replace(x, reshape(indexing.write(_flat(node), places, v), shape=()))
+
+
+def _unravelled(places: Node, shape: Shape) -> tuple[Node, ...]:
+    """Positions in a flattened array, which may count from its end, as one index array for each axis."""
+    if places.value is not None:
+        return tuple([constant(i) for i in np.unravel_index(places.value % prod(shape), shape)])
+    places = remainder(places, scalar(prod(shape), int64))
+    found: list[Node] = []
+    for n in reversed(shape):
+        found.append(remainder(places, scalar(n, int64)))
+        places = floor_div(places, scalar(n, int64))
+    return tuple(found[::-1])
 
 
 def _mask(name: str, x: Tensor, mask: ArrayLike) -> Node:
@@ -64,7 +85,7 @@ def _mask(name: str, x: Tensor, mask: ArrayLike) -> Node:
     node = as_node(mask)
     if node.size != x.size:
         raise ShapeError(f"{name}: the mask has as many elements as x; got shapes {node.shape} and {x.shape}")
-    return _flat(cast(node, np.dtype(np.bool_)))
+    return _flat(cast(node, bool_))
 
 
 def fill(x: Tensor, value: ArrayLike) -> None:
@@ -117,7 +138,7 @@ def put(x: Tensor, /, ind: ArrayLike, v: ArrayLike, mode: str = "raise") -> None
     """
     x = target("put", x)
     positions = indexing.in_bounds("put", indexing.positions("put", ind), x.size, mode)
-    _write_flat(x, positions, positions.shape, v)
+    _write_flat(x, positions, v)
 
 
 def place(x: Tensor, /, mask: ArrayLike, vals: ArrayLike) -> None:
@@ -139,8 +160,8 @@ def place(x: Tensor, /, mask: ArrayLike, vals: ArrayLike) -> None:
         if np.any(mask_value(chosen)):
             raise ArgumentError("place: there are elements to be written, and no values")
         return
-    number = cumsum(cast(chosen, np.dtype(np.int64)), axis=0, reverse=False) - scalar(1, np.dtype(np.int64))
-    values = indexing.read(v, remainder(number, scalar(v.size, np.dtype(np.int64))))
+    number = cumsum(cast(chosen, int64), axis=0, reverse=False) - scalar(1, int64)
+    values = indexing.read(v, remainder(number, scalar(v.size, int64)))
     replace(x, reshape(select(chosen, values, _flat(node)), shape=node.shape))
 
 
@@ -201,7 +222,7 @@ def fill_diagonal(x: Tensor, /, val: ArrayLike, wrap: bool = False) -> None:
     columns = shape[1]
     step = columns + 1 if len(shape) == 2 else sum(columns**i for i in range(len(shape)))
     end = x.size if wrap or len(shape) > 2 else min(x.size, columns * columns)
-    _write_flat(x, slice(0, end, step), (len(range(0, end, step)),), val)
+    _write_flat(x, constant(np.arange(0, end, step)), val)
 
 
 def sort(x: Tensor, axis: int = -1, *, descending: bool = False, stable: bool = True) -> None:
@@ -228,6 +249,17 @@ def partition(x: Tensor, kth: int | tuple[int, ...], axis: int = -1) -> None:
     replace(x, as_node(ranking.partition(x, kth, axis)))
 
 
+def _positions(key: Any, n: int) -> Node:
+    """The positions that an integer, a slice, `...`, an index array or a mask names in a row of n elements."""
+    if key is Ellipsis or isinstance(key, slice):
+        return constant(np.arange(*(slice(None) if key is Ellipsis else key).indices(n)))
+    node = as_node(key) if not isinstance(key, (list, tuple)) or key else constant(np.zeros(0, np.int64))
+    if node.dtype.kind != "b":
+        return indexing.positions("x.flat", node)
+    check_mask(node, 0, (n,))
+    return constant(np.flatnonzero(mask_value(node)))
+
+
 class Flat:
     """The elements of a tensor in row-major order, as one row: read and written by `x.flat[key]`, iterated over.
 
@@ -246,6 +278,13 @@ class Flat:
     def _row(self) -> Tensor:
         return runtime.handle(_flat(self.base._node))
 
+    def _indices(self, i: int) -> tuple[int, ...]:
+        """The indices of element i: reading and writing one is done in place."""
+        n = len(self)
+        if not -n <= i < n:
+            raise out_of_bounds(i, 0, n)
+        return tuple(map(int, np.unravel_index(i % n, self.base.shape)))
+
     def __len__(self) -> int:
         return self.base.size
 
@@ -253,10 +292,15 @@ class Flat:
         return iter(self._row())
 
     def __getitem__(self, key: Any) -> Tensor:
+        if isinstance(key, (int, np.integer)):
+            return getitem(self.base, self._indices(int(key)))
         return getitem(self._row(), key).copy()
 
     def __setitem__(self, key: Any, values: ArrayLike) -> None:
-        _write_flat(self.base, key, part_of(key, (len(self),)).shape(), values)
+        if isinstance(key, (int, np.integer)):
+            setitem(self.base, self._indices(int(key)), values)
+        else:
+            _write_flat(self.base, _positions(key, len(self)), values)
 
     def copy(self) -> Tensor:
         """The elements as a tensor of one axis and of its own."""
