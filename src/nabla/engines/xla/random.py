@@ -12,7 +12,7 @@ from typing import Any, Callable
 import numpy as np
 
 from nabla.engines.numpy.random import PARITY, ROTATIONS
-from nabla.engines.xla.kernel import Kernel, jnp, lax, together
+from nabla.engines.xla.kernel import Kernel, jnp, lax
 from nabla.primitives import random as r
 from nabla.primitives.base import Primitive
 
@@ -50,7 +50,7 @@ def _each(draw: Callable[..., Any]) -> Kernel:
 
     def kernel(key: Any, *params: Any) -> Any:
         dtype = params[0].dtype
-        (key, *wide), _ = together(key, *[x.astype(np.float64) for x in params])
+        key, *wide = jnp.broadcast_arrays(key, *[x.astype(np.float64) for x in params])
         out = draw(key, *wide)
         return out.astype(dtype) if out.dtype.kind == "f" else out
 
