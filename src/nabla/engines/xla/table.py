@@ -16,6 +16,7 @@ from nabla.engines.xla import (
     reductions,
     softmax,
     sorting,
+    special,
     spectra,
 )
 from nabla.engines.xla.kernel import Kernel
@@ -34,6 +35,7 @@ KERNELS: dict[Primitive, Kernel] = {
     **fourier.KERNELS,
     **linalg.KERNELS,
     **random.KERNELS,
+    **special.KERNELS,
     **spectra.KERNELS,
 }
 

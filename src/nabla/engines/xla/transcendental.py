@@ -310,16 +310,17 @@ def gammaln(x: Any) -> Any:
     return _in_double(_gammaln, x)
 
 
+def near_two(z: Any) -> Any:
+    """log(gamma(2 + z)) = (1 - gamma) z + sum over k > 1 of (-1)**k (zeta(k) - 1) z**k / k, for |z| <= 1/2: DLMF 5.7.3."""
+    return (_polynomial(_zetas(), z) * z + (1 - np.euler_gamma)) * z
+
+
 def _gammaln(x: Any) -> Any:
     """Of positive x by the series at 2, which is exact to the last digits at the zeros 1 and 2, and by Stirling's from 10 on; of
-    negative x by reflection (DLMF 5.7.3, 5.11.1, 5.5.3).
-
-    log(gamma(2 + z)) = (1 - gamma) z + sum over k > 1 of (-1)**k (zeta(k) - 1) z**k / k
-    """
+    negative x by reflection (DLMF 5.11.1, 5.5.3)."""
     size = lax.abs(x)
     steps = lax.round(lax.min(size, number(10, x))) - 2  # from 2 + z to x
     z = lax.min(size, number(10, x)) - 2 - steps
-    near_two = (_polynomial(_zetas(), z) * z + (1 - np.euler_gamma)) * z
     factors = lax.full_like(x, 1)
     for k in range(1, 9):
         factors = where(steps >= k, factors * (1 + k + z), factors)
@@ -328,7 +329,7 @@ def _gammaln(x: Any) -> Any:
     w = 1 / (far * far)
     rest = _polynomial([1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156], w) / far
     stirling = where(far == np.inf, np.inf, (far - 0.5) * lax.log(far) - far + HALF_LOG_2_PI + rest)
-    right = where(size < 10, near_two + lax.log(factors) - low, stirling)
+    right = where(size < 10, near_two(z) + lax.log(factors) - low, stirling)
     left = lax.log(pi / lax.abs(size * _sin_pi(size))) - right
     return where(x < 0, where(x == -np.inf, -np.inf, where(x == lax.floor(x), np.inf, left)), right)
 
