@@ -252,7 +252,9 @@ STOPS["ndimage.map_coordinates"] = (
     with_options(lambda x, c: scipy.ndimage.map_coordinates(x, c, order=1), nb.asarray([[0.5], [0.3]])), M,
     "compiled; `nb.nn.map_coordinates`",
 )  # fmt: skip
-for name in ["inv", "det", "cholesky", "expm", "logm", "norm", "pinv"]:
+for name in [
+    *["inv", "det", "cholesky", "expm", "logm", "norm", "pinv", "lu", "lu_factor", "polar", "orth", "null_space", "sinm", "cosm"],
+]:
     STOPS[f"linalg.{name}"] = getattr(scipy.linalg, name), SQUARE, f"makes an ndarray of its argument; `nb.linalg.{name}`"
 
 
