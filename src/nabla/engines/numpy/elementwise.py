@@ -66,7 +66,7 @@ def _sech2(x: Any) -> Any:
 
 def _sigmoid(x: Any) -> Any:
     if x.dtype.kind == "f":
-        return special.expit(x)
+        return special.expit(x).astype(x.dtype, copy=False)
     t = np.exp(np.where(x.real > 0, -x, x))
     return np.where(x.real > 0, 1.0, t) / (1.0 + t)
 

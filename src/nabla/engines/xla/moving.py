@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-
 from nabla.dtypes import strong
 from nabla.engines.xla.kernel import Kernel, broadcast_to, lax
 from nabla.primitives import joining, shape as s, structure
 from nabla.primitives.base import Primitive
-
-
-def _convert(x: Any, dtype: np.dtype) -> Any:
-    if x.dtype.kind == "c" and dtype.kind not in "cb":  # the real part is kept, as by astype
-        x = lax.real(x)
-    return lax.convert_element_type(x, strong(dtype))
-
 
 KERNELS: dict[Primitive, Kernel] = {
     # structure
@@ -24,7 +13,7 @@ KERNELS: dict[Primitive, Kernel] = {
     structure.detach: lambda x: x,
     structure.output: lambda x, index: x[index],
     # moving and casting
-    s.convert: _convert,
+    s.convert: lambda x, dtype: lax.convert_element_type(x, strong(dtype)),
     s.real: lambda x: lax.real(x) if x.dtype.kind == "c" else x,
     s.imag: lambda x: lax.imag(x) if x.dtype.kind == "c" else lax.full_like(x, 0),
     s.conj: lambda x: lax.conj(x) if x.dtype.kind == "c" else x,

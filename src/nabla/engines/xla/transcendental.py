@@ -277,9 +277,17 @@ def log10(x: Any) -> Any:
 
 
 def power_complex(x: Any, y: Any) -> Any:
-    """exp(y log(x)); 1 for y = 0; for x = 0, 0 where the real part of y is positive, else NaN."""
+    """exp(y log(x)), for whole y below 128 by squaring. 0**0 is 1, 0 to a y of positive real part 0, and to others NaN."""
     empty = x == 0
-    found = exp(y * log(where(empty, 1, x)))
+    base = where(empty, 1, x)
+    n = lax.real(y)
+    whole = (lax.imag(y) == 0) & (lax.abs(n) < 128) & (lax.round(n) == n)
+    left = lax.convert_element_type(where(whole, lax.abs(n), 0), np.int32)
+    squared, product = base, lax.full_like(x, 1)
+    for k in range(7):
+        product = where((left >> k) % 2 == 1, product * squared, product)
+        squared = squared * squared
+    found = where(whole, where(n < 0, 1 / product, product), exp(y * log(base)))
     found = where(empty, where(lax.real(y) > 0, lax.full_like(x, 0), complex(np.nan, np.nan)), found)
     return where(y == 0, 1, found)
 
@@ -357,7 +365,10 @@ def polygamma(x: Any, n: int) -> Any:
 
 
 def _polygamma(x: Any, n: int) -> Any:
-    return where(x == np.inf, 0, lax.polygamma(lax.full_like(x, n), x))
+    pole = (x <= 0) & (x == lax.floor(x))
+    sign = (-1.0) ** (n + 1)
+    found = where(pole, sign * np.inf, lax.polygamma(lax.full_like(x, n), x))
+    return where(isinf(x), where(x > 0, sign * 0.0, lax.full_like(x, np.nan)), found)
 
 
 def _digamma(x: Any) -> Any:
