@@ -51,9 +51,9 @@ class Primitive:
     of the reads of one array. Such a node says itself where it has zeros (`covers`)."""
 
     resolve: Any = None
-    """For a forward sweep, where the tangent by itself does not tell the derivative: resolve(node, tangents) -> None, or the tangent
-    to go on with and finish(outputs, their tangents, sweep) -> the tangents of the outputs, completed. sweep: from a tangent
-    of the node to those of the outputs."""
+    """For a forward sweep, where the tangent by itself does not tell the derivative: resolve(node, tangents) -> None, or the
+    tangent to go on with and finish(outputs, their tangents, sweep) -> the tangents of the outputs, completed. sweep: from a
+    tangent of the node to those of the outputs."""
 
     def __init__(
         self,

@@ -16,12 +16,12 @@ import numpy as np
 from nabla import dtypes
 from nabla.graph.node import Node
 from nabla.primitives.base import Constant, Shape, constant, scalar
-from nabla.primitives.formulas import abs_, greater, select
+from nabla.primitives.formulas import abs_, greater, less_equal, select
 from nabla.primitives.joining import concat, cut
 from nabla.primitives.kinds import General
-from nabla.primitives.linalg import _stacked, _triangle, adjoint, product, triangular_solve
-from nabla.primitives.reductions import reduce_max
-from nabla.primitives.shape import conj, conjugate, reshape, spread, swap_last
+from nabla.primitives.linalg import _stacked, _triangle, adjoint, identity, product, triangular_solve
+from nabla.primitives.reductions import reduce_any, reduce_max
+from nabla.primitives.shape import conj, conjugate, reduce_sum, reshape, spread, swap_last
 from nabla.primitives.structure import outputs
 
 # a = q r with m >= n. From da = dq r + q dr follows da r^-1 = dq + q dr r^-1. With c = q^H da r^-1, the antihermitian
@@ -38,6 +38,15 @@ def _over(x: Node, r: Node) -> Node:
     return swap_last(triangular_solve(r, swap_last(x), lower=False, transposed=True, unit=False))
 
 
+def _dependent(r: Node) -> Node:
+    """Whether columns are dependent within rounding: then q is no function of the matrix. For each matrix."""
+    diagonal = abs_(reduce_sum(r * identity(r), axes=(r.ndim - 1,)))
+    last = diagonal.ndim - 1
+    bound = reduce_max(diagonal, axes=(last,)) * (16.0 * r.shape[-1] * float(np.finfo(r.dtype).eps))
+    found = reduce_any(less_equal(diagonal, reshape(bound, shape=(*bound.shape, 1))), axes=(last,))
+    return reshape(found, shape=(*found.shape, 1, 1))
+
+
 def _qr_jvp(node: Node, tangents: Sequence[Node | None]) -> Sequence[Node | None]:
     (da,) = tangents
     assert da is not None
@@ -45,6 +54,7 @@ def _qr_jvp(node: Node, tangents: Sequence[Node | None]) -> Sequence[Node | None
         return None, None
     q, r = outputs(node)
     m = _over(da, r)
+    m = m * select(_dependent(r), scalar(float("nan"), m.dtype), scalar(1.0, m.dtype))  # a product, as the rule is linear
     c = product(adjoint(q), m)
     below = _triangle(c, True, True)
     turn = below - adjoint(below)

@@ -422,6 +422,13 @@ def _eig_shape(a: Node) -> tuple[Any, Any]:
 _NO_VECTORS = "the derivative of eig (the eigenvectors)"
 
 
+def _inverse_basis(v: Node) -> Node:
+    """v^-1, and NaN where the eigenvectors span too little: the matrix is defective, or cannot be told from one that is."""
+    left = inverse(v, _NO_VECTORS)
+    bound = scalar(_eps(v) ** -0.75, dtypes.to_real(v.dtype))
+    return _nan_where(greater(_largest(left, 2), bound), left) if v.size else left
+
+
 def _of_one_length(v: Node, omega: Node) -> Node:
     """v omega, less what stretches the vectors or turns their phase."""
     stretch = reduce_sum(swap_last(product(adjoint(v), v)) * omega, axes=(v.ndim - 2,))
@@ -433,7 +440,7 @@ def _eig_resolve(node: Node, tangents: Sequence[Node | None]) -> Any:
     w, v = outputs(node)
     if da is None or not da.size or not _known(w) or not _are_equal(w):
         return None
-    dt = product(inverse(v, _NO_VECTORS), product(cast(da, v.dtype), v))
+    dt = product(_inverse_basis(v), product(cast(da, v.dtype), v))
     equal, over = _reciprocal_gaps(w)
     r, pairs = _steps(w), _apart(equal)
     limit = _over(row(r) - column(r), logical_not(pairs))
@@ -454,7 +461,7 @@ def _eig_jvp(node: Node, tangents: Sequence[Node | None]) -> Sequence[Node | Non
     if not da.size:
         return None, None
     w, v = outputs(node)
-    dt = product(inverse(v, _NO_VECTORS), product(cast(da, v.dtype), v))
+    dt = product(_inverse_basis(v), product(cast(da, v.dtype), v))
     equal, over = _reciprocal_gaps(w)
     return _nan_where(_split(dt, equal), _diagonal(dt)), _of_one_length(v, dt * over)
 
@@ -481,7 +488,7 @@ def _eig_vjp(node: Node, g: Mapping[int, Node], wants: Sequence[bool]) -> Sequen
     assert inner is not None
     if slope is not None and taken is not None:
         inner = first_only(inner, w, _touched(taken))
-    back = product(inverse(v, _NO_VECTORS), product(inner, v, flip_x=True, flip_y=True), flip_x=True)
+    back = product(_inverse_basis(v), product(inner, v, flip_x=True, flip_y=True), flip_x=True)
     return (back if a.dtype.kind == "c" else real(back),)
 
 
@@ -499,7 +506,7 @@ def _eigvals_jvp(node: Node, tangents: Sequence[Node | None]) -> Node | None:
     if not da.size:
         return None
     w, v = outputs(eig(node.inputs[0]))
-    left = swap_last(inverse(v, _NO_VECTORS))
+    left = swap_last(_inverse_basis(v))
     return shared(reduce_sum(left * product(cast(da, v.dtype), v), axes=(v.ndim - 2,)), w)
 
 
@@ -508,7 +515,7 @@ def _eigvals_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | 
     if not g.size:
         return (None,)
     w, v = outputs(eig(a))
-    back = product(swap_last(inverse(v, _NO_VECTORS)) * row(shared(g, w)), v, flip_y=True)
+    back = product(swap_last(_inverse_basis(v)) * row(shared(g, w)), v, flip_y=True)
     return (back if a.dtype.kind == "c" else real(back),)
 
 
