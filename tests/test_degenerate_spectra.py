@@ -239,3 +239,23 @@ def test_defective_matrices_and_dependent_columns_are_nan():
     both = np.stack([dependent, dependent + np.eye(3, 2)])
     found = nb.grad(lambda a: linalg.qr(a).R.sum())(both)
     assert np.isnan(found[0]).any() and np.isfinite(found[1]).all()
+
+
+def test_compiled_functions():
+    for a in (np.diag([1.0, 2.0, 3.0]), np.diag([1.0, 1.0, 2.0]), np.eye(3)):
+        c = drawn((3, 3), "float64")
+        plain = nb.grad(lambda a: (c * linalg.funmh(a, nb.exp)).sum())
+        whole = nb.jit(nb.grad(lambda a: (c * rebuilt(a, nb.exp)).sum()))
+        close(whole(a), plain(a))
+        close(nb.grad(nb.jit(lambda a: (c * linalg.funmh(a, nb.exp)).sum()))(a), plain(a))
+        vectors = nb.jit(lambda a: tuple(linalg.eigh(a)))
+
+        def parted(a):
+            w, v = vectors(a)
+            return (c * ((v * nb.exp(w)) @ v.mT)).sum()
+
+        if a[0, 0] != a[1, 1]:
+            close(nb.grad(parted)(a), plain(a))
+            close(nb.grad(nb.jit(lambda a: (c * rebuilt(a, nb.exp)).sum()))(a), plain(a))
+        else:
+            assert np.isnan(nb.grad(parted)(a)).any()

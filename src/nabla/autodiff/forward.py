@@ -74,7 +74,8 @@ def along(output: Node, seeds: Mapping[Node, Any], stops: AbstractSet[Primitive]
     """The tangent of `output` when the inner nodes in `seeds` move, and nothing that they were made of; None for zero.
 
     It asks no token: what came after a node has a larger id. It is NaN where it cannot be told: beyond a primitive in `stops`,
-    at an input of a closed graph that may hang on the seeds, and where a value has forgotten what it was made of.
+    at an input of a closed graph that may hang on the seeds, and where a value has forgotten what it was made of. A single number
+    that is given to a closed graph, its one cotangent, counts as fixed: what is linear in it and vanishes does so whatever it is.
     """
     first = min(node.id for node in seeds)
     stack = [output]

@@ -154,7 +154,8 @@ def _slope(x: Node, node: Node, index: int) -> Node | None:
 def _resolved(part: Node, slope: Node, gap: Node, steps: Node, equal: Node, scale: Node) -> tuple[Node, Node]:
     """part / gap, and where the gap closes its limit slope / steps: where the values are equal, and where it lies within the
     rounding of the quotient. NaN where they are equal and the part does not vanish. Also, where the limit was taken."""
-    limit = slope * cast(_over(steps, less_equal(abs_(steps), zeros((), dtypes.to_real(steps.dtype)))), part.dtype)
+    own = less_equal(abs_(steps), zeros((), dtypes.to_real(steps.dtype)))
+    limit = select(own, zeros((), part.dtype), slope * cast(_over(steps, own), part.dtype))
     quotient = part * cast(_over(gap, equal), part.dtype)
     rounding = _largest(scale, 2) * (_ULPS * _eps(scale))
     taken = logical_or(equal, less_equal(abs_(quotient - limit) * abs_(gap), rounding))
