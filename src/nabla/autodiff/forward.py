@@ -86,12 +86,11 @@ def along(output: Node, seeds: Mapping[Node, Any], stops: AbstractSet[Primitive]
                 seen.add(x)
                 stack.append(x)
     tangents: dict[Node, Any] = dict(seeds)
+    unknown = [x for x in seen if not x.inputs and x not in seeds and _is_unknown(x, first)]
+    if len(unknown) > 1 or any(x.shape or x.prim is not PLACEHOLDER for x in unknown):
+        tangents.update((x, _unknown(x)) for x in unknown)
     for node in sorted(seen, key=by_id):
-        if node in seeds or (type(node.dtype) is not tuple and node.dtype.kind not in "fc"):
-            continue
-        if not node.inputs:
-            if _is_unknown(node, first):
-                tangents[node] = _unknown(node)
+        if node in tangents or (type(node.dtype) is not tuple and node.dtype.kind not in "fc"):
             continue
         dxs = [tangents.get(x) for x in node.inputs]
         if any(dx is not None for dx in dxs):
