@@ -56,9 +56,13 @@ CAN_NOT = {
             *["backward", "default_dtype", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "make_graph"],
             *["no_grad", "realize", "register_dataclass", "set_default_dtype", "show", "to_dot", "using_default_dtype"],
             *["value_and_grad", "vjp", "vmap", "axis_index", "axis_size", "pmax", "pmean", "pmin", "psum"],
-            *["custom_jvp", "custom_vjp", "custom_vmap", "pure_callback", "linearize", "linear_transpose"],
+            *["custom_jvp", "custom_vjp", "custom_vmap", "pure_callback", "linearize", "linear_transpose", "jit"],
         ],
         TRANSFORM,
+    ),
+    **dict.fromkeys(
+        ["clip_gradient", "reverse_gradient", "scale_gradient"],
+        "its derivative is not its own, on purpose: tests of its own",
     ),
     **dict.fromkeys(["allclose", "array_equal", "array_equiv"], "it gives a bool of Python"),
     **dict.fromkeys(
