@@ -18,6 +18,7 @@ __all__ = [
     "BoundsError",
     "DTypeError",
     "EndedTransformError",
+    "EngineError",
     "FreedGraphError",
     "LinAlgError",
     "NablaError",
@@ -75,6 +76,14 @@ class TracedValueError(NablaError, TypeError):
 
 class EndedTransformError(NablaError, RuntimeError):
     """A value was used after the vmap, jit or loop body that it belongs to has ended."""
+
+
+class EngineError(NablaError, RuntimeError):
+    """An engine could not compile or run a graph."""
+
+
+class OutOfMemoryError(NablaError, MemoryError):
+    """A device has no room for a value."""
 
 
 class FreedGraphError(NablaError, RuntimeError):

@@ -6,5 +6,8 @@ jax is the door to XLA and nothing else: this room alone uses it, and none of it
     table.py           the whole table: from primitive to kernel, and which primitives run on the host
     kernel.py          what a kernel is, and what kernels share
     host.py            calls out of the program, to the kernel of the NumPy engine
-    moving.py ...      the kernels, a module a family, each with a dict KERNELS and, where it has some, a list HOST
+    devices.py         the devices by name, and values on their way to them and back
+    failures.py        what goes wrong inside XLA, as errors of ours
+    control.py         the kernels of nodes that hold graphs
+    moving.py ...      the other kernels, a module a family, each with a dict KERNELS and, where it has some, a list HOST
 """

@@ -17,7 +17,8 @@ from typing import Any, Iterator, Sequence
 import numpy as np
 
 from nabla.engines.engine import Engine, Executable
-from nabla.engines.xla import control, host
+from nabla.engines.xla import control, devices, host
+from nabla.engines.xla.failures import translated
 from nabla.engines.xla.kernel import jax, lax
 from nabla.engines.xla.table import HOST, KERNELS
 from nabla.graph.graph import Graph
@@ -31,24 +32,26 @@ INLINE = 1024
 def compile(graph: Graph, device: Any = None) -> Executable:
     """A function from one value per input of the graph to one value per output. device: one of jax's; without it, the CPU."""
     if device is None:
-        device = jax.local_devices(backend="cpu")[0]
+        device = devices.find("cpu")
     graph = simplify(graph)
     inside = set(graph.nodes)
     computed = tuple(dict.fromkeys([x for x in graph.outputs if x in inside]))
     program = _Program(Graph(graph.inputs, graph.nodes, computed))
     traced = jax.jit(program, in_shardings=jax.sharding.SingleDeviceSharding(device))
-    enable_x64, asarray = jax.enable_x64, np.asarray
+    enable_x64, asarray, failure = jax.enable_x64, np.asarray, jax.errors.JaxRuntimeError
     on_cpu = device.platform == "cpu"
     count = len(graph.inputs)
-    with enable_x64(True):
-        arguments = [jax.device_put(np.ascontiguousarray(x.value), device) for x in program.passed]
+    arguments = [devices.put(np.ascontiguousarray(x.value), device) for x in program.passed]
 
     def run(*values: Any) -> Sequence[Any]:
         if len(values) != count:
             raise TypeError(f"this graph has {count} inputs; got {len(values)} values")
-        with enable_x64(True):
-            outs = traced(*values, *arguments)
-        return [asarray(x) for x in outs] if on_cpu else outs
+        try:
+            with enable_x64(True):
+                outs = traced(*values, *arguments)
+            return [asarray(x) for x in outs] if on_cpu else outs
+        except failure as error:
+            raise translated(error) from None
 
     if computed == graph.outputs:
         return run

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from nabla.engines.numpy.table import KERNELS
+from nabla.engines.xla.failures import raised
 from nabla.engines.xla.kernel import jax, jnp, lax
 from nabla.errors import LinAlgError
 from nabla.primitives.base import Primitive
@@ -37,6 +38,9 @@ def call(prim: Primitive, shape: Any, dtype: Any, *xs: Any, **params: Any) -> An
             found = kernel(*[tuple(islice(arrays, n)) if n else next(arrays) for n in counts], **params)
         except LinAlgError:
             return [_split(np.full(shape, np.nan if dtype.kind in "fc" else 0, dtype)) for shape, dtype in announced]
+        except BaseException as error:
+            raised.append(error)
+            raise
         return [_split(np.asarray(x, dtype)) for x, (_, dtype) in zip(found if several else [found], announced)]
 
     shapes = [jax.ShapeDtypeStruct(*_carrier(shape, dtype)) for shape, dtype in announced]

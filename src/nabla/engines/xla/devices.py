@@ -1,0 +1,61 @@
+"""The devices that XLA has here, by name, and values on their way between them and NumPy.
+
+A name is that of a platform and a number: "cpu:0", "cuda:1"; "cuda" alone is the first of them. On the CPU an ndarray that starts
+at a multiple of 64 bytes becomes a buffer of XLA where it lies, and every buffer an ndarray: neither may be written to
+afterwards. All else is copied.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from nabla.engines.xla.failures import reported
+from nabla.engines.xla.kernel import jax
+from nabla.errors import ArgumentError
+
+
+@lru_cache(maxsize=1)
+def devices() -> dict[str, Any]:
+    """The devices of this process, by name: the CPUs, and what jax prefers to them."""
+    found = [*jax.local_devices(backend="cpu"), *[x for x in jax.local_devices() if x.platform != "cpu"]]
+    numbers: Counter[str] = Counter()
+    named = {}
+    for device in found:
+        platform = _platform(device)
+        named[f"{platform}:{numbers[platform]}"] = device
+        numbers[platform] += 1
+    return named
+
+
+def _platform(device: Any) -> str:
+    """What is called gpu is CUDA's or ROCm's."""
+    if device.platform != "gpu":
+        return str(device.platform)
+    return "rocm" if "AMD" in device.device_kind.upper() else "cuda"
+
+
+def find(name: str) -> Any:
+    """The device of that name."""
+    device = devices().get(name if ":" in name else f"{name}:0")
+    if device is None:
+        raise ArgumentError(
+            f"there is no device {name!r} here: there are {', '.join(devices())}. A GPU needs pip install 'nabla[cuda13]', a TPU "
+            f"pip install 'nabla[tpu]'"
+        )
+    return device
+
+
+def put(value: Any, device: Any) -> Any:
+    """An ndarray, a NumPy scalar or a buffer of XLA as a buffer on `device`, with the dtype that it has."""
+    with reported(), jax.enable_x64(True):
+        return jax.device_put(value, device)
+
+
+def get(buffer: Any) -> np.ndarray:
+    """A buffer as an ndarray that may not be written to."""
+    with reported():
+        return np.asarray(buffer)

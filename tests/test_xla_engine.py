@@ -1,0 +1,196 @@
+"""The XLA engine as such: what goes in and comes out, where it lies, what stays as it was, what happens when something fails."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import jax
+import numpy as np
+import pytest
+
+from nabla.autodiff.closing import close
+from nabla.engines.numpy import table as numpy_table
+from nabla.engines.xla import devices
+from nabla.engines.xla.compile import compile
+from nabla.engines.xla.table import HOST
+from nabla.errors import ArgumentError, EngineError, NablaError, OutOfMemoryError
+from nabla.graph.tokens import Token, Tokens
+from nabla.primitives import formulas as f
+from nabla.primitives.base import REGISTRY, constant, scalar, zeros
+from nabla.primitives.shape import broadcast, reduce_sum
+from nabla.primitives.structure import placeholder
+
+
+def closed(program, *arrays):
+    tokens = Tokens((Token("a graph", placeholder=True),))
+    nodes = [placeholder(x.shape, x.dtype, tokens, "input") for x in arrays]
+    return close(program(*nodes), nodes)[0]
+
+
+def aligned(n, offset=0):
+    """Ones that start `offset` bytes behind a multiple of 64."""
+    room = np.empty(8 * n + 128, np.uint8)
+    start = -room.ctypes.data % 64 + offset
+    out = room[start : start + 8 * n].view(np.float64)
+    out[:] = 1.0
+    return out
+
+
+# ---- in and out -----------------------------------------------------------------------------------------------
+
+
+def test_ndarrays_scalars_and_arrays_of_jax():
+    run = compile(closed(lambda x, y: [f.sub(x, y)], np.float64(0), np.zeros(2)))
+    with jax.enable_x64(True):
+        on_device = jax.numpy.asarray([1.0, 2.0])
+    for x, y in [(np.float64(5), np.array([1.0, 2.0])), (np.array(5.0), on_device)]:
+        (out,) = run(x, y)
+        assert type(out) is np.ndarray and out.dtype == np.float64 and out.tolist() == [4.0, 3.0]
+
+
+def test_results_are_read_only():
+    (out,) = compile(closed(lambda x: [f.sin(x)], np.zeros(3)))(np.zeros(3))
+    with pytest.raises(ValueError, match="read-only"):
+        out[0] = 1.0
+
+
+def test_what_is_an_input_or_a_constant_is_handed_on():
+    x, c = np.arange(3.0), constant(np.arange(4.0))
+    run = compile(closed(lambda x: [x, c, f.square(x), x], x))
+    outs = run(x)
+    assert outs[0] is x and outs[3] is x and outs[1] is c.value and outs[2].tolist() == [0.0, 1.0, 4.0]
+    assert compile(closed(lambda x: [x], x))(x)[0] is x
+
+
+def test_an_equal_output_is_computed_once():
+    run = compile(closed(lambda x: [f.sin(x), f.sin(x)], np.zeros(3)))
+    a, b = run(np.ones(3))
+    assert a is b
+
+
+def test_a_wrong_number_of_inputs():
+    run = compile(closed(lambda x: [f.sin(x)], np.zeros(3)))
+    with pytest.raises(TypeError, match="this graph has 1 inputs; got 2 values"):
+        run(np.zeros(3), np.zeros(3))
+
+
+def test_small_constants_stand_in_the_program_and_large_ones_do_not():
+    large = constant(np.arange(1000.0))
+    many_zeros = zeros((1000,), np.dtype(np.float64))
+
+    def program(x):
+        return [f.sub(f.sub(x, large), many_zeros) * 3.0]
+
+    (out,) = compile(closed(program, np.zeros(1000)))(np.ones(1000))
+    np.testing.assert_array_equal(out, (1.0 - np.arange(1000.0)) * 3.0)
+
+
+# ---- what stays as it was -------------------------------------------------------------------------------------
+
+
+def test_the_programs_own_jax_stays_in_32_bits():
+    assert compile(closed(lambda x: [f.exp(x)], np.zeros(3)))(np.zeros(3))[0].dtype == np.float64
+    assert devices.put(np.zeros(3), devices.find("cpu")).dtype == np.float64
+    assert jax.numpy.ones(3).dtype == np.float32
+    assert not jax.config.jax_enable_x64
+
+
+def test_the_same_bits_on_every_call_and_compilation():
+    x = np.random.default_rng(0).standard_normal((50, 70))
+    graph = closed(lambda x: [reduce_sum(f.sin(x) * f.exp(x), axes=(0,))], x)
+    first = compile(graph)
+    (expected,) = first(x)
+    for run in (first, first, compile(graph)):
+        assert np.array_equal(run(x)[0], expected)
+
+
+def test_threads():
+    x = np.linspace(0, 1, 100)
+    run = compile(closed(lambda x: [f.sin(x)], x))
+    found = []
+    threads = [threading.Thread(target=lambda i=i: found.append((i, run(x + i)[0]))) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for i, out in found:
+        np.testing.assert_allclose(out, np.sin(x + i), rtol=1e-14)
+    assert len(found) == 8
+
+
+# ---- devices --------------------------------------------------------------------------------------------------
+
+
+def test_devices_by_name():
+    assert "cpu:0" in devices.devices()
+    assert devices.find("cpu") is devices.find("cpu:0")
+    with pytest.raises(ArgumentError, match=r"no device 'cuda:77' here: there are cpu:0.*pip install 'nabla\[cuda13\]'"):
+        devices.find("cuda:77")
+
+
+def test_aligned_arrays_are_not_copied():
+    x, y = aligned(1000), aligned(1000, offset=8)
+    cpu = devices.find("cpu")
+    assert devices.put(x, cpu).unsafe_buffer_pointer() == x.ctypes.data
+    assert devices.put(y, cpu).unsafe_buffer_pointer() != y.ctypes.data
+    buffer = devices.put(y, cpu)
+    back = devices.get(buffer)
+    assert back.ctypes.data == buffer.unsafe_buffer_pointer() and not back.flags.writeable
+    np.testing.assert_array_equal(back, y)
+
+
+# ---- failures -------------------------------------------------------------------------------------------------
+
+
+def test_out_of_memory_is_an_error_and_the_next_call_works():
+    big = closed(lambda x: [f.sin(broadcast(x, shape=(2**46,)))], np.float64(0))
+    with pytest.raises(OutOfMemoryError, match="XLA has no memory for this"):
+        compile(big)(np.float64(1))
+    assert issubclass(OutOfMemoryError, MemoryError) and issubclass(EngineError, NablaError)
+    assert compile(closed(lambda x: [f.square(x)], np.float64(0)))(np.float64(3))[0] == 9.0
+
+
+class Broken(Exception):
+    pass
+
+
+def test_an_error_on_the_host_comes_back_as_it_was(monkeypatch, caplog):
+    inputs = [np.full(2, 0.5) for _ in range(2)]
+    graph = closed(lambda x, y: [REGISTRY["betainccinv"](x, x, y)], *inputs)
+    assert REGISTRY["betainccinv"] in HOST
+
+    def broken(*values, **params):
+        raise Broken("the host says no")
+
+    with monkeypatch.context() as m:
+        m.setitem(numpy_table.KERNELS, REGISTRY["betainccinv"], broken)
+        with pytest.raises(Broken, match="the host says no"):
+            compile(graph)(*inputs)
+    assert np.isfinite(compile(graph)(*inputs)[0]).all()
+
+
+@pytest.mark.parametrize("n", [3, 1_000_000])
+def test_large_arrays_cross_to_the_host_with_all_their_bits(n):
+    x = np.linspace(0.1, 0.9, n)
+    graph = closed(lambda x: [REGISTRY["betainccinv"](scalar(2.0, x.dtype), scalar(1.0, x.dtype), f.square(x))], x)
+    (out,) = compile(graph)(x)
+    np.testing.assert_allclose(1 - out**2, x * x, rtol=1e-12)  # the complement for a = 2, b = 1 is 1 - t**2
+
+
+def test_without_jax_it_says_what_to_install():
+    code = """if True:
+        import sys
+        sys.modules["jax"] = None
+        import numpy as np
+        import nabla as nb
+        from nabla.engines.xla.compile import compile
+        from nabla.graph.graph import Graph
+        try:
+            compile(Graph((), (), ()))
+        except ImportError as error:
+            print(error)
+    """
+    env = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=env)
+    assert "pip install 'nabla[xla]'" in done.stdout, done.stderr
