@@ -3,6 +3,7 @@
 # Rooms that hand themselves in when they are imported: derived rules, the engine, protocols, operators of nodes.
 import nabla.autodiff.derive
 import nabla.autodiff.graphs
+import nabla.primitives.checkpoints
 import nabla.engines.numpy.run
 import nabla.interop.functions
 import nabla.interop.ufuncs
@@ -317,6 +318,7 @@ from nabla.show import make_graph, show, to_dot
 from nabla.tensor import Tensor
 from nabla.transforms.backward import backward
 from nabla.transforms.custom import CustomFunction, custom_jvp, custom_vjp, custom_vmap
+from nabla.transforms.control import cond, fori_loop, map, scan, switch, while_loop
 from nabla.transforms.grad import grad, value_and_grad
 from nabla.transforms.jacobian import hessian, hvp, jacfwd, jacobian, jacrev
 from nabla.transforms.jit import jit

@@ -114,6 +114,14 @@ def strong(dtype: np.dtype) -> np.dtype:
     return int64 if dtype is weak_int else dtype
 
 
+_WEAK = {int64: weak_int, float64: weak_float, complex128: weak_complex}
+
+
+def weak(dtype: np.dtype) -> np.dtype:
+    """The dtype of a number of Python among the arguments of a function that is traced."""
+    return _WEAK.get(dtype, dtype)
+
+
 def is_inexact(dtype: np.dtype) -> bool:
     """Real or complex floating: what can be differentiated."""
     return dtype.kind in "fc"

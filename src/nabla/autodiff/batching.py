@@ -38,7 +38,10 @@ def batch(
             new, flag = node.prim.batch(node, inputs, flags, size)
         else:
             new, flag = node.prim.rebuild(node, inputs), False
-        done[node] = (new if new.tokens is EMPTY else within(new, node.tokens), flag)
+        if type(new) is tuple:  # the outputs of a node that has several
+            done[node] = (tuple([within(part, node.tokens) for part in new]), flag)  # type: ignore[assignment]
+        else:
+            done[node] = (new if new.tokens is EMPTY else within(new, node.tokens), flag)
         for x in finished.get(node, ()):
             done.pop(x, None)
     return [done.get(node, (node, False)) for node in outputs]

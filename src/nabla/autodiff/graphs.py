@@ -19,6 +19,7 @@ from nabla.graph.node import Node
 from nabla.graph.tokens import Token, Tokens, next_id
 from nabla.graph.walk import by_id
 from nabla.primitives.call import sweeps
+from nabla.primitives.shape import broadcast
 from nabla.primitives.structure import VARIABLE, output, placeholder, variable
 
 Keep = Callable[[Node], bool]
@@ -41,7 +42,8 @@ class Linearization:
     """`graph`, opened on variables for its inputs `live`."""
 
     def __init__(self, graph: Graph, live: Sequence[bool], modes: AbstractSet[str], keep: Keep | None) -> None:
-        self.graph = graph
+        self.count = len(graph.outputs)
+        self.names = [x.params["name"] for x in graph.inputs]
         self.live = tuple(live)
         self.token = Token("derivative of a graph")
         self._tokens = Tokens((Token("closed graph", placeholder=True, inlines=True),))
@@ -52,16 +54,18 @@ class Linearization:
         self._parts: dict[tuple[Node, int], Node] = {}
         self._cache: dict[Any, Derived] = {}
         self.residuals: tuple[Node, ...] = ()
-        self.extended = graph
-        if modes:
+        if not modes:
+            self.extended = graph
+        else:
             self._extend(modes, keep or worth_keeping)
 
     def _stand_ins(self, nodes: Iterable[Node]) -> list[Node]:
         return [placeholder(x.shape, x.dtype, self._tokens, x.params["name"]) for x in nodes]
 
     def differentiable(self) -> tuple[int, ...]:
-        """The outputs that hang on a live input."""
-        return tuple(i for i, out in enumerate(self._outputs) if self.token in out.tokens.members and out.dtype.kind in "fc")
+        """The outputs and residuals that hang on a live input."""
+        ends = (*self._outputs, *self.residuals)
+        return tuple(i for i, out in enumerate(ends) if self.token in out.tokens.members and out.dtype.kind in "fc")
 
     # The cut
 
@@ -78,7 +82,7 @@ class Linearization:
         read = sorted(found, key=by_id)
         kept = self._essential(read) if keep is worth_keeping else [x for x in read if keep(x)]
         self.residuals = tuple(kept)
-        self.extended = extract([*self._outputs, *kept], self._heads, _names(self.graph))
+        self.extended = extract([*self._outputs, *kept], self._heads, self.names)
 
     def _essential(self, read: Sequence[Node]) -> list[Node]:
         """Those of the values `read` (oldest first) that are kept: not what is cheap to make of the others."""
@@ -182,10 +186,6 @@ class Linearization:
         return Derived(graph, tuple(primals), tuple(residuals), results, tuple(marks))
 
 
-def _names(graph: Graph) -> list[str]:
-    return [x.params["name"] for x in graph.inputs]
-
-
 def _read(ends: Iterable[Node], same: dict[Node, Node], stops: AbstractSet[Node]) -> set[Node]:
     """Those of `stops` that the `ends` hang on."""
     found: set[Node] = set()
@@ -225,25 +225,35 @@ class Batched(NamedTuple):
     mapped: tuple[bool, ...]
 
 
-def batched(graph: Graph, mapped: tuple[bool, ...], size: int) -> Batched:
-    """The graph with the inputs `mapped` as batches of `size` lanes, axis first."""
-    key = ("batched", mapped, size)
+def batched(graph: Graph, mapped: tuple[bool, ...], size: int, forced: tuple[bool, ...] | None = None) -> Batched:
+    """The graph with the inputs `mapped` as batches of `size` lanes, axis first. forced: outputs to be made mapped if they are not."""
+    key = ("batched", mapped, size, forced)
     found = graph.derived.get(key)
     if found is None:
-        found = graph.derived[key] = _batched(graph, mapped, size)
+        found = graph.derived[key] = _batched(graph, mapped, size, forced or (False,) * len(graph.outputs))
     return found
 
 
-def _batched(graph: Graph, mapped: Sequence[bool], size: int) -> Batched:
+def build(f: Callable[[list[Node]], Sequence[Node]], like: Sequence[Node]) -> Graph:
+    """The graph of `f`, a function of nodes, on inputs of the shapes and dtypes of `like`."""
     tokens = Tokens((Token("closed graph", placeholder=True, inlines=True),))
-    names = _names(graph)
+    heads = [placeholder(x.shape, x.dtype, tokens, f"input {i}") for i, x in enumerate(like)]
+    return extract(f(heads), heads)
+
+
+def _batched(graph: Graph, mapped: Sequence[bool], size: int, forced: Sequence[bool]) -> Batched:
+    tokens = Tokens((Token("closed graph", placeholder=True, inlines=True),))
+    names = [x.params["name"] for x in graph.inputs]
     wholes = [
         placeholder((size, *x.shape) if on else x.shape, x.dtype, tokens, name) for x, on, name in zip(graph.inputs, mapped, names)
     ]
     lanes = {x: whole for x, whole, on in zip(graph.inputs, wholes, mapped) if on}
     same = {x: whole for x, whole, on in zip(graph.inputs, wholes, mapped) if not on}
     targets = set().union(*[x.tokens.members for x in graph.inputs])
-    results = batch(graph.outputs, lanes, same, targets, size)
+    results = [
+        (broadcast(node, shape=(size, *node.shape)), True) if force and not on else (node, on)
+        for (node, on), force in zip(batch(graph.outputs, lanes, same, targets, size), forced)
+    ]
     return Batched(extract([node for node, _ in results], wholes, names), tuple(on for _, on in results))
 
 
@@ -251,4 +261,5 @@ sweeps.linearization = linearization
 sweeps.batched = batched
 sweeps.close = close
 sweeps.extract = extract
+sweeps.build = build
 sweeps.inline = inline

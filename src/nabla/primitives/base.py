@@ -96,6 +96,10 @@ class Primitive:
         reads says so itself."""
         return not gx.prim.gathers
 
+    def guard(self, node: Node, inputs: Sequence[Node], going: Node) -> Node:
+        """The same operation on other inputs, where no loop inside takes a step unless `going`."""
+        return self.rebuild(node, inputs)
+
     def same_as(self, node: Node, inputs: tuple[Node, ...]) -> Node | None:
         """The node that has the value of `node` on `inputs` to the bit, where its parameters make that plain; an engine then runs
         nothing for it."""

@@ -28,9 +28,10 @@ for _primitive in (
 class Sweeps:
     """Closing graphs and the sweeps on them, handed in by autodiff/graphs.py."""
 
-    __slots__ = ("batched", "close", "extract", "inline", "linearization")
+    __slots__ = ("batched", "build", "close", "extract", "inline", "linearization")
     linearization: Callable[..., Any]
     batched: Callable[..., Any]
+    build: Callable[[Callable[[list[Node]], Sequence[Node]], Sequence[Node]], Graph]
     close: Callable[..., tuple[Graph, list[Node]]]
     extract: Callable[..., Graph]
     inline: Callable[[Graph, Sequence[Node]], list[Node]]
@@ -90,8 +91,13 @@ class _Call(Primitive):
 
     def inserted(self, gx: Node) -> bool:
         """Said when the derivative graph was made, of each of its outputs."""
-        masked = gx.inputs[0].params.get("masked") if gx.prim is output and gx.inputs else None
-        return masked is not None and masked[gx.params["index"]]
+        return marked(gx)
+
+
+def marked(gx: Node) -> bool:
+    """Whether the node that holds a derivative graph says of its output `gx` that zeros were inserted."""
+    masked = gx.inputs[0].params.get("masked") if gx.prim is output and gx.inputs else None
+    return bool(masked) and masked[gx.params["index"]]
 
 
 def _no_infer(*inputs: Node, **params: Any) -> Any:
@@ -133,7 +139,7 @@ def opened_at(node: Node, moving: Sequence[int]) -> tuple[Any, list[Node]]:
     """The linearization that the rules of a node use, and the nodes of its residuals."""
     opened = node.params["linearization"]
     if opened is not None and all(opened.live[i] for i in moving):
-        first = len(opened.graph.outputs)
+        first = opened.count
         return opened, [output(node, index=i) for i in range(first, len(node.shape))]
     # differentiated by what nobody could foresee: all is computed again
     chosen = set(moving)

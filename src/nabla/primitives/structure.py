@@ -123,8 +123,9 @@ class _Output(Primitive):
 
 
 def _output_batch(node: Node, inputs: Sequence[Any], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
-    index, flags = node.params["index"], mapped[0]
-    return output(inputs[0], index=index), flags[index] if type(flags) is tuple else flags
+    index, whole, flags = node.params["index"], inputs[0], mapped[0]
+    part = whole[index] if type(whole) is tuple else output(whole, index=index)
+    return part, flags[index] if type(flags) is tuple else flags
 
 
 output = _Output("output", _output_shape, batch=_output_batch)

@@ -174,11 +174,7 @@ def _kind(x: Any) -> tuple[tuple[int, ...], np.dtype]:
 
 def scalar_dtype(x: bool | int | float | complex) -> np.dtype:
     """The dtype of a number of Python among the arguments of a program."""
-    dtype = dtypes.of_scalar(x)
-    return _WEAK.get(dtype, dtype) if not isinstance(x, bool) else dtype
-
-
-_WEAK = {dtypes.int64: dtypes.weak_int, dtypes.float64: dtypes.weak_float, dtypes.complex128: dtypes.weak_complex}
+    return dtypes.weak(dtypes.of_scalar(x))
 
 
 def _number(x: bool | int | float | complex) -> Any:

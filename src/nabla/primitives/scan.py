@@ -1,0 +1,351 @@
+"""scan: a closed graph applied along an axis, with a carry handed from step to step.
+
+Backwards the steps run in reverse order, and what they read of the forward ones was stacked up by those: the residuals of the body,
+and carries that it reads. What does not change from step to step is computed before the loop.
+"""
+
+from __future__ import annotations
+
+from typing import AbstractSet, Any, NamedTuple, Sequence
+
+from nabla.graph.graph import Graph
+from nabla.graph.node import Node, make
+from nabla.graph.tokens import Token
+from nabla.primitives.base import Primitive, zeros_like
+from nabla.primitives.call import is_live, marked, modes_of, sweeps
+from nabla.primitives.kinds import depends
+from nabla.primitives.shape import broadcast, move_axis
+from nabla.primitives.structure import output
+from nabla.primitives.while_loop import guarded
+
+
+class Walk(NamedTuple):
+    """What a scan node does. Its inputs are constants, the carry, and arrays whose rows the steps take; its outputs the last carry,
+    and stacks of rows that the steps give."""
+
+    body: Graph  # constants, carry, rows -> carry, rows
+    of_constants: int
+    of_carry: int
+    length: int
+    reverse: bool
+
+    def split(self, inputs: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
+        """Inputs, or what belongs to them, in their three groups."""
+        a, b = self.of_constants, self.of_constants + self.of_carry
+        return list(inputs[:a]), list(inputs[a:b]), list(inputs[b:])
+
+
+class Opened:
+    """The body opened on its live inputs; after the rows it gives its residuals, and then the carries that its derivatives read."""
+
+    __slots__ = ("body", "carries", "extended", "live")
+
+    def __init__(self, walk: Walk, live: tuple[bool, ...], modes: frozenset[str]) -> None:
+        self.live = live
+        self.body = sweeps.linearization(walk.body, live, modes)
+        heads = range(walk.of_constants, walk.of_constants + walk.of_carry)
+        moving = tuple(i for i, on in enumerate(live) if on)
+        read = {*self.body.pull(self.body.differentiable(), False, moving).primals, *self.body.push(moving).primals}
+        self.carries = [i - walk.of_constants for i in heads if i in read]
+        self.extended = self._with_carries(walk)
+
+    def _with_carries(self, walk: Walk) -> Graph:
+        if not self.carries:
+            return self.body.extended
+
+        def run(heads: list[Node]) -> list[Node]:
+            outs = sweeps.inline(self.body.extended, heads)
+            return [*outs, *[heads[walk.of_constants + i] for i in self.carries]]
+
+        return sweeps.build(run, walk.body.inputs)
+
+
+class _Scan(Primitive):
+    """params: walk; opened, where the body is an extended one; masked."""
+
+    __slots__ = ()
+
+    def rebuild(self, node: Node, inputs: Sequence[Node]) -> Node:
+        return made(node.params["walk"], inputs)
+
+    def guard(self, node: Node, inputs: Sequence[Node], going: Node) -> Node:
+        walk: Walk = node.params["walk"]
+        return made(walk._replace(body=guarded(walk.body), of_constants=walk.of_constants + 1), [going, *inputs])
+
+    def push(self, node: Node, tangents: Sequence[Any]) -> Any:
+        return _Tangents(node, tangents).outputs()
+
+    def pull(self, node: Node, g: Any, masked: bool, wanted: AbstractSet[Token]) -> Sequence[Any]:
+        wants = [i for i, x in enumerate(node.inputs) if x.dtype.kind in "fc" and depends(x, wanted)]
+        return _Cotangents(node, g, masked, wants).inputs()
+
+    def inserted(self, gx: Node) -> bool:
+        return marked(gx)
+
+
+class _Source:
+    """Where a derivative scan finds what it reads: the inputs of the node, its residuals, its carries."""
+
+    def __init__(self, node: Node, moving: Sequence[int]) -> None:
+        walk: Walk = node.params["walk"]
+        opened: Opened | None = node.params["opened"]
+        if opened is None or not all(opened.live[i] for i in moving):
+            live = tuple(x.dtype.kind in "fc" for x in walk.body.inputs)
+            opened = _opened(walk, live, frozenset(("reverse", "forward")))
+            self.record = made_of(walk._replace(body=opened.extended), node.inputs, opened)
+            self.count = opened.body.count
+            self.plain = True
+        else:
+            self.record = node
+            self.count = opened.body.count
+            self.plain = False
+        self.walk, self.opened = walk, opened
+        self.constants, self.carry, self.stacks = walk.split(node.inputs)
+        self.of_residuals = len(opened.body.residuals)
+
+    def reading(self, derived: Any) -> _Reading:
+        return _Reading(self, derived)
+
+
+class _Reading:
+    """The constants and stacks that a derivative graph reads, and how its inputs are found among the heads of a body."""
+
+    def __init__(self, source: _Source, derived: Any) -> None:
+        walk = source.walk
+        a, b = walk.of_constants, walk.of_constants + walk.of_carry
+        self.constants = [source.constants[i] for i in derived.primals if i < a]
+        first = source.count + source.of_residuals
+        stacks = []
+        places: list[tuple[str, int]] = []
+        constants = 0
+        for i in derived.primals:
+            if i < a:
+                places.append(("constant", constants))
+                constants += 1
+            elif i < b:
+                places.append(("row", len(stacks)))
+                stacks.append(output(source.record, index=first + source.opened.carries.index(i - a)))
+            else:
+                places.append(("row", len(stacks)))
+                stacks.append(source.stacks[i - b])
+        for i in derived.residuals:
+            places.append(("row", len(stacks)))
+            stacks.append(output(source.record, index=source.count + i))
+        self.stacks = stacks
+        self._places = places
+
+    def given(self, constants: Sequence[Node], rows: Sequence[Node]) -> list[Node]:
+        return [constants[i] if kind == "constant" else rows[i] for kind, i in self._places]
+
+
+class _Tangents:
+    """The forward rule: a scan of the tangents beside."""
+
+    def __init__(self, node: Node, tangents: Sequence[Any]) -> None:
+        self.node = node
+        self.tangents = tangents
+        self.source = _Source(node, [i for i, dx in enumerate(tangents) if dx is not None])
+
+    def outputs(self) -> list[Node | None] | None:
+        source = self.source
+        walk, node = source.walk, self.node
+        constants, carry, stacks = walk.split(self.tangents)
+        a, b = walk.of_constants, walk.of_constants + walk.of_carry
+        moving_constants = [i for i, dx in enumerate(constants) if dx is not None]
+        moving_stacks = [b + i for i, dx in enumerate(stacks) if dx is not None]
+        moving = [dx is not None for dx in carry]
+        while True:  # which carries move follows from which do
+            seeds = (*moving_constants, *[a + i for i, on in enumerate(moving) if on], *moving_stacks)
+            derived = source.opened.body.push(seeds)
+            grown = [on or found is not None for on, found in zip(moving, derived.results)]
+            if grown == moving:
+                break
+            moving = grown
+        places = [i for i, on in enumerate(moving) if on]
+        reading = source.reading(derived)
+        last = source.count if source.plain else len(derived.results)
+        rows = [i for i in range(walk.of_carry, last) if derived.results[i] is not None]
+        given = len(reading.constants)
+
+        def body(heads: list[Node]) -> list[Node]:
+            fixed, directions = heads[:given], heads[given : given + len(moving_constants)]
+            rest = heads[given + len(moving_constants) :]
+            state, rest = rest[: len(places)], rest[len(places) :]
+            read, row_directions = rest[: len(reading.stacks)], rest[len(reading.stacks) :]
+            outs = sweeps.inline(derived.graph, [*reading.given(fixed, read), *directions, *state, *row_directions])
+            results = derived.results
+            after = [zeros_like(source.carry[i]) if results[i] is None else outs[results[i]] for i in places]
+            return [*after, *[outs[results[i]] for i in rows], *state]
+
+        starts = [zeros_like(source.carry[i]) if carry[i] is None else carry[i] for i in places]
+        inputs = [
+            *reading.constants, *[constants[i] for i in moving_constants], *starts,
+            *reading.stacks, *[stacks[i - b] for i in moving_stacks],
+        ]  # fmt: skip
+        first = given + len(moving_constants)
+        found = _scanned(walk, body, inputs, first, len(places))
+        result: list[Node | None] = [None] * len(node.shape)
+        for n, i in enumerate(places):
+            result[i] = output(found, index=n)
+        count = source.count
+        for n, i in enumerate(rows):
+            result[i] = output(found, index=len(places) + n)
+        if not source.plain:  # the tangents of the carries that the node also gives
+            for n, i in enumerate(source.opened.carries):
+                if i in places:
+                    at = len(places) + len(rows) + places.index(i)
+                    result[count + source.of_residuals + n] = output(found, index=at)
+        return result if any(x is not None for x in result) else None
+
+
+class _Cotangents:
+    """The reverse rule: a scan in the other direction, of cotangents."""
+
+    def __init__(self, node: Node, g: Any, masked: bool, wants: Sequence[int]) -> None:
+        self.node = node
+        self.g = g
+        self.masked = masked
+        self.wants = wants
+        self.source = _Source(node, wants)
+
+    def inputs(self) -> list[Node | None]:
+        source, g, masked = self.source, self.g, self.masked
+        walk, node = source.walk, self.node
+        a, b = walk.of_constants, walk.of_constants + walk.of_carry
+        saved = source.count + source.of_residuals
+        rows = sorted(i for i in g if walk.of_carry <= i < saved)
+        extra = {source.opened.carries[i - saved]: ct for i, ct in g.items() if i >= saved}
+        constants = [i for i in self.wants if i < a]
+        stacks = [i for i in self.wants if i >= b]
+        active = [i in g or i in extra for i in range(walk.of_carry)]
+        while True:  # which carries have cotangents follows from which do
+            carries = [i for i, on in enumerate(active) if on]
+            asked = (*constants, *[a + i for i, x in enumerate(source.carry) if x.dtype.kind in "fc"], *stacks)
+            derived = source.opened.body.pull((*carries, *rows), masked, asked)
+            found = dict(zip(asked, derived.results))
+            grown = [on or found.get(a + i) is not None for i, on in enumerate(active)]
+            if grown == active and (masked or not any(derived.masked)):
+                break
+            active, masked = grown, masked or any(derived.masked)
+        reading = source.reading(derived)
+        given = len(reading.constants)
+        summed = [i for i in constants if found[i] is not None]
+        emitted = [i for i in stacks if found[i] is not None]
+
+        def body(heads: list[Node]) -> list[Node]:
+            fixed, rest = heads[:given], heads[given:]
+            state, rest = rest[: len(carries)], rest[len(carries) :]
+            totals, rest = rest[: len(summed)], rest[len(summed) :]
+            read, rest = rest[: len(reading.stacks)], rest[len(reading.stacks) :]
+            row_cotangents, more = rest[: len(rows)], rest[len(rows) :]
+            outs = sweeps.inline(derived.graph, [*reading.given(fixed, read), *state, *row_cotangents])
+            value = {i: outs[n] for i, n in found.items() if n is not None}
+            before = [value.get(a + i, zeros_like(source.carry[i])) for i in carries]
+            for i, ct in zip(extra, more):
+                before[carries.index(i)] = before[carries.index(i)] + ct
+            return [*before, *[t + value[i] for t, i in zip(totals, summed)], *[value[i] for i in emitted]]
+
+        starts = [g.get(i, zeros_like(source.carry[i])) for i in carries]
+        sums = [zeros_like(source.constants[i]) for i in summed]
+        inputs = [*reading.constants, *starts, *sums, *reading.stacks, *[g[i] for i in rows], *extra.values()]
+        marks = (masked,) * (len(carries) + len(summed) + len(emitted))
+        result = _scanned(walk._replace(reverse=not walk.reverse), body, inputs, given, len(carries) + len(summed), marks)
+        answer: list[Node | None] = [None] * len(node.inputs)
+        for n, i in enumerate(carries):
+            if a + i in self.wants:
+                answer[a + i] = output(result, index=n)
+        for n, i in enumerate((*summed, *emitted)):
+            answer[i] = output(result, index=len(carries) + n)
+        return answer
+
+
+def _scanned(
+    walk: Walk, body: Any, inputs: Sequence[Node], of_constants: int, of_carry: int, masked: tuple[bool, ...] = ()
+) -> Node:
+    """A scan in the steps of `walk` with another body, a function of nodes."""
+    first = of_constants + of_carry
+    like = [*inputs[:first], *[_row_of(x) for x in inputs[first:]]]
+    graph = sweeps.build(body, like)
+    return made(Walk(graph, of_constants, of_carry, walk.length, walk.reverse), inputs, masked)
+
+
+class _Like(NamedTuple):
+    shape: tuple[int, ...]
+    dtype: Any
+
+
+def _row_of(x: Any) -> Any:
+    return _Like(x.shape[1:], x.dtype)
+
+
+def _no_infer(*inputs: Node, **params: Any) -> Any:
+    raise AssertionError("made by scan")
+
+
+def _batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> Any:
+    walk: Walk = node.params["walk"]
+    constants, carry, stacks = walk.split(inputs)
+    constant_flags, flags, stack_flags = walk.split(mapped)
+    before = flags
+    while True:  # which carries differ between the lanes follows from which do
+        found = sweeps.batched(walk.body, (*constant_flags, *flags, *stack_flags), size)
+        grown = [a or b for a, b in zip(flags, found.mapped)]
+        if grown == flags:
+            break
+        flags = grown
+    forced = (*flags, *[False] * (len(walk.body.outputs) - walk.of_carry))
+    found = sweeps.batched(walk.body, (*constant_flags, *flags, *stack_flags), size, forced)
+    carry = [broadcast(x, shape=(size, *x.shape)) if flag and not on else x for x, on, flag in zip(carry, before, flags)]
+    stacks = [move_axis(x, 0, 1) if on else x for x, on in zip(stacks, stack_flags)]
+    lanes = made(walk._replace(body=found.graph), [*constants, *carry, *stacks])
+    outs = [output(lanes, index=i) for i in range(len(found.mapped))]
+    rows = [move_axis(x, 1, 0) if on else x for x, on in zip(outs[walk.of_carry :], found.mapped[walk.of_carry :])]
+    return (*outs[: walk.of_carry], *rows), found.mapped
+
+
+SCAN = _Scan("scan", _no_infer, batch=_batch, masks=True)
+
+
+def _opened(walk: Walk, live: tuple[bool, ...], modes: frozenset[str]) -> Opened:
+    key = ("scan", walk.of_constants, walk.of_carry, live, modes)
+    found = walk.body.derived.get(key)
+    if found is None:
+        found = walk.body.derived[key] = Opened(walk, live, modes)
+    return found
+
+
+def made(walk: Walk, inputs: Sequence[Node], masked: tuple[bool, ...] = ()) -> Node:
+    """A scan node; where it may be differentiated, one that stacks residuals."""
+    opened = None
+    live = [x.dtype.kind in "fc" and is_live(x) for x in inputs]
+    if True in live:
+        live = _spread(walk, live)
+        opened = _opened(walk, tuple(live), modes_of(inputs))
+        walk = walk._replace(body=opened.extended)
+    return made_of(walk, inputs, opened, masked)
+
+
+def _spread(walk: Walk, live: list[bool]) -> list[bool]:
+    """The inputs of the body that move where those of the node do: a carry that hangs on one that moves, too."""
+    first = walk.of_constants
+    while True:
+        derived = sweeps.linearization(walk.body, tuple(live), frozenset())
+        reached = set(derived.differentiable())
+        grown = [on or (i - first in reached and first <= i < first + walk.of_carry) for i, on in enumerate(live)]
+        if grown == live:
+            return live
+        live = grown
+
+
+def made_of(walk: Walk, inputs: Sequence[Node], opened: Opened | None, masked: tuple[bool, ...] = ()) -> Node:
+    """The node that runs just this."""
+    outs = walk.body.outputs
+    shapes: Any = tuple(x.shape if i < walk.of_carry else (walk.length, *x.shape) for i, x in enumerate(outs))
+    types: Any = tuple(x.dtype for x in outs)
+    return make(SCAN, tuple(inputs), {"walk": walk, "opened": opened, "masked": masked}, shapes, types)
+
+
+def scan(walk: Walk, inputs: Sequence[Node]) -> list[Node]:
+    """The last carry, and the stacks of rows."""
+    node = made(walk, inputs)
+    return [output(node, index=i) for i in range(len(walk.body.outputs))]

@@ -1,0 +1,210 @@
+"""while: a closed graph applied to a carry as long as another one says so.
+
+Forwards the carry moves together with its tangents. Backwards the carries have to be met again in reverse order, and how many there
+are is not known before the loop has run: `checkpoints.py` keeps some of them in a fixed number of slots.
+
+A lane of a vmap whose condition does not hold any more stands still while others go on.
+"""
+
+from __future__ import annotations
+
+from typing import AbstractSet, Any, NamedTuple, Sequence
+
+from nabla.dtypes import bool_
+from nabla.graph.graph import Graph
+from nabla.graph.node import Node, make
+from nabla.graph.tokens import Token
+from nabla.primitives.base import Primitive, scalar, zeros_like
+from nabla.primitives.call import is_live, marked, modes_of, sweeps
+from nabla.primitives.formulas import bit_and, select
+from nabla.primitives.kinds import depends
+from nabla.primitives.reductions import reduce_any
+from nabla.primitives.shape import broadcast, expand_batched
+from nabla.primitives.structure import output
+
+
+class Loop(NamedTuple):
+    """What a while node does. Its inputs are the constants of the condition, those of the body, and the carry."""
+
+    condition: Graph  # constants, carry -> one boolean
+    body: Graph  # constants, carry -> carry
+    of_condition: int  # the number of constants of each
+    of_body: int
+
+    def split(self, inputs: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
+        """Inputs, or what belongs to them, in their three groups."""
+        a, b = self.of_condition, self.of_condition + self.of_body
+        return list(inputs[:a]), list(inputs[a:b]), list(inputs[b:])
+
+
+class Reversal:
+    """How a while node is differentiated backwards; primitives/checkpoints.py."""
+
+    __slots__ = ("pull", "recorded")
+    recorded: Any
+    pull: Any
+
+
+reversal = Reversal()
+
+
+class _While(Primitive):
+    """params: loop; primal, where the loop also records checkpoints: the loop as it was without; masked."""
+
+    __slots__ = ()
+
+    def rebuild(self, node: Node, inputs: Sequence[Node]) -> Node:
+        return made(node.params["loop"], inputs)
+
+    def push(self, node: Node, tangents: Sequence[Any]) -> Any:
+        loop: Loop = node.params["loop"]
+        of_condition, of_body, carry = loop.split(node.inputs)
+        _, moving_constants, directions = loop.split(tangents)
+        moving = [dx is not None for dx in directions]
+        constants = [i for i, dx in enumerate(moving_constants) if dx is not None]
+        live = tuple(x.dtype.kind in "fc" for x in loop.body.inputs)
+        opened = sweeps.linearization(loop.body, live, frozenset())
+        while True:  # which carries move follows from which do
+            seeds = (*constants, *[loop.of_body + i for i, on in enumerate(moving) if on])
+            derived = opened.push(seeds)
+            grown = [on or found is not None for on, found in zip(moving, derived.results)]
+            if grown == moving:
+                break
+            moving = grown
+        places = [i for i, on in enumerate(moving) if on]
+        if not places:
+            return None
+
+        def condition(heads: list[Node]) -> list[Node]:
+            return sweeps.inline(loop.condition, heads[: loop.of_condition + len(carry)])
+
+        def body(heads: list[Node]) -> list[Node]:
+            own, further = heads[: loop.of_body], heads[loop.of_body : loop.of_body + len(constants)]
+            state = heads[loop.of_body + len(constants) :]
+            primal, tangent = state[: len(carry)], state[len(carry) :]
+            at = [*own, *primal]
+            outs = sweeps.inline(derived.graph, [*[at[i] for i in derived.primals], *further, *tangent])
+            rows = [zeros_like(carry[i]) if derived.results[i] is None else outs[derived.results[i]] for i in places]
+            return [*sweeps.inline(loop.body, at), *rows]
+
+        starts = [zeros_like(carry[i]) if directions[i] is None else directions[i] for i in places]
+        state = [*carry, *starts]
+        constant_tangents = [moving_constants[i] for i in constants]
+        joint = Loop(
+            sweeps.build(condition, [*of_condition, *state]),
+            sweeps.build(body, [*of_body, *constant_tangents, *state]),
+            loop.of_condition,
+            loop.of_body + len(constants),
+        )
+        found = made(joint, [*of_condition, *of_body, *constant_tangents, *state])
+        result: list[Any] = [None] * len(carry)
+        for i, place in enumerate(places):
+            result[place] = output(found, index=len(carry) + i)
+        return result
+
+    def pull(self, node: Node, g: Any, masked: bool, wanted: AbstractSet[Token]) -> Sequence[Any]:
+        wants = [i for i, x in enumerate(node.inputs) if x.dtype.kind in "fc" and depends(x, wanted)]
+        return reversal.pull(node, g, masked, wants)
+
+    def inserted(self, gx: Node) -> bool:
+        return marked(gx)
+
+    def guard(self, node: Node, inputs: Sequence[Node], going: Node) -> Node:
+        loop: Loop = node.params["loop"]
+
+        def condition(heads: list[Node]) -> list[Node]:
+            return [bit_and(heads[0], sweeps.inline(loop.condition, heads[1:])[0])]
+
+        of_condition, _, carry = loop.split(inputs)
+        test = sweeps.build(condition, [going, *of_condition, *carry])
+        return made(Loop(test, loop.body, loop.of_condition + 1, loop.of_body), [going, *inputs])
+
+
+def _no_infer(*inputs: Node, **params: Any) -> Any:
+    raise AssertionError("made by while_loop")
+
+
+def _batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> Any:
+    loop: Loop = node.params["loop"]
+    of_condition, of_body, carry = loop.split(inputs)
+    condition_flags, body_flags, flags = loop.split(mapped)
+    while True:  # which carries differ between the lanes follows from which do
+        test = sweeps.batched(loop.condition, (*condition_flags, *flags), size)
+        by_lane = test.mapped[0]
+        if by_lane:
+            flags = [True] * len(flags)
+            test = sweeps.batched(loop.condition, (*condition_flags, *flags), size)
+        step = sweeps.batched(loop.body, (*body_flags, *flags), size)
+        grown = [a or b for a, b in zip(flags, step.mapped)]
+        if grown == flags:
+            break
+        flags = grown
+    step = sweeps.batched(loop.body, (*body_flags, *flags), size, tuple(flags))
+    carry = [x if on else broadcast(x, shape=(size, *x.shape)) if flag else x
+             for x, on, flag in zip(carry, loop.split(mapped)[2], flags)]  # fmt: skip
+    if not by_lane:
+        lanes = Loop(test.graph, step.graph, loop.of_condition, loop.of_body)
+        return made(lanes, [*of_condition, *of_body, *carry]), tuple(flags)
+
+    def condition(heads: list[Node]) -> list[Node]:
+        return [reduce_any(sweeps.inline(test.graph, heads)[0], axes=(0,))]
+
+    def body(heads: list[Node]) -> list[Node]:
+        first, state = heads[: loop.of_condition + loop.of_body], heads[loop.of_condition + loop.of_body :]
+        going = sweeps.inline(test.graph, [*first[: loop.of_condition], *state])[0]
+        outs = sweeps.inline(step.graph, [*first[loop.of_condition :], *state])
+        return [select(expand_batched(going, True, new.ndim - 1), new, old) for new, old in zip(outs, state)]
+
+    lanes = Loop(
+        sweeps.build(condition, [*of_condition, *carry]),
+        sweeps.build(body, [*of_condition, *of_body, *carry]),
+        loop.of_condition,
+        loop.of_condition + loop.of_body,
+    )
+    return made(lanes, [*of_condition, *of_condition, *of_body, *carry]), (True,) * len(carry)
+
+
+WHILE = _While("while", _no_infer, batch=_batch, masks=True)
+
+
+def made(loop: Loop, inputs: Sequence[Node], masked: tuple[bool, ...] = ()) -> Node:
+    """A while node; where it may be differentiated backwards, one that records checkpoints."""
+    carry = loop.split(inputs)[2]
+    primal = None
+    if any(x.dtype.kind in "fc" and is_live(x) for x in inputs) and "reverse" in modes_of(inputs):
+        primal = loop
+        loop, inputs = reversal.recorded(loop, inputs)
+        carry = loop.split(inputs)[2]
+    shapes: Any = tuple(x.shape for x in carry)
+    types: Any = tuple(x.dtype for x in carry)
+    return make(WHILE, tuple(inputs), {"loop": loop, "primal": primal, "masked": masked}, shapes, types)
+
+
+def while_loop(loop: Loop, inputs: Sequence[Node]) -> list[Node]:
+    """The carry for which the condition does not hold any more."""
+    node = made(loop, inputs)
+    return [output(node, index=i) for i in range(len(loop.split(inputs)[2]))]
+
+
+def guarded(graph: Graph) -> Graph:
+    """The graph with one more first input, a boolean: where it is False, no loop inside takes a step. For the lanes of a vmap in
+    which a branch of a cond is not taken: what it computes there is thrown away, and a loop might never end."""
+    key = ("guarded",)
+    found = graph.derived.get(key)
+    if found is None:
+        found = graph.derived[key] = _guarded(graph)
+    return found
+
+
+def _guarded(graph: Graph) -> Graph:
+    flag = scalar(True, bool_)
+
+    def run(heads: list[Node]) -> list[Node]:
+        going, *inputs = heads
+        new = dict(zip(graph.inputs, inputs))
+        for node in graph.nodes:
+            given = [new.get(x, x) for x in node.inputs]
+            new[node] = node.prim.guard(node, given, going)
+        return [new.get(x, x) for x in graph.outputs]
+
+    return sweeps.build(run, [flag, *graph.inputs])

@@ -1,0 +1,380 @@
+"""Control flow that is part of the graph: cond, switch, while_loop, fori_loop, scan, map.
+
+The functions given are traced once, on stand-ins without values; what they read from outside becomes an input of the node. So a
+branch or a step costs its trace, not its number, and the whole runs compiled, in every mode.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Sequence
+
+import numpy as np
+
+from nabla import dtypes, tree
+from nabla.autodiff.closing import close, extract
+from nabla.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, TreeError
+from nabla.graph.graph import Graph
+from nabla.graph.node import Node, is_scalar
+from nabla.graph.tokens import Token, Tokens
+from nabla.ops.lift import as_node, born
+from nabla.primitives import conditional, scan as scans, while_loop as whiles
+from nabla.primitives.base import constant, scalar
+from nabla.primitives.formulas import add, less
+from nabla.primitives.shape import cast
+from nabla.primitives.structure import placeholder
+from nabla.tensor import Tensor
+from nabla.transforms.trace import output_node, realize_free, want_callable
+
+
+class Traced:
+    """A function traced on stand-ins: its outputs as nodes, and their structure."""
+
+    __slots__ = ("inputs", "outputs", "structure", "token", "what")
+
+    def __init__(self, what: str, fn: Callable[..., Any], arguments: Sequence[tuple[str, tree.TreeDef, Sequence[Node]]]) -> None:
+        """arguments: of each positional argument its name, structure, and nodes that its leaves are like."""
+        self.what = what
+        self.token = Token(what, placeholder=True, inlines=True)
+        tokens = Tokens((self.token,))
+        self.inputs: list[Node] = []
+        given = []
+        for name, structure, likes in arguments:
+            leaves = [placeholder(x.shape, x.dtype, tokens, path) for x, path in zip(likes, tree.paths(structure, name))]
+            self.inputs += leaves
+            given.append(tree.unflatten(structure, [Tensor(x) for x in leaves]))
+        try:
+            result = fn(*given)
+            values, self.structure = tree.flatten(result)
+            places = tree.places(self.structure, "output")
+            self.outputs = [output_node(x, place, what) for x, place in zip(values, places)]
+        except BaseException:
+            self.token.restore()
+            self.token.kill()
+            raise
+
+
+def _closed(*traced: Traced, outputs: Sequence[Sequence[Node]] | None = None) -> tuple[list[Graph], list[Node]]:
+    """The graphs of traced functions, each of all that any of them captured from outside and then of its own inputs."""
+    ends = [t.outputs for t in traced] if outputs is None else outputs
+    captured: list[Node] = []
+    for t, outs in zip(traced, ends):
+        _, found = close(outs, t.inputs, token=t.token)
+        captured += found
+    captured = list(dict.fromkeys(captured))
+    graphs = []
+    for t, outs in zip(traced, ends):
+        names = [*[f"captured {i}" for i in range(len(captured))], *[x.params["name"] for x in t.inputs]]
+        graphs.append(extract(outs, [*captured, *t.inputs], names, t.token))
+    for t in traced:
+        t.token.kill()
+    return graphs, captured
+
+
+def _leaves(x: Any, what: str, name: str) -> tuple[list[Node], tree.TreeDef]:
+    values, structure = tree.flatten(x)
+    nodes = []
+    for value, path in zip(values, tree.places(structure, name)):
+        if is_scalar(value):
+            nodes.append(_weak(value))
+        elif isinstance(value, (Tensor, np.ndarray, np.generic)) or hasattr(value, "__array__") or hasattr(value, "__dlpack__"):
+            nodes.append(as_node(value))
+        else:
+            raise ArgumentTypeError(
+                f"{what}: {path} is a {type(value).__name__}; give numbers, arrays, tensors or pytrees of these"
+            )
+    return nodes, structure
+
+
+def _weak(value: bool | int | float | complex) -> Node:
+    dtype = dtypes.of_scalar(value)
+    if not isinstance(value, bool):
+        dtype = dtypes.weak(dtype)
+    return constant(dtype.type(value), dtype)
+
+
+def _given(nodes: Sequence[Node], structure: tree.TreeDef) -> Any:
+    realize_free(nodes)
+    return tree.unflatten(structure, [born(x) for x in nodes])
+
+
+# cond, switch
+
+
+def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any) -> Any:
+    """`true_fun(*operands)` if `pred` holds, else `false_fun(*operands)`: only the one that is chosen runs.
+
+    pred: one boolean or number, of shape (). The functions take the operands and may read what is around them; they return pytrees
+    of the same structure, shapes and dtypes. Under vmap with a predicate that differs from lane to lane, both run and the results
+    are selected; a while_loop inside takes no step in the lanes that are not its own.
+
+    >>> import nabla as nb
+    >>> f = lambda x: nb.cond(x > 0.0, nb.sqrt, lambda x: -x, x)
+    >>> f(nb.array(4.0)).item(), nb.grad(f)(-2.0).item()
+    (2.0, -1.0)
+    """
+    want_callable("cond", true_fun)
+    want_callable("cond", false_fun)
+    node = _choice("cond", pred)
+    if node.dtype.kind not in "biu":
+        node = node != 0  # type: ignore[assignment]
+    index = cast(cast(node, dtypes.bool_), dtypes.int64)
+    return _switch("cond", index, (false_fun, true_fun), ("false_fun", "true_fun"), operands)
+
+
+def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+    """`branches[index](*operands)`: only that one runs. An index out of range is taken as the nearest one in it.
+
+    index: one integer, of shape (). The branches return pytrees of the same structure, shapes and dtypes.
+
+    >>> import nabla as nb
+    >>> nb.switch(1, [nb.sin, nb.cos, nb.tan], 0.0).item()
+    1.0
+    """
+    if not isinstance(branches, (list, tuple)) or not branches:
+        raise ArgumentTypeError(f"switch: branches is a sequence of one or more functions; got {branches!r}")
+    for branch in branches:
+        want_callable("switch", branch)
+    node = _choice("switch", index)
+    if node.dtype.kind not in "iu":
+        raise DTypeError(f"switch: index is one integer; it has dtype {node.dtype}")
+    names = [f"branches[{i}]" for i in range(len(branches))]
+    return _switch("switch", cast(node, dtypes.int64), tuple(branches), names, operands)
+
+
+def _choice(what: str, x: Any) -> Node:
+    node = as_node(x)
+    if node.shape:
+        raise ShapeError(
+            f"{what}: what decides is one number, of shape (); it has shape {node.shape}. For a choice of each element use nb.where."
+        )
+    return node
+
+
+def _switch(what: str, index: Node, branches: Sequence[Callable[..., Any]], names: Sequence[str], operands: Sequence[Any]) -> Any:
+    leaves, structure = _leaves(tuple(operands), what, "operands")
+    arguments = [(f"operands[{i}]", tree.structure(x), part) for i, (x, part) in enumerate(zip(operands, _parts(operands, leaves)))]
+    del structure
+    traced = [Traced(what, branch, arguments) for branch in branches]
+    first = traced[0]
+    ends = [list(t.outputs) for t in traced]
+    for name, t in zip(names[1:], traced[1:]):
+        _want_same(what, names[0], first.structure, name, t.structure)
+    for k in range(len(first.outputs)):
+        column = [outs[k] for outs in ends]
+        dtype = column[0].dtype
+        for x in column[1:]:
+            dtype = _common(dtype, x.dtype)
+        for name, outs, x in zip(names, ends, column):
+            if x.shape != column[0].shape or dtypes.strong(x.dtype) != dtypes.strong(dtype):
+                place = tree.places(first.structure, "output")[k]
+                raise ShapeError(
+                    f"{what}: {place} of {names[0]} is {_shown(column[0])}, of {name} {_shown(x)}; branches must agree in shapes and dtypes"
+                )
+            outs[k] = cast(x, dtype)
+    graphs, captured = _closed(*traced, outputs=ends)
+    return _given(conditional.cond(index, graphs, [*captured, *leaves]), first.structure)
+
+
+def _parts(operands: Sequence[Any], leaves: Sequence[Node]) -> list[Sequence[Node]]:
+    parts, start = [], 0
+    for x in operands:
+        count = len(tree.leaves(x))
+        parts.append(leaves[start : start + count])
+        start += count
+    return parts
+
+
+def _common(a: np.dtype, b: np.dtype) -> np.dtype:
+    """The dtype of two results that must agree: a weak one gives way."""
+    if a is b or dtypes.strong(a) is a and dtypes.strong(b) is b:
+        return a
+    return dtypes.promote(a, b)
+
+
+def _shown(x: Node) -> str:
+    return f"{dtypes.strong(x.dtype)}{list(x.shape)}"
+
+
+def _want_same(what: str, first: str, wanted: tree.TreeDef, second: str, found: tree.TreeDef) -> None:
+    if found != wanted:
+        raise TreeError(f"{what}: {first} and {second} return different structures:\n  {first}: {wanted}\n  {second}: {found}")
+
+
+# loops
+
+
+def _carried(
+    what: str,
+    body: Callable[..., Any],
+    carry: list[Node],
+    structure: tree.TreeDef,
+    trace: Callable[[list[Node]], tuple[Traced, Any]],
+) -> tuple[list[Node], Traced, Any]:
+    """Trace a step until its carry comes out with the dtypes with which it went in; numbers of Python take those of what they meet."""
+    for _ in range(len(dtypes.SUPPORTED)):
+        traced, rest = trace(carry)
+        outs = traced.outputs[: len(carry)]
+        found = tree.structure(rest)
+        if found != structure:
+            traced.token.kill()
+            raise TreeError(f"{what}: the carry must keep its structure:\n  given:    {structure}\n  returned: {found}")
+        grown = [cast(x, _common(x.dtype, out.dtype)) for x, out in zip(carry, outs)]
+        for x, out, path in zip(grown, outs, tree.places(structure, "carry")):
+            if (
+                x.shape != out.shape
+                or dtypes.strong(x.dtype) != dtypes.strong(_common(x.dtype, out.dtype))
+                or (dtypes.strong(x.dtype) != dtypes.strong(out.dtype) and dtypes.strong(out.dtype) is out.dtype)
+            ):
+                traced.token.kill()
+                raise ShapeError(
+                    f"{what}: {path} goes in as {_shown(x)} and comes out as {_shown(out)}; it must keep its shape and dtype"
+                )
+        if all(a is b for a, b in zip(grown, carry)):
+            return carry, traced, [cast(out, x.dtype) for x, out in zip(carry, outs)]
+        traced.token.kill()
+        carry = grown
+    raise AssertionError("dtypes only grow")
+
+
+def while_loop(cond_fun: Callable[..., Any], body_fun: Callable[..., Any], init_val: Any) -> Any:
+    """`val = init_val; while cond_fun(val): val = body_fun(val)`, and then val.
+
+    cond_fun returns one boolean, of shape (); body_fun a value of the same structure, shapes and dtypes as it is given. The number of
+    steps may depend on the values, and derivatives of any order and mode are those of the steps that were made. Reverse mode
+    keeps a fixed number of checkpoints and computes between them again, so that its memory does not grow with the number of
+    steps (primitives/checkpoints.py). Under vmap the loop runs until all lanes are done; those that are stand still.
+
+    >>> import nabla as nb
+    >>> f = lambda x: nb.while_loop(lambda v: v < 100.0, lambda v: v * x, x)
+    >>> f(nb.array(3.0)).item(), nb.grad(f)(3.0).item()
+    (243.0, 405.0)
+    """
+    want_callable("while_loop", cond_fun)
+    want_callable("while_loop", body_fun)
+    carry, structure = _leaves(init_val, "while_loop", "init_val")
+
+    def step(nodes: list[Node]) -> tuple[Traced, Any]:
+        kept: list[Any] = []
+        traced = Traced("while_loop", lambda v: _keep(kept, body_fun(v)), [("val", structure, nodes)])
+        return traced, kept[0]
+
+    carry, traced, outs = _carried("while_loop", body_fun, carry, structure, step)
+    test = Traced("while_loop", cond_fun, [("val", structure, carry)])
+    if len(test.outputs) != 1 or test.outputs[0].shape or test.outputs[0].dtype.kind != "b":
+        shown = ", ".join(map(_shown, test.outputs)) or "nothing"
+        test.token.kill()
+        traced.token.kill()
+        raise DTypeError(f"while_loop: cond_fun must return one boolean of shape (); it returned {shown}")
+    (body,), of_body = _closed(traced, outputs=[outs])
+    (condition,), of_condition = _closed(test)
+    loop = whiles.Loop(condition, body, len(of_condition), len(of_body))
+    return _given(whiles.while_loop(loop, [*of_condition, *of_body, *carry]), structure)
+
+
+def _keep(kept: list[Any], value: Any) -> Any:
+    kept.append(value)
+    return value
+
+
+def scan(
+    f: Callable[..., Any], init: Any, xs: Any = None, length: int | None = None, reverse: bool = False, unroll: int = 1
+) -> tuple[Any, Any]:
+    """`f(carry, x) -> (carry, y)` along the leading axis of xs: the last carry, and the ys stacked.
+
+    Args:
+        init: the first carry, a pytree; each step returns one of the same structure, shapes and dtypes.
+        xs: a pytree of arrays with one leading axis length in common, or None.
+        length: the number of steps, needed where xs is None or has no leaves.
+        reverse: from the last row to the first; ys stand where their xs stood.
+        unroll: so many steps are written into one turn of the loop.
+
+    >>> import nabla as nb
+    >>> total, sums = nb.scan(lambda c, x: (c + x, c + x), 0.0, nb.array([1.0, 2.0, 3.0]))
+    >>> total.item(), sums.tolist()
+    (6.0, [1.0, 3.0, 6.0])
+    """
+    want_callable("scan", f)
+    carry, structure = _leaves(init, "scan", "init")
+    stacks, xs_structure = _leaves(xs, "scan", "xs")
+    steps = _length(stacks, xs_structure, length)
+    rows = [_row_like(x) for x in stacks]
+
+    def step(nodes: list[Node]) -> tuple[Traced, Any]:
+        kept: list[Any] = []
+
+        def run(c: Any, x: Any) -> Any:
+            result = f(c, x)
+            if not isinstance(result, tuple) or len(result) != 2:
+                raise ArgumentTypeError(f"scan: f must return a pair (carry, y); it returned a {type(result).__name__}")
+            return _keep(kept, result)
+
+        traced = Traced("scan", run, [("carry", structure, nodes), ("x", xs_structure, rows)])
+        return traced, kept[0][0]
+
+    carry, traced, outs = _carried("scan", f, carry, structure, step)
+    ys_structure = traced.structure.children()[1]
+    (body,), captured = _closed(traced, outputs=[[*outs, *traced.outputs[len(carry) :]]])
+    walk = scans.Walk(body, len(captured), len(carry), steps, bool(reverse))
+    found = scans.scan(walk, [*captured, *carry, *stacks])
+    realize_free(found)
+    last = tree.unflatten(structure, [born(x) for x in found[: len(carry)]])
+    return last, tree.unflatten(ys_structure, [born(x) for x in found[len(carry) :]])
+
+
+def _row_like(x: Node) -> Any:
+    return scans._Like(x.shape[1:], x.dtype)
+
+
+def _length(stacks: Sequence[Node], structure: tree.TreeDef, length: int | None) -> int:
+    found = None if length is None else int(length)
+    for x, path in zip(stacks, tree.places(structure, "xs")):
+        if not x.shape:
+            raise ShapeError(f"scan: {path} has shape (), and so no axis to go along")
+        if found is not None and x.shape[0] != found:
+            raise ShapeError(f"scan: {path} has {x.shape[0]} rows, where {found} are wanted")
+        found = x.shape[0]
+    if found is None:
+        raise ArgumentError("scan: without xs the number of steps is not known; give length=")
+    return found
+
+
+def fori_loop(lower: Any, upper: Any, body_fun: Callable[..., Any], init_val: Any) -> Any:
+    """`val = init_val; for i in range(lower, upper): val = body_fun(i, val)`, and then val.
+
+    With bounds that are Python integers it is a scan, else a while_loop.
+
+    >>> import nabla as nb
+    >>> nb.fori_loop(1, 5, lambda i, val: val * i, 1).item()
+    24
+    """
+    want_callable("fori_loop", body_fun)
+    if all(isinstance(x, (int, np.integer)) for x in (lower, upper)):
+        steps = max(int(upper) - int(lower), 0)
+        numbers = as_node(np.arange(int(lower), int(lower) + steps))
+        out, _ = scan(lambda val, i: (body_fun(i, val), None), init_val, born(numbers))
+        return out
+    a, b = as_node(lower), as_node(upper)
+    if a.shape or b.shape or a.dtype.kind not in "iu" or b.dtype.kind not in "iu":
+        raise DTypeError("fori_loop: lower and upper are integers, of shape ()")
+    start, stop = cast(a, dtypes.int64), cast(b, dtypes.int64)
+
+    def going(state: Any) -> Tensor:
+        return Tensor(less(state[0]._node, state[1]._node))
+
+    def step(state: Any) -> Any:
+        i, end, val = state
+        return Tensor(add(i._node, scalar(1, dtypes.int64))), end, body_fun(i, val)
+
+    return while_loop(going, step, (born(start), born(stop), init_val))[2]
+
+
+def map(f: Callable[..., Any], xs: Any) -> Any:
+    """`f` of each row of xs, one after the other, stacked: vmap in the memory of one example.
+
+    >>> import nabla as nb
+    >>> nb.map(lambda x: x * x, nb.array([1.0, 2.0, 3.0])).tolist()
+    [1.0, 4.0, 9.0]
+    """
+    want_callable("map", f)
+    _, ys = scan(lambda carry, x: (carry, f(x)), None, xs)
+    return ys
