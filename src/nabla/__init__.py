@@ -3,10 +3,10 @@
 # Rooms that hand themselves in when they are imported: derived rules, the engine, protocols, operators of nodes.
 import nabla.autodiff.derive
 import nabla.autodiff.graphs
-import nabla.primitives.checkpoints
 import nabla.engines.numpy.run
 import nabla.interop.functions
 import nabla.interop.ufuncs
+import nabla.primitives.checkpoints
 import nabla.primitives.operators  # noqa: F401 - the last of those that are imported for what they hand in
 from nabla import errors, testing, tree
 from nabla.dtypes import (
@@ -317,8 +317,8 @@ from nabla.ops.statistics import average, corrcoef, cov
 from nabla.show import make_graph, show, to_dot
 from nabla.tensor import Tensor
 from nabla.transforms.backward import backward
-from nabla.transforms.custom import CustomFunction, custom_jvp, custom_vjp, custom_vmap
 from nabla.transforms.control import cond, fori_loop, map, scan, switch, while_loop
+from nabla.transforms.custom import CustomFunction, custom_jvp, custom_vjp, custom_vmap
 from nabla.transforms.grad import grad, value_and_grad
 from nabla.transforms.jacobian import hessian, hvp, jacfwd, jacobian, jacrev
 from nabla.transforms.jit import jit
@@ -432,6 +432,7 @@ __all__ = [
     "compress",
     "concat",
     "concatenate",
+    "cond",
     "conj",
     "conjugate",
     "convolve",
@@ -509,6 +510,7 @@ __all__ = [
     "fmax",
     "fmin",
     "fmod",
+    "fori_loop",
     "frexp",
     "from_dlpack",
     "fromfunction",
@@ -596,6 +598,7 @@ __all__ = [
     "logspace",
     "logsumexp",
     "make_graph",
+    "map",
     "mask_indices",
     "matmul",
     "matrix_transpose",
@@ -697,6 +700,7 @@ __all__ = [
     "rot90",
     "round",
     "scale_gradient",
+    "scan",
     "searchsorted",
     "segment_max",
     "segment_mean",
@@ -734,6 +738,7 @@ __all__ = [
     "subtract",
     "sum",
     "swapaxes",
+    "switch",
     "take",
     "take_along_axis",
     "tan",
@@ -784,6 +789,7 @@ __all__ = [
     "vsplit",
     "vstack",
     "where",
+    "while_loop",
     "xlog1py",
     "xlogy",
     "zeros",

@@ -39,7 +39,7 @@ def batch(
         else:
             new, flag = node.prim.rebuild(node, inputs), False
         if type(new) is tuple:  # the outputs of a node that has several
-            done[node] = (tuple([within(part, node.tokens) for part in new]), flag)  # type: ignore[assignment]
+            done[node] = (tuple([within(part, node.tokens) for part in new]), flag)
         else:
             done[node] = (new if new.tokens is EMPTY else within(new, node.tokens), flag)
         for x in finished.get(node, ()):

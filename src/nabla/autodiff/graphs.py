@@ -226,7 +226,7 @@ class Batched(NamedTuple):
 
 
 def batched(graph: Graph, mapped: tuple[bool, ...], size: int, forced: tuple[bool, ...] | None = None) -> Batched:
-    """The graph with the inputs `mapped` as batches of `size` lanes, axis first. forced: outputs to be made mapped if they are not."""
+    """The graph with the inputs `mapped` as batches of `size` lanes, axis first. forced: outputs to be made mapped."""
     key = ("batched", mapped, size, forced)
     found = graph.derived.get(key)
     if found is None:

@@ -97,7 +97,7 @@ class _Call(Primitive):
 def marked(gx: Node) -> bool:
     """Whether the node that holds a derivative graph says of its output `gx` that zeros were inserted."""
     masked = gx.inputs[0].params.get("masked") if gx.prim is output and gx.inputs else None
-    return bool(masked) and masked[gx.params["index"]]
+    return bool(masked[gx.params["index"]]) if masked else False
 
 
 def _no_infer(*inputs: Node, **params: Any) -> Any:

@@ -115,7 +115,7 @@ class _Reading:
         a, b = walk.of_constants, walk.of_constants + walk.of_carry
         self.constants = [source.constants[i] for i in derived.primals if i < a]
         first = source.count + source.of_residuals
-        stacks = []
+        stacks: list[Node] = []
         places: list[tuple[str, int]] = []
         constants = 0
         for i in derived.primals:

@@ -6,6 +6,7 @@ branch or a step costs its trace, not its number, and the whole runs compiled, i
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any, Callable, Sequence
 
 import numpy as np
@@ -19,7 +20,8 @@ from nabla.graph.tokens import Token, Tokens
 from nabla.ops.lift import as_node, born
 from nabla.primitives import conditional, scan as scans, while_loop as whiles
 from nabla.primitives.base import constant, scalar
-from nabla.primitives.formulas import add, less
+from nabla.primitives.elementwise import add
+from nabla.primitives.formulas import less, not_equal
 from nabla.primitives.shape import cast
 from nabla.primitives.structure import placeholder
 from nabla.tensor import Tensor
@@ -116,7 +118,7 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
     want_callable("cond", false_fun)
     node = _choice("cond", pred)
     if node.dtype.kind not in "biu":
-        node = node != 0  # type: ignore[assignment]
+        node = not_equal(node, scalar(0, node.dtype))
     index = cast(cast(node, dtypes.bool_), dtypes.int64)
     return _switch("cond", index, (false_fun, true_fun), ("false_fun", "true_fun"), operands)
 
@@ -145,34 +147,34 @@ def _choice(what: str, x: Any) -> Node:
     node = as_node(x)
     if node.shape:
         raise ShapeError(
-            f"{what}: what decides is one number, of shape (); it has shape {node.shape}. For a choice of each element use nb.where."
+            f"{what}: what decides is one number, of shape (); it has shape {node.shape}. To choose for each element use nb.where."
         )
     return node
 
 
 def _switch(what: str, index: Node, branches: Sequence[Callable[..., Any]], names: Sequence[str], operands: Sequence[Any]) -> Any:
-    leaves, structure = _leaves(tuple(operands), what, "operands")
+    leaves, _ = _leaves(tuple(operands), what, "operands")
     arguments = [(f"operands[{i}]", tree.structure(x), part) for i, (x, part) in enumerate(zip(operands, _parts(operands, leaves)))]
-    del structure
     traced = [Traced(what, branch, arguments) for branch in branches]
-    first = traced[0]
-    ends = [list(t.outputs) for t in traced]
+    structure = traced[0].structure
     for name, t in zip(names[1:], traced[1:]):
-        _want_same(what, names[0], first.structure, name, t.structure)
-    for k in range(len(first.outputs)):
-        column = [outs[k] for outs in ends]
-        dtype = column[0].dtype
-        for x in column[1:]:
-            dtype = _common(dtype, x.dtype)
-        for name, outs, x in zip(names, ends, column):
-            if x.shape != column[0].shape or dtypes.strong(x.dtype) != dtypes.strong(dtype):
-                place = tree.places(first.structure, "output")[k]
+        if t.structure != structure:
+            raise TreeError(
+                f"{what}: {names[0]} and {name} return different structures:\n  {names[0]}: {structure}\n  {name}: {t.structure}"
+            )
+    columns = []
+    for place, column in zip(tree.places(structure, "output"), zip(*[t.outputs for t in traced])):
+        dtype = reduce(_common, [x.dtype for x in column])
+        for name, x in zip(names, column):
+            if x.shape != column[0].shape or not _becomes(x, dtype):
                 raise ShapeError(
-                    f"{what}: {place} of {names[0]} is {_shown(column[0])}, of {name} {_shown(x)}; branches must agree in shapes and dtypes"
+                    f"{what}: {place} of {names[0]} is {_shown(column[0])}, of {name} {_shown(x)}; branches must agree in shapes "
+                    f"and dtypes"
                 )
-            outs[k] = cast(x, dtype)
+        columns.append([cast(x, dtype) for x in column])
+    ends = [[column[i] for column in columns] for i in range(len(traced))]
     graphs, captured = _closed(*traced, outputs=ends)
-    return _given(conditional.cond(index, graphs, [*captured, *leaves]), first.structure)
+    return _given(conditional.cond(index, graphs, [*captured, *leaves]), structure)
 
 
 def _parts(operands: Sequence[Any], leaves: Sequence[Node]) -> list[Sequence[Node]]:
@@ -186,61 +188,51 @@ def _parts(operands: Sequence[Any], leaves: Sequence[Node]) -> list[Sequence[Nod
 
 def _common(a: np.dtype, b: np.dtype) -> np.dtype:
     """The dtype of two results that must agree: a weak one gives way."""
-    if a is b or dtypes.strong(a) is a and dtypes.strong(b) is b:
-        return a
-    return dtypes.promote(a, b)
+    return a if a is b or (dtypes.strong(a) is a and dtypes.strong(b) is b) else dtypes.promote(a, b)
+
+
+def _becomes(x: Node, dtype: np.dtype) -> bool:
+    """Whether x is of that dtype but for being weak."""
+    return dtypes.strong(x.dtype) is dtypes.strong(dtype) or dtypes.strong(x.dtype) is not x.dtype
 
 
 def _shown(x: Node) -> str:
     return f"{dtypes.strong(x.dtype)}{list(x.shape)}"
 
 
-def _want_same(what: str, first: str, wanted: tree.TreeDef, second: str, found: tree.TreeDef) -> None:
-    if found != wanted:
-        raise TreeError(f"{what}: {first} and {second} return different structures:\n  {first}: {wanted}\n  {second}: {found}")
-
-
 # loops
 
 
 def _carried(
-    what: str,
-    body: Callable[..., Any],
-    carry: list[Node],
-    structure: tree.TreeDef,
-    trace: Callable[[list[Node]], tuple[Traced, Any]],
-) -> tuple[list[Node], Traced, Any]:
-    """Trace a step until its carry comes out with the dtypes with which it went in; numbers of Python take those of what they meet."""
-    for _ in range(len(dtypes.SUPPORTED)):
-        traced, rest = trace(carry)
-        outs = traced.outputs[: len(carry)]
-        found = tree.structure(rest)
+    what: str, carry: list[Node], structure: tree.TreeDef, trace: Callable[[list[Node]], tuple[Traced, Any]]
+) -> tuple[list[Node], Traced, list[Node]]:
+    """Trace a step until its carry comes out with the dtypes with which it went in, where numbers of Python take those of what they
+    meet: the first carry, the trace, and the carry as it comes out. trace: also gives the carry as the step returned it."""
+    while True:
+        traced, returned = trace(carry)
+        found = tree.structure(returned)
         if found != structure:
             traced.token.kill()
             raise TreeError(f"{what}: the carry must keep its structure:\n  given:    {structure}\n  returned: {found}")
-        grown = [cast(x, _common(x.dtype, out.dtype)) for x, out in zip(carry, outs)]
-        for x, out, path in zip(grown, outs, tree.places(structure, "carry")):
-            if (
-                x.shape != out.shape
-                or dtypes.strong(x.dtype) != dtypes.strong(_common(x.dtype, out.dtype))
-                or (dtypes.strong(x.dtype) != dtypes.strong(out.dtype) and dtypes.strong(out.dtype) is out.dtype)
-            ):
+        outs = traced.outputs[: len(carry)]
+        wanted = [_common(x.dtype, out.dtype) for x, out in zip(carry, outs)]
+        for x, out, dtype, place in zip(carry, outs, wanted, tree.places(structure, "carry")):
+            if x.shape != out.shape or not _becomes(x, dtype) or not _becomes(out, dtype):
                 traced.token.kill()
                 raise ShapeError(
-                    f"{what}: {path} goes in as {_shown(x)} and comes out as {_shown(out)}; it must keep its shape and dtype"
+                    f"{what}: {place} goes in as {_shown(x)} and comes out as {_shown(out)}; it must keep its shape and dtype"
                 )
-        if all(a is b for a, b in zip(grown, carry)):
-            return carry, traced, [cast(out, x.dtype) for x, out in zip(carry, outs)]
+        if all(x.dtype is dtype for x, dtype in zip(carry, wanted)):
+            return carry, traced, [cast(out, dtype) for out, dtype in zip(outs, wanted)]
         traced.token.kill()
-        carry = grown
-    raise AssertionError("dtypes only grow")
+        carry = [cast(x, dtype) for x, dtype in zip(carry, wanted)]
 
 
 def while_loop(cond_fun: Callable[..., Any], body_fun: Callable[..., Any], init_val: Any) -> Any:
     """`val = init_val; while cond_fun(val): val = body_fun(val)`, and then val.
 
-    cond_fun returns one boolean, of shape (); body_fun a value of the same structure, shapes and dtypes as it is given. The number of
-    steps may depend on the values, and derivatives of any order and mode are those of the steps that were made. Reverse mode
+    cond_fun returns one boolean, of shape (); body_fun a value of the same structure, shapes and dtypes as it is given. The number
+    of steps may depend on the values, and derivatives of any order and mode are those of the steps that were made. Reverse mode
     keeps a fixed number of checkpoints and computes between them again, so that its memory does not grow with the number of
     steps (primitives/checkpoints.py). Under vmap the loop runs until all lanes are done; those that are stand still.
 
@@ -258,7 +250,7 @@ def while_loop(cond_fun: Callable[..., Any], body_fun: Callable[..., Any], init_
         traced = Traced("while_loop", lambda v: _keep(kept, body_fun(v)), [("val", structure, nodes)])
         return traced, kept[0]
 
-    carry, traced, outs = _carried("while_loop", body_fun, carry, structure, step)
+    carry, traced, outs = _carried("while_loop", carry, structure, step)
     test = Traced("while_loop", cond_fun, [("val", structure, carry)])
     if len(test.outputs) != 1 or test.outputs[0].shape or test.outputs[0].dtype.kind != "b":
         shown = ", ".join(map(_shown, test.outputs)) or "nothing"
@@ -311,7 +303,7 @@ def scan(
         traced = Traced("scan", run, [("carry", structure, nodes), ("x", xs_structure, rows)])
         return traced, kept[0][0]
 
-    carry, traced, outs = _carried("scan", f, carry, structure, step)
+    carry, traced, outs = _carried("scan", carry, structure, step)
     ys_structure = traced.structure.children()[1]
     (body,), captured = _closed(traced, outputs=[[*outs, *traced.outputs[len(carry) :]]])
     walk = scans.Walk(body, len(captured), len(carry), steps, bool(reverse))

@@ -29,7 +29,7 @@ def _while(*values: Any, loop: Loop, **_: Any) -> Any:
     of_condition, of_body, carry = loop.split(values)
     test, step = runtime.compile(loop.condition), runtime.compile(loop.body)
     while test(*of_condition, *carry)[0]:
-        carry = step(*of_body, *carry)
+        carry = list(step(*of_body, *carry))
     return tuple(carry)
 
 
@@ -38,7 +38,7 @@ def _scan(*values: Any, walk: Walk, **_: Any) -> Any:
     step = runtime.compile(walk.body)
     rows = [np.empty((walk.length, *x.shape), x.dtype) for x in walk.body.outputs[walk.of_carry :]]
     for i in range(walk.length - 1, -1, -1) if walk.reverse else range(walk.length):
-        outs = step(*constants, *carry, *[x[i] for x in stacks])
+        outs = list(step(*constants, *carry, *[x[i] for x in stacks]))
         carry = outs[: walk.of_carry]
         for stack, row in zip(rows, outs[walk.of_carry :]):
             stack[i] = row

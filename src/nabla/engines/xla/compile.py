@@ -117,7 +117,7 @@ def _constants(graph: Graph) -> Iterator[Node]:
     for node in graph.nodes:
         yield from (x for x in node.inputs if x not in known)
         for value in node.params.values():
-            for held in value if type(value) is tuple else (value,):
+            for held in value if isinstance(value, tuple) else (value,):
                 if isinstance(held, Graph):
                     yield from _constants(held)
     yield from (x for x in graph.outputs if x not in known)
