@@ -200,3 +200,60 @@ def test_polygamma_over_its_domain():
             expected = [float(mp.polygamma(n, mp.mpf(z))) for z in x]
         np.testing.assert_allclose(S.polygamma(n, x), expected, rtol=4e-15)
         np.testing.assert_array_equal(S.polygamma(n, np.array([0.0, -2.0, np.inf])), [(-1) ** (n + 1) * np.inf] * 2 + [0.0])
+
+
+STUDENT = [(0.1, 2.1), (0.7, -5.0), (3.3, -1e-3), (10.0, 1.9), (29.0, -30.0), (200.0, -2.1), (1e4, 0.3), (1e6, -5.0)]
+
+
+def test_student_in_its_degrees_of_freedom():
+    def reference(v, t):
+        half = mp.betainc(v / 2, mp.mpf(0.5), 0, v / (v + t * t), regularized=True) / 2
+        return half if t < 0 else 1 - half
+
+    v, t = np.array(STUDENT).T
+    with mp.workdps(40):
+        for n in (1, 2):
+            expected = [float(mp.diff(lambda v, t=t: reference(v, mp.mpf(t)), mp.mpf(v), n, h=v * 1e-10)) for v, t in STUDENT]
+            found = slope(S.stdtr, v, t, at=0) if n == 1 else slope(lambda v, t: slope(S.stdtr, v, t, at=0), v, t, at=0)
+            np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert [float(nb.grad(S.stdtr)(2.5, x)) for x in (0.0, np.inf, -np.inf)] == [0.0] * 3
+    mixed = nb.grad(nb.grad(S.stdtr), 1)(1.0, 0.0), nb.grad(nb.grad(S.stdtr, 1))(1.0, 0.0)
+    np.testing.assert_allclose(mixed, (2 * np.log(2) - 1) / (2 * np.pi), rtol=1e-14)
+
+
+QUANTILES = {
+    "stdtrit": (2.3, 0.7), "stdtridf": (0.72, 0.7), "chdtri": (2.3, 0.7), "chdtriv": (0.3, 0.7), "gdtria": (0.3, 1.7, 0.8),
+    "gdtrib": (1.3, 0.3, 0.8), "gdtrix": (1.3, 1.7, 0.8), "btdtria": (0.3, 1.2, 0.6), "btdtrib": (1.2, 0.3, 0.6),
+    "fdtri": (2.3, 3.1, 0.4), "ndtri_exp": (-3.0,), "nrdtrimn": (0.3, 1.2, 0.4), "nrdtrisd": (0.3, 0.7, 1.4),
+    "kolmogi": (0.3,), "kolmogorov": (0.8,),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", QUANTILES)
+def test_quantiles_as_scipy(name):
+    args = QUANTILES[name]
+    np.testing.assert_allclose(getattr(S, name)(*args), getattr(special, name)(*args), rtol=1e-13)
+    check_grads(getattr(S, name), args, order=2)
+
+
+@pytest.mark.parametrize("name", ["bdtr", "bdtrc", "nbdtr", "nbdtrc", "bdtri", "nbdtri", "pdtri"])
+def test_counts_are_rounded_down(name):
+    f, p = getattr(S, name), np.array([0.1, 0.2, 0.7, 0.9])
+    counts = (2.0,) if name == "pdtri" else (2.0, 5)
+    np.testing.assert_allclose(f(*counts, p), getattr(special, name)(*counts, p), rtol=1e-13)
+    np.testing.assert_array_equal(f(*[counts[0] + 0.4, *counts[1:]], p), f(*counts, p))
+    check_grads(lambda p: f(*counts, p), (0.3,), order=2)
+    assert float(nb.grad(lambda k: f(k, *counts[1:], 0.3))(2.0)) == 0.0
+
+
+def test_kolmogorov_keeps_its_digits():
+    """Its density on both sides of 1, by the series of the theta function that does not cancel there."""
+    x = np.array([0.3, 0.999, 1.001, 3.0])
+    for n in (1, 2):
+        with mp.workdps(60):
+            survival = lambda x: 2 * mp.fsum((-1) ** (k - 1) * mp.exp(-2 * k * k * x * x) for k in range(1, 40))
+            expected = [float(mp.diff(survival, mp.mpf(z), n, h=mp.mpf(10) ** -18)) for z in x]
+        f = lambda x: nb.sum(S.kolmogorov(x))
+        found = nb.grad(f)(x) if n == 1 else nb.grad(lambda x: nb.sum(nb.grad(f)(x)))(x)
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert float(S.kolmogorov(0.0)) == 1.0 and float(nb.grad(S.kolmogorov)(0.0)) == 0.0

@@ -12,21 +12,35 @@ UNIT = between(0.2, 0.8, 2, 3)
 
 ORDINARY = [
     "boxcox1p", "dawsn", "erfcx", "erfi", "exp1", "expi", "exprel", "gamma", "i0e", "i1", "i1e", "j0", "j1", "k0",
-    "k0e", "k1", "k1e", "log_ndtr", "loggamma", "ndtr", "rgamma", "spence", "y0", "y1",
+    "k0e", "k1", "k1e", "log_ndtr", "loggamma", "ndtr", "rgamma", "spence", "y0", "y1", "kolmogorov", "softplus",
 ]  # fmt: skip
 UNARY = {
     **dict.fromkeys(ORDINARY, X),
-    **dict.fromkeys(["erfinv", "ndtri", "erfcinv"], between(0.2, 0.8, 2, 3)),
+    **dict.fromkeys(["erfinv", "ndtri", "erfcinv", "kolmogi"], between(0.2, 0.8, 2, 3)),
 }
 ORDERS = ["iv", "ive", "jv", "kv", "kve", "yv"]
 TWO = {
     **dict.fromkeys(["beta", "betaln", "kl_div", "rel_entr", "huber", "pseudo_huber", "boxcox", "owens_t"], (X, positive(3))),
     **dict.fromkeys(["inv_boxcox", "inv_boxcox1p", "gammainc", "gammaincc", "poch", "binom"], (X, positive(3))),
     **dict.fromkeys(["gammaincinv", "gammainccinv"], (X, between(0.2, 0.8, 3))),
+    **dict.fromkeys(["elliprc", "agm"], (X, positive(3))),
+    **dict.fromkeys(["chdtri", "stdtrit", "pdtri"], (X, between(0.2, 0.8, 3))),
+    "stdtr": (X, positive(3)),
+    "stdtridf": (between(0.6, 0.7, 2, 3), between(0.6, 0.8, 3)),
+    "chdtriv": (between(0.2, 0.8, 2, 3), positive(3)),
+    "ellipj": (X, between(0.2, 0.8, 3)),
     "zeta": (between(1.5, 3.0, 2, 3), positive(3)),
     **dict.fromkeys(ORDERS, (X, positive(3))),
 }
 THREE = {
+    **dict.fromkeys(["fdtri", "gdtrix"], (X, positive(3), between(0.2, 0.8, 3))),
+    **dict.fromkeys(["gdtria", "nrdtrimn"], (between(0.2, 0.8, 3), X, positive(3))),
+    **dict.fromkeys(["gdtrib", "btdtrib"], (X, between(0.2, 0.8, 3), between(0.2, 0.8, 3))),
+    "btdtria": (between(0.2, 0.8, 3), X, between(0.2, 0.8, 3)),
+    "nrdtrisd": (X, between(0.6, 0.8, 3), positive(3)),
+    "elliprg": (X, positive(3), positive(3)),
+    "bdtri": (between(1.0, 2.0, 3), between(3.0, 4.0, 2, 3), between(0.2, 0.8, 3)),
+    "nbdtri": (between(1.0, 2.0, 3), between(3.0, 4.0, 2, 3), between(0.2, 0.8, 3)),
     **dict.fromkeys(["betainc", "betaincc", "betaincinv", "betainccinv"], (X, positive(3), between(0.2, 0.8, 3))),
 }
 
@@ -72,16 +86,39 @@ OPERATORS = [
     Operator("special.expit", [between(-2.0, 2.0, 2, 3)], value=lambda x: 1 / (1 + np.exp(-x)), dtypes=("complex128",)),
     *[
         Operator(f"special.{name}", [between(0.2, 0.8, 2, 3)], real_only=REAL)
-        for name in ("ellipk", "ellipkm1", "ellipe", "sici", "fresnel")
+        for name in ("ellipk", "ellipkm1", "ellipe", "sici", "shichi", "fresnel")
     ],
     *[Operator(f"special.{name}", [X, between(0.2, 0.8, 3)], real_only=REAL) for name in ("ellipkinc", "ellipeinc")],
     *[Operator(f"special.{name}", [X, X, positive(3)], real_only=REAL) for name in ("elliprf", "elliprd")],
-    *[of_degree(f"eval_{name}") for name in ("chebyt", "chebyu", "legendre", "laguerre", "hermite", "hermitenorm")],
+    *[
+        of_degree(f"eval_{name}")
+        for name in (
+            "chebyt",
+            "chebyu",
+            "legendre",
+            "laguerre",
+            "hermite",
+            "hermitenorm",
+            "chebyc",
+            "chebys",
+            "sh_chebyt",
+            "sh_chebyu",
+            "sh_legendre",
+        )
+    ],
     *[of_degree(f"eval_{name}", 1) for name in ("gegenbauer", "genlaguerre")],
     of_degree("eval_jacobi", 2),
+    of_degree("eval_sh_jacobi", 2),
     *[Operator(f"special.{name}", [X, positive(3)], real_only=REAL) for name in ("hyp0f1", "chdtr", "chdtrc", "pdtr", "pdtrc")],
     Operator("special.hyp1f1", [X, positive(3), positive(3)], real_only=REAL),
-    Operator("special.hyperu", [X, positive(3), positive(3)], real_only=REAL, wrt=(2,)),
+    Operator("special.hyperu", [X, positive(3), positive(3)], real_only=REAL),
+    Operator("special.elliprj", [X, positive(3), positive(3), positive(3)], real_only=REAL),
+    Operator("special.ndtri_exp", [between(-3.0, -0.2, 2, 3)], real_only=REAL),
+    *[
+        Operator(f"special.{name}", [between(0.2, 0.8, 2, 3)], call=lambda f, p: f(2.0, 5, p), dtypes=("float64",))
+        for name in ("bdtr", "bdtrc", "nbdtr", "nbdtrc")
+    ],
+    Operator("special.sph_harm_y", [X, positive(3)], call=lambda f, x, y: f(3, 2, x, y), dtypes=("float64",)),
     Operator("special.hyp2f1", [X, positive(3), positive(3), between(0.2, 0.8, 3)], real_only=REAL),
     *[Operator(f"special.{name}", [X, positive(3), positive(3)], real_only=REAL) for name in ("fdtr", "fdtrc", "gdtr", "gdtrc")],
     Operator("special.lambertw", [X], dtypes=("float64", "complex128")),

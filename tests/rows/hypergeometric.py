@@ -38,7 +38,9 @@ HYPERGEOMETRIC = [
     Row("hyp2f1", [*ZERO_ONE_TWO, between(1.2, 1.9, 3), NEAR], ORDERS_3, value=special.hyp2f1),
     Row("hyp2f1", [*ZERO_ONE_TWO, between(1.2, 1.9, 3), FAR], ORDERS_3, label="far out", value=special.hyp2f1),
     Row("hyp2f1", [*ZERO_ONE_TWO, between(1.2, 1.9, 3), FAR], {"orders": (1, 0, 1)}, wrt=(3,), label="far out"),
-    Row("hyperu", [*ZERO_ONE_TWO, between(0.5, 3.0, 2, 3)], wrt=(2,)),  # its values: test_hypergeometric.py
+    Row("hyperu", [*ZERO_ONE_TWO, between(0.5, 3.0, 2, 3)], ORDERS_2),  # its values: test_hypergeometric.py
+    Row("hyperu", [*ZERO_ONE_TWO, between(0.5, 3.0, 2, 3)], {"orders": (1, 1)}, wrt=(2,)),
+    Row("hyperu", [exactly([-2.0, -0.6]), exactly([1.5, 2.5]), exactly([0.3, 2.0])], ORDERS_2, label="of negative parameters"),
 ]
 
 POLYNOMIALS = [
@@ -69,6 +71,14 @@ ELLIPTIC = [
     Row("carlson", [between(0.5, 2.0, 2, 3)] * 3, {"powers": (3, 1, 5)}),
     Row(
         "carlson", [exactly([0.0, 0.0]), exactly([0.3, 2.0]), exactly([1.0, 1.0])], {"powers": (1, 1, 1)}, wrt=(1, 2), value=carlson
+    ),
+    Row("carlson_j", [between(0.5, 2.0, 2, 3)] * 4, {"powers": (1, 1, 1, 2)}, value=lambda *xs: special.elliprj(*xs) / 1.5),
+    Row("elliprg", [between(0.5, 2.0, 2, 3)] * 3, value=special.elliprg, edges=[Edge([0.0, 1.0, 1.0], [pi / 8, None, None])]),
+    Row(
+        "amplitude",
+        [between(-4.0, 4.0, 2, 3), between(0.2, 0.8, 3)],
+        value=lambda u, m: special.ellipj(u, m)[3],
+        edges=[Edge([0.0, 0.5], [1, 0], [0, 0])],
     ),
     Row(
         "ellipe",
@@ -116,6 +126,8 @@ ROWS = [
         for kind, f, i, first, second in (
             ("si", special.sici, 0, [1], [0]),
             ("ci", special.sici, 1, [inf], None),
+            ("shi", special.shichi, 0, [1], [0]),
+            ("chi", special.shichi, 1, [inf], None),
             ("fresnel_s", special.fresnel, 0, [0], [0]),
             ("fresnel_c", special.fresnel, 1, [1], [0]),
         )

@@ -54,6 +54,9 @@ ERRORS = [
     Row("ndtr", [normal(2, 3)], value=special.ndtr),
     Row("ndtri", [UNIT], value=special.ndtri, edges=[Edge([0.0], [inf], masked=[0])]),
     Row("log_ndtr", [normal(2, 3)], value=special.log_ndtr, edges=[Edge([50.0], [0], [0])]),
+    Row("ndtri_exp", [between(-3.0, -0.2, 2, 3)], value=special.ndtri_exp),
+    Row("kolmogorov", [between(0.3, 2.0, 2, 3)], value=special.kolmogorov, edges=[Edge([0.0], [0], [0]), Edge([-1.0], [0])]),
+    Row("kolmogi", [UNIT], value=special.kolmogi),
     Row("owens_t", [normal(2, 3), normal(3)], value=special.owens_t),
 ]
 
@@ -93,6 +96,20 @@ INCOMPLETE = [
         [positive(2, 3), positive(3), between(0.2, 0.8, 3)],
         value=lambda a, b, x: x ** (a - 1) * (1 - x) ** (b - 1) / special.beta(a, b),
     ),
+    Row("gamma_shape", [between(0.2, 0.8, 2, 3), positive(3)], value=lambda p, x: special.gdtrib(1.0, p, x).astype(x.dtype)),
+    Row("btdtria", [between(0.2, 0.8, 3), positive(2, 3), between(0.2, 0.8, 3)], value=special.btdtria),
+    Row("btdtrib", [positive(2, 3), between(0.2, 0.8, 3), between(0.2, 0.8, 3)], value=special.btdtrib),
+    Row(
+        "stdtr",
+        [positive(2, 3), normal(3)],
+        {"order": 0},
+        value=special.stdtr,
+        edges=[Edge([1.0, 0.0], [0, 1 / pi], [(2 * np.log(2) - 1) / (2 * pi), (2 * np.log(2) - 1) / (2 * pi)])],
+    ),
+    Row("stdtr", [positive(2, 3), normal(3)], {"order": 1}, wrt=(1,)),
+    Row("stdtr", [positive(2, 3), normal(3)], {"order": 2}, wrt=(1,)),
+    Row("stdtrit", [positive(2, 3), between(0.2, 0.8, 3)], value=special.stdtrit),
+    Row("stdtridf", [between(0.6, 0.7, 2, 3), between(0.6, 0.8, 3)], value=special.stdtridf),
     Row("betaincinv", [positive(2, 3), positive(3), between(0.2, 0.8, 3)], value=special.betaincinv),
     Row("betainccinv", [positive(2, 3), positive(3), between(0.2, 0.8, 3)], value=special.betainccinv),
 ]

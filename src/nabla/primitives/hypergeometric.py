@@ -15,7 +15,7 @@ from typing import Any, Callable, Sequence
 from nabla.graph.node import Node
 from nabla.primitives import formulas as f
 from nabla.primitives.elementwise import ZERO, Elementwise, Unary
-from nabla.primitives.special import beyond
+from nabla.primitives.special import beyond, exprel
 
 MOST = 2
 """The most derivatives by parameters, in all, that kernels give."""
@@ -73,15 +73,19 @@ hyp1f1 = _series("hyp1f1", "ab", _upper, _lower)
 hyp2f1 = _series("hyp2f1", "abc", _upper, _upper, _lower)
 
 
-def _no_derivative(letter: str) -> Callable[..., Node]:
-    def partial(out: Node, *inputs: Node) -> Node:
-        raise beyond("hyperu", letter, 0)
+def _later(name: str) -> Callable[..., Node]:
+    return lambda *inputs, **params: globals()[name](*inputs, **params)
 
-    return partial
+
+def _hyperu_by_argument(out: Node, a: Node, b: Node, x: Node, orders: tuple[int, int]) -> Node:
+    """-a U(a + 1, b + 1, x), differentiated by a with the product rule (DLMF 13.3.22)."""
+    i, j = orders
+    total = -a * hyperu(a + 1.0, b + 1.0, x, orders=orders)
+    return total - i * hyperu(a + 1.0, b + 1.0, x, orders=(i - 1, j)) if i else total
 
 
 hyperu = Elementwise(
-    "hyperu", _no_derivative("a"), _no_derivative("b"), lambda out, a, b, x: -a * hyperu(a + 1.0, b + 1.0, x), kinds="f"
+    "hyperu", *[_by_parameter("hyperu", "ab", i, _later("hyperu")) for i in (0, 1)], _hyperu_by_argument, kinds="f"
 )
 
 
@@ -140,10 +144,6 @@ def _genlaguerre(out: Node, n: Node, a: Node, x: Node, orders: tuple[int, ...]) 
     return _below(n, x, lambda m: -genlaguerre(m, a + 1.0, x, orders=orders))
 
 
-def _later(name: str) -> Callable[..., Node]:
-    return lambda *inputs, **params: globals()[name](*inputs, **params)
-
-
 classical = Elementwise("classical_polynomial", ZERO, _classical, kinds="f")
 gegenbauer = Elementwise(
     "eval_gegenbauer", ZERO, _by_parameter("eval_gegenbauer", ("alpha",), 0, _later("gegenbauer")), _gegenbauer, kinds="f"
@@ -164,14 +164,32 @@ jacobi = Elementwise(
 #     the integral from 0 to infinity of (t + x)**(-p/2) (t + y)**(-q/2) (t + z)**(-r/2) dt    for odd p, q, r.
 
 
-def _carlson_partial(i: int) -> Callable[..., Node]:
+def _carlson_partial(i: int, name: str) -> Callable[..., Node]:
     def partial(out: Node, *inputs: Node, powers: tuple[int, ...]) -> Node:
-        return (-0.5 * powers[i]) * carlson(*inputs, powers=tuple(p + 2 * (j == i) for j, p in enumerate(powers)))
+        return (-0.5 * powers[i]) * _later(name)(*inputs, powers=tuple(p + 2 * (j == i) for j, p in enumerate(powers)))
 
     return partial
 
 
-carlson = Elementwise("carlson", *[_carlson_partial(i) for i in range(3)], kinds="f")
+carlson = Elementwise("carlson", *[_carlson_partial(i, "carlson") for i in range(3)], kinds="f")
+
+
+carlson_j = Elementwise("carlson_j", *[_carlson_partial(i, "carlson_j") for i in range(4)], kinds="f")
+
+
+def _carlson_g_partial(i: int) -> Callable[..., Node]:
+    """A quarter of the integral of t / (t + x) / 2 over the roots, by which t = (t + x) - x is of the family."""
+
+    def partial(out: Node, *inputs: Node) -> Node:
+        x = inputs[i]
+        rest = carlson(*inputs, powers=tuple(1 + 2 * (j == i) for j in range(3)))
+        at_zero = f.equal(x, f.zero_of(x))
+        return 0.125 * (carlson(*inputs, powers=(1, 1, 1)) - f.select(at_zero, f.zero_of(x), x * rest))
+
+    return partial
+
+
+elliprg = Elementwise("elliprg", *[_carlson_g_partial(i) for i in range(3)], kinds="f")
 
 
 def carlson_of(m: Node, sine: Node, cosine: Node, powers: tuple[int, int, int]) -> Node:
@@ -206,12 +224,26 @@ ellipeinc = Elementwise(
 )
 
 
+def _amplitude_slope(out: Node, u: Node, m: Node) -> Node:
+    """dn(u, m): of two squares, which near m = 1 keep the digits that 1 - m sin**2 loses."""
+    return f.sqrt(f.square(f.cos(out)) + (1.0 - m) * f.square(f.sin(out)))
+
+
+amplitude = Elementwise(
+    "amplitude",
+    _amplitude_slope,
+    lambda out, u, m: -_amplitude_slope(out, u, m) * _by_m(out, m, (1, 3, 1), 1.0),
+    kinds="f",
+)
+"""Jacobi's amplitude, the phi for which ellipkinc(phi, m) = u."""
+
+
 # Lambert's W: from w exp(w) = z follows w' = exp(-w) / (1 + w), which is right at 0, where w / (z (1 + w)) is 0/0.
 
 lambertw = f.Family("lambertw", lambda out, z, k: f.exp(-out) / (1.0 + out), kinds="c")
 
 
-# Integrals of circular functions
+# Integrals of circular and hyperbolic functions
 
 
 def _integrand(out: Node, x: Node, kind: str) -> Node:
@@ -219,6 +251,10 @@ def _integrand(out: Node, x: Node, kind: str) -> Node:
         return f.sinc(x, n=0)
     if kind == "ci":
         return f.cos(x) / x
+    if kind == "shi":  # sinh(x) / x
+        return 0.5 * (exprel(x, n=0) + exprel(-x, n=0))
+    if kind == "chi":
+        return f.cosh(x) / x
     return (f.sin if kind == "fresnel_s" else f.cos)((0.5 * pi) * f.square(x))
 
 

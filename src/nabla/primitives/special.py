@@ -66,6 +66,7 @@ erfcinv  = Unary("erfcinv", lambda out, x: exp(square(out)) * (-root(pi) / 2.0),
 ndtr     = Unary("ndtr", lambda out, x: gauss(x), kinds="f")
 ndtri    = Unary("ndtri", lambda out, x: exp(0.5 * square(out)) * root(2.0 * pi), kinds="f")
 log_ndtr = Unary("log_ndtr", _mills, kinds="f")
+ndtri_exp = Unary("ndtri_exp", lambda out, x: 1.0 / _mills(x, out), kinds="f")
 owens_t  = Binary("owens_t", lambda out, x, y: -0.5 * gauss(x) * erf(x * y * root(0.5)),
                   lambda out, x, y: exp(-0.5 * square(x) * (1.0 + square(y))) / (2.0 * pi * (1.0 + square(y))), kinds="f")
 
@@ -83,6 +84,30 @@ def _spence_slope(x: Node) -> Node:
     """log(x) / (1 - x): as it stands near 0, where x - 1 would lose digits; near 1 without the 0/0."""
     low = less(x, like(x, 0.5))
     return select(low, log_(x) / (1.0 - x), -logrel(select(low, like(x, 1.0), x) - 1.0, n=0))
+
+
+# Kolmogorov's distribution: DLMF 20.7.32 between the two series
+
+
+def _kolmogorov_density(x: Node) -> Node:
+    """8 x times the alternating sum of k**2 exp(-2 k**2 x**2); for x < 1 by the other series of the theta function."""
+    small = less(x, like(x, 1.0))
+    far = select(small, like(x, 1.0), x)
+    total: Node | float = 0.0
+    for k in range(4, 0, -1):
+        total = total + (-1.0) ** (k - 1) * k * k * exp(-2.0 * k * k * square(far))
+    vanishing = less(x, like(x, 0.04))  # it is below 1e-300 there
+    near = select(small, select(vanishing, like(x, 0.04), x), like(x, 1.0))
+    other: Node | float = 0.0
+    for k in (5, 3, 1):
+        rate = k * k * pi * pi / 8.0
+        other = other + (2.0 * rate / square(near) - 1.0) * exp(-rate / square(near))
+    other = select(vanishing, zero_of(x), root(2.0 * pi) * other / square(near))
+    return select(small, other, 8.0 * far * total)
+
+
+kolmogorov = Unary("kolmogorov", lambda out, x: -_kolmogorov_density(x), kinds="f")
+kolmogi = Unary("kolmogi", lambda out, p: -1.0 / _kolmogorov_density(out), kinds="f")
 
 
 # zeta: order counts the derivatives in the first argument

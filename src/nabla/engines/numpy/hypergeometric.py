@@ -57,15 +57,27 @@ def _pole(b: Any) -> Any:
     return np.abs(b - np.minimum(np.rint(b), 0.0))
 
 
+LEAST = 3.0
+"""How negative the parameters of a series may be that is used for its one sign."""
+
+
 def _hyp2f1(a: Any, b: Any, c: Any, z: Any) -> Any:
-    """SciPy's, which is infinite for some z < -1 where c - a or c - b is within a rounding of a whole number below 1: there by
-    Pfaff's transformation (DLMF 15.8.1)."""
-    found = special.hyp2f1(a, b, c, z)
-    wrong = ~np.isfinite(found) & (z < -1.0) & np.isfinite(a) & np.isfinite(b) & np.isfinite(c) & np.isfinite(z)
-    if not np.any(wrong):
+    """SciPy's; for z < -1, where its connection formulas cancel or meet poles of gamma, by Pfaff's transformation (DLMF 15.8.1).
+
+    Of its two forms that one is taken whose parameters are least negative: the terms of its series then have one sign.
+    """
+    a, b, c, z = np.broadcast_arrays(a, b, c, z)
+    left = z < -1.0
+    found = np.asarray(special.hyp2f1(a, b, c, z))
+    if not np.any(left):
         return found
-    y = np.where(wrong, z, -2.0)
-    return np.where(wrong, (1.0 - y) ** -a * special.hyp2f1(a, c - b, c, y / (y - 1.0)), found)
+    y = np.where(left, z, -2.0)
+    first, second = np.maximum(-a, 0.0) + np.maximum(b - c, 0.0), np.maximum(-b, 0.0) + np.maximum(a - c, 0.0)
+    swap = second < first
+    upper, lower = np.where(swap, b, a), np.where(swap, a, b)
+    turned = (1.0 - y) ** -upper * special.hyp2f1(upper, c - lower, c, y / (y - 1.0))
+    use = left & np.isfinite(turned) & ((np.minimum(first, second) < LEAST) | ~np.isfinite(found))
+    return np.where(use & np.isfinite(z), turned, found)
 
 
 def _hypergeometric(name: str, uppers: int, radius: float, terms: int) -> Kernel:
@@ -96,34 +108,6 @@ def _hypergeometric(name: str, uppers: int, radius: float, terms: int) -> Kernel
         return np.asarray(result).astype(dtype)
 
     return kernel
-
-
-def _hyperu(a: Any, b: Any, x: Any) -> Any:
-    """SciPy's is right to nine digits, and close to whole numbers b it loses them all: where it can, an integral is taken."""
-    a_, b_, x_ = (np.atleast_1d(y) for y in np.broadcast_arrays(*_wide((a, b, x))))
-    out = special.hyperu(a_, b_, x_)
-    where = np.nonzero((a_ > 0) & (a_ < 50) & (np.abs(b_) < 10) & (x_ > 0) & np.isfinite(out))
-    for i in range(0, len(where[0]), PIECE):
-        piece = tuple(k[i : i + PIECE] for k in where)
-        out[piece] = _hyperu_integral(a_[piece], b_[piece], x_[piece])
-    return out.reshape(np.broadcast_shapes(a.shape, b.shape, x.shape)).astype(x.dtype, copy=False)
-
-
-PIECE, POINTS = 1024, 100
-
-
-def _hyperu_integral(a: Any, b: Any, x: Any) -> Any:
-    """U(a, b, x) gamma(a) = integral of exp(-x t) t**(a-1) (1+t)**(b-a-1) over t > 0 (DLMF 13.4.4), by the trapezoidal rule in s
-    with t = exp(s - exp(-s)) (Takahasi and Mori, "Double exponential formulas for numerical integration", 1974)."""
-    first = -np.log(np.maximum(45 / a + np.log((x + a + 10) / a), 3.0))
-    last = 1.0 + np.log(np.maximum(60 / x, 1.0) + 8 * np.maximum(b, 0.0) / x)
-    step = (last - first) / POINTS
-    s = first[:, None] + step[:, None] * np.arange(POINTS + 1)
-    u = np.exp(-s)
-    exponent = a[:, None] * (s - u) + (b - a - 1)[:, None] * np.log1p(np.exp(s - u)) - x[:, None] * np.exp(s - u)
-    most = exponent.max(1)
-    total = step * (np.exp(exponent - most[:, None]) * (1 + u)).sum(1)
-    return np.exp(most - special.gammaln(a)) * total
 
 
 # Polynomials
@@ -171,18 +155,28 @@ def _classical(n: Any, x: Any, kind: str) -> Any:
 
 
 def _carlson(x: Any, y: Any, z: Any, powers: tuple[int, ...]) -> Any:
-    """By SciPy, or by the trapezoidal rule in u = log(t).
-
-    The integrand is analytic for abs(im(u)) < pi, so that a step of 1/2 errs by exp(-4 pi**2), and it decays at least as
-    exp(-abs(u) / 2) beyond the logarithms of x, y, z.
-    """
     if powers == (1, 1, 1):
         return (2.0 * special.elliprf(x, y, z)).astype(x.dtype, copy=False)
     if sorted(powers) == [1, 1, 3]:
         rest = [v for v, p in zip((x, y, z), powers) if p == 1]
         (last,) = [v for v, p in zip((x, y, z), powers) if p == 3]
         return (special.elliprd(*rest, last) / 1.5).astype(x.dtype, copy=False)
-    logs = np.log(np.stack(np.broadcast_arrays(*_wide((x, y, z)))))
+    return _carlson_integral((x, y, z), powers)
+
+
+def _carlson_j(x: Any, y: Any, z: Any, w: Any, powers: tuple[int, ...]) -> Any:
+    if powers == (1, 1, 1, 2):
+        return (special.elliprj(x, y, z, w) / 1.5).astype(x.dtype, copy=False)
+    return _carlson_integral((x, y, z, w), powers)
+
+
+def _carlson_integral(inputs: tuple[Any, ...], powers: tuple[int, ...]) -> Any:
+    """By the trapezoidal rule in u = log(t).
+
+    The integrand is analytic for abs(im(u)) < pi, so that a step of 1/2 errs by exp(-4 pi**2), and it decays at least as
+    exp(-abs(u) / 2) beyond the logarithms of x, y, z.
+    """
+    logs = np.log(np.stack(np.broadcast_arrays(*_wide(inputs))))
     finite = np.isfinite(logs)
     low = np.min(np.where(finite, logs, np.inf), axis=0) - 80.0
     high = np.max(np.where(finite, logs, -np.inf), axis=0) + 80.0
@@ -190,7 +184,7 @@ def _carlson(x: Any, y: Any, z: Any, powers: tuple[int, ...]) -> Any:
     low, high = np.where(usable, low, 0.0), np.where(usable, high, 1.0)
     count = int(np.ceil(np.max((high - low) / 0.5, initial=1.0)))
     width = (high - low) / count
-    half = np.asarray(powers).reshape(3, *[1] * low.ndim) / 2.0
+    half = np.asarray(powers).reshape(len(powers), *[1] * low.ndim) / 2.0
     total = np.zeros_like(low)
     for k in range(count + 1):
         u = low + k * width
@@ -198,7 +192,7 @@ def _carlson(x: Any, y: Any, z: Any, powers: tuple[int, ...]) -> Any:
     # At 0 a power of 3 or more is not integrable; two zeros leave a power of 2 at least.
     flat = np.sum(np.where(np.isneginf(logs), 2.0 * half, 0.0), axis=0)
     found = np.where(flat >= 2.0, np.inf, total * width)
-    return np.where(np.any(np.isnan(logs), axis=0), np.nan, found).astype(x.dtype)
+    return np.where(np.any(np.isnan(logs), axis=0), np.nan, found).astype(inputs[0].dtype)
 
 
 def _of_scipy(name: str) -> Kernel:
@@ -209,21 +203,33 @@ def _lambertw(z: Any, k: int) -> Any:
     return np.asarray(special.lambertw(np.asarray(z, np.complex128), k)).astype(z.dtype)
 
 
+INTEGRALS = {
+    "si": ("sici", 0),
+    "ci": ("sici", 1),
+    "shi": ("shichi", 0),
+    "chi": ("shichi", 1),
+    "fresnel_s": ("fresnel", 0),
+    "fresnel_c": ("fresnel", 1),
+}
+
+
 def _circular_integral(x: Any, kind: str) -> Any:
-    f, i = {"si": ("sici", 0), "ci": ("sici", 1), "fresnel_s": ("fresnel", 0), "fresnel_c": ("fresnel", 1)}[kind]
-    return getattr(special, f)(x)[i].astype(x.dtype, copy=False)
+    name, i = INTEGRALS[kind]
+    return getattr(special, name)(x)[i].astype(x.dtype, copy=False)
 
 
 KERNELS: dict[Primitive, Kernel] = {
     p.hyp0f1: _hypergeometric("hyp0f1", 0, 8.0, 60),
     p.hyp1f1: _hypergeometric("hyp1f1", 1, 4.0, 60),
     p.hyp2f1: _hypergeometric("hyp2f1", 2, 0.5, 90),
-    p.hyperu: _hyperu,
     p.classical: _classical,
     p.gegenbauer: _polynomial("eval_gegenbauer"),
     p.genlaguerre: _genlaguerre,
     p.jacobi: _polynomial("eval_jacobi"),
     p.carlson: _carlson,
+    p.carlson_j: _carlson_j,
+    p.elliprg: _of_scipy("elliprg"),
+    p.amplitude: lambda u, m: special.ellipj(u, m)[3].astype(u.dtype, copy=False),
     p.ellipe: _of_scipy("ellipe"),
     p.ellipkinc: _of_scipy("ellipkinc"),
     p.ellipeinc: _of_scipy("ellipeinc"),

@@ -199,7 +199,7 @@ def _log_rise(a: Any, b: Any) -> Any:
     return a * log1pmx(ratio) - 0.5 * np.log1p(ratio) + b * np.log(a + b) + _less_stirling(a + b) - _less_stirling(a)
 
 
-def _betaln(a: Any, b: Any) -> Any:
+def betaln(a: Any, b: Any) -> Any:
     """SciPy's where both are small or one is not positive; else by Stirling's formula for the larger or for all three."""
     large, small = np.broadcast_arrays(np.maximum(a, b).astype(np.float64), np.minimum(a, b).astype(np.float64))
     found = special.betaln(a, b).astype(np.float64, copy=False)
@@ -232,7 +232,7 @@ def _beta(a: Any, b: Any) -> Any:
     usable = (a > 0.0) & (b > 0.0) & (a + b > 171.0)
     if np.any(usable):
         x, y = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(b, np.float64))
-        found = np.where(usable, np.exp(_betaln(x, y)), found)
+        found = np.where(usable, np.exp(betaln(x, y)), found)
     return found.astype(a.dtype, copy=False)
 
 
@@ -245,14 +245,14 @@ def _binom(n: Any, k: Any) -> Any:
     usable = (x > 169.0) & (rest > -1.0) & (y > -1.0) & ~whole & np.isfinite(x)
     if np.any(usable):
         x, y, rest = np.where(usable, x, 1.0), np.where(usable, y, 1.0), np.where(usable, rest, 0.0)
-        found = np.where(usable, np.exp(-_betaln(rest + 1.0, y + 1.0)) / (x + 1.0), found)
+        found = np.where(usable, np.exp(-betaln(rest + 1.0, y + 1.0)) / (x + 1.0), found)
     return found.astype(n.dtype, copy=False)
 
 
 KERNELS: dict[Primitive, Kernel] = {
     f.polygamma: _polygamma,
     s.polygamma_rise: _rise,
-    s.betaln: _betaln,
+    s.betaln: betaln,
     s.beta: _beta,
     s.binom: _binom,
     s.poch: _poch,

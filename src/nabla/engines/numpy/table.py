@@ -11,6 +11,7 @@ from nabla.engines.numpy import (
     elementwise,
     fourier,
     hypergeometric,
+    hyperu,
     incomplete,
     incomplete_beta,
     indexing,
@@ -24,6 +25,7 @@ from nabla.engines.numpy import (
     special,
     spectra,
     structured,
+    student,
 )
 from nabla.engines.numpy.kernel import Kernel
 from nabla.primitives.base import Primitive
@@ -37,8 +39,10 @@ KERNELS: dict[Primitive, Kernel] = {
     **random.KERNELS,
     **softmax.KERNELS,
     **special.KERNELS,
+    **student.KERNELS,
     **polygamma.KERNELS,
     **hypergeometric.KERNELS,
+    **hyperu.KERNELS,
     **bessel.KERNELS,
     **incomplete_beta.KERNELS,
     **incomplete.KERNELS,

@@ -1,7 +1,7 @@
 """Special functions: distribution functions that are an incomplete gamma or beta function. Names and argument orders are SciPy's.
 
 They take real numbers only, and differentiate as the functions that they are made of: to any order in the variable, to
-second order in the parameters. Counts (k) are rounded down, and their derivative is 0.
+second order in the parameters. Counts (k) are rounded down, and their derivative is 0. Inverses are in quantiles.py.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from nabla.graph.node import Node
 from nabla.ops.lift import ArrayLike, op, real_floats, together
-from nabla.primitives import formulas as f, incomplete as p
+from nabla.primitives import formulas as f, incomplete as q
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
@@ -38,7 +38,7 @@ def chdtr(v: ArrayLike, x: ArrayLike, /) -> Tensor:
     True
     """
     v, x = _floats("chdtr", v, x)
-    return p.gammainc(0.5 * v, 0.5 * x, order=0)  # type: ignore[return-value]
+    return q.gammainc(0.5 * v, 0.5 * x, order=0)  # type: ignore[return-value]
 
 
 @op
@@ -49,7 +49,7 @@ def chdtrc(v: ArrayLike, x: ArrayLike, /) -> Tensor:
     True
     """
     v, x = _floats("chdtrc", v, x)
-    return p.gammaincc(0.5 * v, 0.5 * x)  # type: ignore[return-value]
+    return q.gammaincc(0.5 * v, 0.5 * x)  # type: ignore[return-value]
 
 
 @op
@@ -60,7 +60,7 @@ def gdtr(a: ArrayLike, b: ArrayLike, x: ArrayLike, /) -> Tensor:
     True
     """
     a, b, x = _floats("gdtr", a, b, x)
-    return p.gammainc(b, a * _lower_to_nan(x), order=0)  # type: ignore[return-value]
+    return q.gammainc(b, a * _lower_to_nan(x), order=0)  # type: ignore[return-value]
 
 
 @op
@@ -71,7 +71,7 @@ def gdtrc(a: ArrayLike, b: ArrayLike, x: ArrayLike, /) -> Tensor:
     True
     """
     a, b, x = _floats("gdtrc", a, b, x)
-    return p.gammaincc(b, a * _lower_to_nan(x))  # type: ignore[return-value]
+    return q.gammaincc(b, a * _lower_to_nan(x))  # type: ignore[return-value]
 
 
 @op
@@ -82,7 +82,7 @@ def pdtr(k: ArrayLike, m: ArrayLike, /) -> Tensor:
     True
     """
     k, m = _floats("pdtr", k, m)
-    return p.gammaincc(_lower_to_nan(f.floor(k)) + 1.0, m)  # type: ignore[return-value]
+    return q.gammaincc(_lower_to_nan(f.floor(k)) + 1.0, m)  # type: ignore[return-value]
 
 
 @op
@@ -93,7 +93,7 @@ def pdtrc(k: ArrayLike, m: ArrayLike, /) -> Tensor:
     True
     """
     k, m = _floats("pdtrc", k, m)
-    return p.gammainc(_lower_to_nan(f.floor(k)) + 1.0, m, order=0)  # type: ignore[return-value]
+    return q.gammainc(_lower_to_nan(f.floor(k)) + 1.0, m, order=0)  # type: ignore[return-value]
 
 
 @op
@@ -106,7 +106,7 @@ def fdtr(dfn: ArrayLike, dfd: ArrayLike, x: ArrayLike, /) -> Tensor:
     m, n, x = _floats("fdtr", dfn, dfd, x)
     m, n, x = _freedom(m), _freedom(n), _lower_to_nan(x)
     part = m * x
-    return p.betainc(0.5 * m, 0.5 * n, part / (n + part), order_a=0, order_b=0)  # type: ignore[return-value]
+    return q.betainc(0.5 * m, 0.5 * n, part / (n + part), order_a=0, order_b=0)  # type: ignore[return-value]
 
 
 @op
@@ -118,4 +118,70 @@ def fdtrc(dfn: ArrayLike, dfd: ArrayLike, x: ArrayLike, /) -> Tensor:
     """
     m, n, x = _floats("fdtrc", dfn, dfd, x)
     m, n, x = _freedom(m), _freedom(n), _lower_to_nan(x)
-    return p.betainc(0.5 * n, 0.5 * m, n / (n + m * x), order_a=0, order_b=0)  # type: ignore[return-value]
+    return q.betainc(0.5 * n, 0.5 * m, n / (n + m * x), order_a=0, order_b=0)  # type: ignore[return-value]
+
+
+def _count(k: Node) -> Node:
+    """k rounded down, and NaN where it is negative."""
+    return _lower_to_nan(f.floor(k))
+
+
+@op
+def bdtr(k: ArrayLike, n: ArrayLike, p: ArrayLike, /) -> Tensor:
+    """The probability of at most k successes in n trials, each of probability p. n, too, is rounded down.
+
+    >>> nb.allclose(nb.special.bdtr(1.0, 2.0, 0.5), 0.75)
+    True
+    """
+    k, n, p = _floats("bdtr", k, n, p)
+    k, n = _count(k), f.floor(n)
+    all_of_them = f.equal(k, n)
+    rest = f.select(all_of_them, f.like(n, 1.0), n - k)
+    return f.select(all_of_them, f.like(n, 1.0), q.betaincc(k + 1.0, rest, p))  # type: ignore[return-value]
+
+
+@op
+def bdtrc(k: ArrayLike, n: ArrayLike, p: ArrayLike, /) -> Tensor:
+    """1 - bdtr(k, n, p), which keeps its digits where it is small.
+
+    >>> nb.allclose(nb.special.bdtrc(1.0, 2.0, 0.5), 0.25)
+    True
+    """
+    k, n, p = _floats("bdtrc", k, n, p)
+    k, n = _count(k), f.floor(n)
+    all_of_them = f.equal(k, n)
+    rest = f.select(all_of_them, f.like(n, 1.0), n - k)
+    return f.select(all_of_them, f.zero_of(n), q.betainc(k + 1.0, rest, p, order_a=0, order_b=0))  # type: ignore[return-value]
+
+
+@op
+def nbdtr(k: ArrayLike, n: ArrayLike, p: ArrayLike, /) -> Tensor:
+    """The probability of at most k failures before the n-th success, of trials of probability p. n, too, is rounded down.
+
+    >>> nb.allclose(nb.special.nbdtr(1.0, 2.0, 0.5), 0.5)
+    True
+    """
+    k, n, p = _floats("nbdtr", k, n, p)
+    return q.betainc(f.floor(n), _count(k) + 1.0, p, order_a=0, order_b=0)  # type: ignore[return-value]
+
+
+@op
+def nbdtrc(k: ArrayLike, n: ArrayLike, p: ArrayLike, /) -> Tensor:
+    """1 - nbdtr(k, n, p), which keeps its digits where it is small.
+
+    >>> nb.allclose(nb.special.nbdtrc(1.0, 2.0, 0.5), 0.5)
+    True
+    """
+    k, n, p = _floats("nbdtrc", k, n, p)
+    return q.betaincc(f.floor(n), _count(k) + 1.0, p)  # type: ignore[return-value]
+
+
+@op
+def stdtr(df: ArrayLike, t: ArrayLike, /) -> Tensor:
+    """The probability that a number of Student's distribution with df degrees of freedom is below t.
+
+    >>> nb.allclose(nb.special.stdtr(1.0, 1.0), 0.75)
+    True
+    """
+    df, t = _floats("stdtr", df, t)
+    return q.stdtr(df, t, order=0)  # type: ignore[return-value]

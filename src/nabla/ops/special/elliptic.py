@@ -5,11 +5,12 @@ The parameter is m = k**2. All can be differentiated in all their arguments to a
 
 from __future__ import annotations
 
+from math import pi
 from typing import TYPE_CHECKING
 
 from nabla.ops.lift import ArrayLike, op, reals
 from nabla.primitives import hypergeometric as h
-from nabla.primitives.formulas import like, zero_of
+from nabla.primitives.formulas import cos, equal, less, like, logical_and, not_equal, select, sin, sqrt, square, zero_of
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
@@ -85,6 +86,83 @@ def elliprd(x: ArrayLike, y: ArrayLike, z: ArrayLike, /) -> Tensor:
     True
     """
     return 1.5 * h.carlson(*reals("elliprd", x, y, z), powers=(1, 1, 3))  # type: ignore[return-value]
+
+
+@op
+def elliprg(x: ArrayLike, y: ArrayLike, z: ArrayLike, /) -> Tensor:
+    """Carlson's integral R_G, the mean of sqrt(x u**2 + y v**2 + z w**2) over the unit sphere.
+
+    >>> nb.allclose(nb.special.elliprg(4.0, 4.0, 4.0), 2.0)
+    True
+    """
+    return h.elliprg(*reals("elliprg", x, y, z))  # type: ignore[return-value]
+
+
+@op
+def elliprj(x: ArrayLike, y: ArrayLike, z: ArrayLike, p: ArrayLike, /) -> Tensor:
+    """Carlson's integral R_J: R_F with a factor 3 / (t + p). For p < 0 the value is Cauchy's, and derivatives are NaN.
+
+    >>> nb.allclose(nb.special.elliprj(1.0, 1.0, 1.0, 1.0), 1.0)
+    True
+    """
+    return 1.5 * h.carlson_j(*reals("elliprj", x, y, z, p), powers=(1, 1, 1, 2))  # type: ignore[return-value]
+
+
+@op
+def elliprc(x: ArrayLike, y: ArrayLike, /) -> Tensor:
+    """Carlson's degenerate integral R_C(x, y) = R_F(x, y, y). For y < 0 it is Cauchy's value, by DLMF 19.20.6.
+
+    >>> nb.allclose(nb.special.elliprc(0.0, 1.0), np.pi / 2)
+    True
+    """
+    a, b = reals("elliprc", x, y)
+    below = less(b, zero_of(b))
+    # sqrt(x / (x - y)) R_C(x - y, -y)
+    first, second = select(below, a - b, a), select(below, -b, b)
+    found = 0.5 * h.carlson(first, second, second, powers=(1, 1, 1))
+    return found * select(below, sqrt(select(below, a, like(a, 1.0)) / first), like(a, 1.0))  # type: ignore[return-value]
+
+
+@op
+def agm(a: ArrayLike, b: ArrayLike, /) -> Tensor:
+    """The arithmetic-geometric mean: pi/2 / R_F(0, a**2, b**2) in a form that does not overflow. NaN where the signs differ.
+
+    >>> nb.allclose(nb.special.agm(2.0, 2.0), 2.0)
+    True
+    """
+    x, y = reals("agm", a, b)
+    opposite = less(x, zero_of(x)), less(y, zero_of(y))
+    differ = logical_and(not_equal(*opposite), not_equal(x * y, zero_of(x)))
+    none = equal(x, zero_of(x))
+    ratio = y / select(none, like(x, 1.0), x)
+    mean = select(none, zero_of(x), x) * pi / h.carlson(zero_of(x), like(x, 1.0), square(ratio), powers=(1, 1, 1))
+    return select(differ, like(x, float("nan")), mean)  # type: ignore[return-value]
+
+
+@op
+def ellipj(u: ArrayLike, m: ArrayLike, /) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Jacobi's elliptic functions (sn, cn, dn, ph) of u for 0 <= m <= 1; NaN for other m. ph is the amplitude: sn = sin(ph).
+
+    >>> sn, cn, dn, ph = nb.special.ellipj(0.3, 0.0)
+    >>> nb.allclose(sn, np.sin(0.3)), nb.allclose(dn, 1.0)
+    (True, True)
+    """
+    u, m = reals("ellipj", u, m)
+    ph = h.amplitude(u, m)
+    sn, cn = sin(ph), cos(ph)
+    dn = sqrt(square(cn) + (1.0 - m) * square(sn))
+    return sn, cn, dn, ph  # type: ignore[return-value]
+
+
+@op
+def shichi(x: ArrayLike, /) -> tuple[Tensor, Tensor]:
+    """The integral of sinh(t)/t from 0 to x, and Euler's constant + log(x) + that of (cosh(t) - 1)/t: (Shi, Chi).
+
+    >>> float(nb.grad(lambda x: nb.special.shichi(x)[0])(0.0))
+    1.0
+    """
+    (node,) = reals("shichi", x)
+    return h.circular_integral(node, kind="shi"), h.circular_integral(node, kind="chi")  # type: ignore[return-value]
 
 
 @op

@@ -96,3 +96,12 @@ def owens_t(h: ArrayLike, a: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.owens_t(0.0, 1.0), 1 / 8)
     True
     """
+
+
+@unary(s.kolmogorov)
+def kolmogorov(x: ArrayLike, /) -> Tensor:
+    """The probability that Kolmogorov's statistic exceeds x: twice the alternating sum of exp(-2 k**2 x**2), 1 for x <= 0.
+
+    >>> nb.allclose(nb.special.kolmogorov(1.0), 0.26999967)
+    True
+    """

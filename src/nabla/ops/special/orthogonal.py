@@ -1,4 +1,4 @@
-"""Values of the classical polynomials. Names and argument orders are SciPy's.
+"""Values of the classical polynomials, and spherical harmonics. Names and argument orders are SciPy's.
 
 The degree n is a whole number, or a tensor of integers, and has no derivative. In x they can be differentiated to any order, in
 the parameters alpha and beta to the second in all.
@@ -6,13 +6,15 @@ the parameters alpha and beta to the second in all.
 
 from __future__ import annotations
 
+from math import log, pi
 from typing import TYPE_CHECKING
 
 from nabla.errors import DTypeError
 from nabla.graph.node import Node
 from nabla.ops.lift import ArrayLike, as_node, op, reals
-from nabla.primitives import hypergeometric as p
+from nabla.primitives import formulas as f, hypergeometric as p
 from nabla.primitives.shape import cast
+from nabla.primitives.special import binom
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
@@ -122,3 +124,108 @@ def eval_jacobi(n: ArrayLike, alpha: ArrayLike, beta: ArrayLike, x: ArrayLike, /
     True
     """
     return p.jacobi(*_degree("eval_jacobi", n, alpha, beta, x), orders=(0, 0))  # type: ignore[return-value]
+
+
+# The same in other units
+
+
+@op
+def eval_chebyc(n: ArrayLike, x: ArrayLike, /) -> Tensor:
+    """The Chebyshev polynomial C_n(x) = 2 T_n(x/2), of the first kind on [-2, 2].
+
+    >>> nb.allclose(nb.special.eval_chebyc(2, 1.0), -1.0)
+    True
+    """
+    degree, x = _degree("eval_chebyc", n, x)
+    return 2.0 * p.classical(degree, 0.5 * x, kind="chebyt")  # type: ignore[return-value]
+
+
+@op
+def eval_chebys(n: ArrayLike, x: ArrayLike, /) -> Tensor:
+    """The Chebyshev polynomial S_n(x) = U_n(x/2), of the second kind on [-2, 2].
+
+    >>> nb.allclose(nb.special.eval_chebys(2, 1.0), 0.0)
+    True
+    """
+    degree, x = _degree("eval_chebys", n, x)
+    return p.classical(degree, 0.5 * x, kind="chebyu")  # type: ignore[return-value]
+
+
+@op
+def eval_sh_legendre(n: ArrayLike, x: ArrayLike, /) -> Tensor:
+    """The Legendre polynomial on [0, 1], P_n(2x - 1).
+
+    >>> nb.allclose(nb.special.eval_sh_legendre(2, 0.75), -0.125)
+    True
+    """
+    degree, x = _degree("eval_sh_legendre", n, x)
+    return p.classical(degree, 2.0 * x - 1.0, kind="legendre")  # type: ignore[return-value]
+
+
+@op
+def eval_sh_chebyt(n: ArrayLike, x: ArrayLike, /) -> Tensor:
+    """The Chebyshev polynomial of the first kind on [0, 1], T_n(2x - 1).
+
+    >>> nb.allclose(nb.special.eval_sh_chebyt(2, 0.75), -0.5)
+    True
+    """
+    degree, x = _degree("eval_sh_chebyt", n, x)
+    return p.classical(degree, 2.0 * x - 1.0, kind="chebyt")  # type: ignore[return-value]
+
+
+@op
+def eval_sh_chebyu(n: ArrayLike, x: ArrayLike, /) -> Tensor:
+    """The Chebyshev polynomial of the second kind on [0, 1], U_n(2x - 1).
+
+    >>> nb.allclose(nb.special.eval_sh_chebyu(2, 0.75), 0.0)
+    True
+    """
+    degree, x = _degree("eval_sh_chebyu", n, x)
+    return p.classical(degree, 2.0 * x - 1.0, kind="chebyu")  # type: ignore[return-value]
+
+
+@op
+def eval_sh_jacobi(n: ArrayLike, p_: ArrayLike, q: ArrayLike, x: ArrayLike, /) -> Tensor:
+    """The Jacobi polynomial on [0, 1] with leading coefficient 1: eval_jacobi(n, p - q, q - 1, 2x - 1) / binom(2n + p - 1, n).
+
+    >>> nb.allclose(nb.special.eval_sh_jacobi(1, 1.0, 1.0, 0.5), 0.0)
+    True
+    """
+    degree, a, b, x = _degree("eval_sh_jacobi", n, p_, q, x)
+    found = p.jacobi(degree, a - b, b - 1.0, 2.0 * x - 1.0, orders=(0, 0))
+    return found / binom(2.0 * degree + a - 1.0, degree)  # type: ignore[return-value]
+
+
+# Spherical harmonics
+
+
+def _associated(degree: Node, m: Node, x: Node, sine: Node) -> Node:
+    """P_n^m(x) / (2m - 1)!! for m >= 0, without Condon and Shortley's phase: sine**m times a polynomial (DLMF 14.7.19)."""
+    inside = f.greater_equal(degree, m)
+    rest = f.select(inside, degree - m, f.zero_of(m))
+    part = f.power(sine, m) * p.gegenbauer(rest, m + 0.5, x, orders=(0,))
+    return f.select(inside, part, f.zero_of(part))
+
+
+@op
+def sph_harm_y(n: ArrayLike, m: ArrayLike, theta: ArrayLike, phi: ArrayLike) -> Tensor:
+    """The spherical harmonic of degree n >= 0 and order m at the polar angle theta and the azimuth phi, a complex number.
+
+    n and m are integers or tensors of integers. It is normalised, with Condon and Shortley's phase, and 0 where abs(m) > n.
+    Derivatives in both angles are of every order, at the poles, too.
+
+    >>> nb.allclose(nb.special.sph_harm_y(1, 0, 0.0, 0.0), np.sqrt(3 / (4 * np.pi)))
+    True
+    """
+    degree, angle, turn = _degree("sph_harm_y", n, theta, phi)
+    order = _degree("sph_harm_y", m, theta, phi)[0]
+    size = f.abs_(order)
+    inside = f.greater_equal(degree, size)
+    top = f.select(inside, degree, size)
+    # (2m - 1)!! = gamma(2m + 1) / (2**m gamma(m + 1))
+    factorials = f.gammaln(top - size + 1.0) - f.gammaln(top + size + 1.0)
+    double = f.gammaln(2.0 * size + 1.0) - f.gammaln(size + 1.0) - size * log(2.0)
+    scale = f.sqrt((2.0 * top + 1.0) / (4.0 * pi)) * f.exp(0.5 * factorials + double)
+    odd = f.logical_and(f.greater(order, f.zero_of(order)), f.equal(f.remainder(size, f.like(size, 2.0)), f.like(size, 1.0)))
+    value = f.select(odd, -scale, scale) * _associated(degree, size, f.cos(angle), f.sin(angle))
+    return value * f.cos(order * turn) + 1j * (value * f.sin(order * turn))  # type: ignore[return-value]
