@@ -24,7 +24,7 @@ TWO = {
     **dict.fromkeys(["inv_boxcox", "inv_boxcox1p", "gammainc", "gammaincc", "poch", "binom"], (X, positive(3))),
     **dict.fromkeys(["gammaincinv", "gammainccinv"], (X, between(0.2, 0.8, 3))),
     **dict.fromkeys(["elliprc", "agm"], (X, positive(3))),
-    **dict.fromkeys(["chdtri", "stdtrit", "pdtri"], (X, between(0.2, 0.8, 3))),
+    **dict.fromkeys(["chdtri", "stdtrit"], (X, between(0.2, 0.8, 3))),
     "stdtr": (X, positive(3)),
     "stdtridf": (between(0.6, 0.7, 2, 3), between(0.6, 0.8, 3)),
     "chdtriv": (between(0.2, 0.8, 2, 3), positive(3)),
@@ -39,8 +39,6 @@ THREE = {
     "btdtria": (between(0.2, 0.8, 3), X, between(0.2, 0.8, 3)),
     "nrdtrisd": (X, between(0.6, 0.8, 3), positive(3)),
     "elliprg": (X, positive(3), positive(3)),
-    "bdtri": (between(1.0, 2.0, 3), between(3.0, 4.0, 2, 3), between(0.2, 0.8, 3)),
-    "nbdtri": (between(1.0, 2.0, 3), between(3.0, 4.0, 2, 3), between(0.2, 0.8, 3)),
     **dict.fromkeys(["betainc", "betaincc", "betaincinv", "betainccinv"], (X, positive(3), between(0.2, 0.8, 3))),
 }
 
@@ -115,9 +113,10 @@ OPERATORS = [
     Operator("special.elliprj", [X, positive(3), positive(3), positive(3)], real_only=REAL),
     Operator("special.ndtri_exp", [between(-3.0, -0.2, 2, 3)], real_only=REAL),
     *[
-        Operator(f"special.{name}", [between(0.2, 0.8, 2, 3)], call=lambda f, p: f(2.0, 5, p), dtypes=("float64",))
-        for name in ("bdtr", "bdtrc", "nbdtr", "nbdtrc")
+        Operator(f"special.{name}", [between(0.2, 0.8, 2, 3)], call=lambda f, p: f(2, 5, p), dtypes=("float64",))
+        for name in ("bdtr", "bdtrc", "bdtri", "nbdtr", "nbdtrc", "nbdtri")
     ],
+    Operator("special.pdtri", [between(0.2, 0.8, 2, 3)], call=lambda f, p: f(2, p), dtypes=("float64",)),
     Operator("special.sph_harm_y", [X, positive(3)], call=lambda f, x, y: f(3, 2, x, y), dtypes=("float64",)),
     Operator("special.hyp2f1", [X, positive(3), positive(3), between(0.2, 0.8, 3)], real_only=REAL),
     *[Operator(f"special.{name}", [X, positive(3), positive(3)], real_only=REAL) for name in ("fdtr", "fdtrc", "gdtr", "gdtrc")],
