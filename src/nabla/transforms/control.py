@@ -12,92 +12,17 @@ from typing import Any, Callable, Sequence
 import numpy as np
 
 from nabla import dtypes, tree
-from nabla.autodiff.closing import close, extract
 from nabla.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, TreeError
-from nabla.graph.graph import Graph
-from nabla.graph.node import Node, is_scalar
-from nabla.graph.tokens import Token, Tokens
+from nabla.graph.node import Node
 from nabla.ops.lift import as_node, born
 from nabla.primitives import conditional, scan as scans, while_loop as whiles
-from nabla.primitives.base import constant, scalar
+from nabla.primitives.base import scalar
 from nabla.primitives.elementwise import add
 from nabla.primitives.formulas import less, not_equal
 from nabla.primitives.shape import cast
-from nabla.primitives.structure import placeholder
 from nabla.tensor import Tensor
-from nabla.transforms.trace import output_node, realize_free, want_callable
-
-
-class Traced:
-    """A function traced on stand-ins: its outputs as nodes, and their structure."""
-
-    __slots__ = ("inputs", "outputs", "structure", "token", "what")
-
-    def __init__(self, what: str, fn: Callable[..., Any], arguments: Sequence[tuple[str, tree.TreeDef, Sequence[Node]]]) -> None:
-        """arguments: of each positional argument its name, structure, and nodes that its leaves are like."""
-        self.what = what
-        self.token = Token(what, placeholder=True, inlines=True)
-        tokens = Tokens((self.token,))
-        self.inputs: list[Node] = []
-        given = []
-        for name, structure, likes in arguments:
-            leaves = [placeholder(x.shape, x.dtype, tokens, path) for x, path in zip(likes, tree.paths(structure, name))]
-            self.inputs += leaves
-            given.append(tree.unflatten(structure, [Tensor(x) for x in leaves]))
-        try:
-            result = fn(*given)
-            values, self.structure = tree.flatten(result)
-            places = tree.places(self.structure, "output")
-            self.outputs = [output_node(x, place, what) for x, place in zip(values, places)]
-        except BaseException:
-            self.token.restore()
-            self.token.kill()
-            raise
-
-
-def _closed(*traced: Traced, outputs: Sequence[Sequence[Node]] | None = None) -> tuple[list[Graph], list[Node]]:
-    """The graphs of traced functions, each of all that any of them captured from outside and then of its own inputs."""
-    ends = [t.outputs for t in traced] if outputs is None else outputs
-    captured: list[Node] = []
-    for t, outs in zip(traced, ends):
-        _, found = close(outs, t.inputs, token=t.token)
-        captured += found
-    captured = list(dict.fromkeys(captured))
-    graphs = []
-    for t, outs in zip(traced, ends):
-        names = [*[f"captured {i}" for i in range(len(captured))], *[x.params["name"] for x in t.inputs]]
-        graphs.append(extract(outs, [*captured, *t.inputs], names, t.token))
-    for t in traced:
-        t.token.kill()
-    return graphs, captured
-
-
-def _leaves(x: Any, what: str, name: str) -> tuple[list[Node], tree.TreeDef]:
-    values, structure = tree.flatten(x)
-    nodes = []
-    for value, path in zip(values, tree.places(structure, name)):
-        if is_scalar(value):
-            nodes.append(_weak(value))
-        elif isinstance(value, (Tensor, np.ndarray, np.generic)) or hasattr(value, "__array__") or hasattr(value, "__dlpack__"):
-            nodes.append(as_node(value))
-        else:
-            raise ArgumentTypeError(
-                f"{what}: {path} is a {type(value).__name__}; give numbers, arrays, tensors or pytrees of these"
-            )
-    return nodes, structure
-
-
-def _weak(value: bool | int | float | complex) -> Node:
-    dtype = dtypes.of_scalar(value)
-    if not isinstance(value, bool):
-        dtype = dtypes.weak(dtype)
-    return constant(dtype.type(value), dtype)
-
-
-def _given(nodes: Sequence[Node], structure: tree.TreeDef) -> Any:
-    realize_free(nodes)
-    return tree.unflatten(structure, [born(x) for x in nodes])
-
+from nabla.transforms.trace import realize_free, want_callable
+from nabla.transforms.tracing import Traced, closed, given, leaves_of
 
 # cond, switch
 
@@ -153,7 +78,7 @@ def _choice(what: str, x: Any) -> Node:
 
 
 def _switch(what: str, index: Node, branches: Sequence[Callable[..., Any]], names: Sequence[str], operands: Sequence[Any]) -> Any:
-    leaves, _ = _leaves(tuple(operands), what, "operands")
+    leaves, _ = leaves_of(tuple(operands), what, "operands")
     arguments = [(f"operands[{i}]", tree.structure(x), part) for i, (x, part) in enumerate(zip(operands, _parts(operands, leaves)))]
     traced = [Traced(what, branch, arguments) for branch in branches]
     structure = traced[0].structure
@@ -173,8 +98,8 @@ def _switch(what: str, index: Node, branches: Sequence[Callable[..., Any]], name
                 )
         columns.append([cast(x, dtype) for x in column])
     ends = [[column[i] for column in columns] for i in range(len(traced))]
-    graphs, captured = _closed(*traced, outputs=ends)
-    return _given(conditional.cond(index, graphs, [*captured, *leaves]), structure)
+    graphs, captured = closed(*traced, outputs=ends)
+    return given(conditional.cond(index, graphs, [*captured, *leaves]), structure)
 
 
 def _parts(operands: Sequence[Any], leaves: Sequence[Node]) -> list[Sequence[Node]]:
@@ -243,7 +168,7 @@ def while_loop(cond_fun: Callable[..., Any], body_fun: Callable[..., Any], init_
     """
     want_callable("while_loop", cond_fun)
     want_callable("while_loop", body_fun)
-    carry, structure = _leaves(init_val, "while_loop", "init_val")
+    carry, structure = leaves_of(init_val, "while_loop", "init_val")
 
     def step(nodes: list[Node]) -> tuple[Traced, Any]:
         kept: list[Any] = []
@@ -257,10 +182,10 @@ def while_loop(cond_fun: Callable[..., Any], body_fun: Callable[..., Any], init_
         test.token.kill()
         traced.token.kill()
         raise DTypeError(f"while_loop: cond_fun must return one boolean of shape (); it returned {shown}")
-    (body,), of_body = _closed(traced, outputs=[outs])
-    (condition,), of_condition = _closed(test)
+    (body,), of_body = closed(traced, outputs=[outs])
+    (condition,), of_condition = closed(test)
     loop = whiles.Loop(condition, body, len(of_condition), len(of_body))
-    return _given(whiles.while_loop(loop, [*of_condition, *of_body, *carry]), structure)
+    return given(whiles.while_loop(loop, [*of_condition, *of_body, *carry]), structure)
 
 
 def _keep(kept: list[Any], value: Any) -> Any:
@@ -286,8 +211,8 @@ def scan(
     (6.0, [1.0, 3.0, 6.0])
     """
     want_callable("scan", f)
-    carry, structure = _leaves(init, "scan", "init")
-    stacks, xs_structure = _leaves(xs, "scan", "xs")
+    carry, structure = leaves_of(init, "scan", "init")
+    stacks, xs_structure = leaves_of(xs, "scan", "xs")
     steps = _length(stacks, xs_structure, length)
     rows = [_row_like(x) for x in stacks]
 
@@ -305,7 +230,7 @@ def scan(
 
     carry, traced, outs = _carried("scan", carry, structure, step)
     ys_structure = traced.structure.children()[1]
-    (body,), captured = _closed(traced, outputs=[[*outs, *traced.outputs[len(carry) :]]])
+    (body,), captured = closed(traced, outputs=[[*outs, *traced.outputs[len(carry) :]]])
     walk = scans.Walk(body, len(captured), len(carry), steps, bool(reverse))
     found = scans.scan(walk, [*captured, *carry, *stacks])
     realize_free(found)

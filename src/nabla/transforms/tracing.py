@@ -1,0 +1,90 @@
+"""Functions traced on stand-ins and closed into graphs: what control flow and checkpoint share."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Sequence
+
+import numpy as np
+
+from nabla import dtypes, tree
+from nabla.autodiff.closing import close, extract
+from nabla.errors import ArgumentTypeError
+from nabla.graph.graph import Graph
+from nabla.graph.node import Node, is_scalar
+from nabla.graph.tokens import Token, Tokens
+from nabla.ops.lift import as_node, born
+from nabla.primitives.base import constant
+from nabla.primitives.structure import placeholder
+from nabla.tensor import Tensor
+from nabla.transforms.trace import output_node, realize_free
+
+
+class Traced:
+    """A function traced on stand-ins: its outputs as nodes, and their structure."""
+
+    __slots__ = ("inputs", "outputs", "structure", "token", "what")
+
+    def __init__(self, what: str, fn: Callable[..., Any], arguments: Sequence[tuple[str, tree.TreeDef, Sequence[Node]]]) -> None:
+        """arguments: of each positional argument its name, structure, and nodes that its leaves are like."""
+        self.what = what
+        self.token = Token(what, placeholder=True, inlines=True)
+        tokens = Tokens((self.token,))
+        self.inputs: list[Node] = []
+        opened = []
+        for name, structure, likes in arguments:
+            leaves = [placeholder(x.shape, x.dtype, tokens, path) for x, path in zip(likes, tree.paths(structure, name))]
+            self.inputs += leaves
+            opened.append(tree.unflatten(structure, [Tensor(x) for x in leaves]))
+        try:
+            result = fn(*opened)
+            values, self.structure = tree.flatten(result)
+            places = tree.places(self.structure, "output")
+            self.outputs = [output_node(x, place, what) for x, place in zip(values, places)]
+        except BaseException:
+            self.token.restore()
+            self.token.kill()
+            raise
+
+
+def closed(*traced: Traced, outputs: Sequence[Sequence[Node]] | None = None) -> tuple[list[Graph], list[Node]]:
+    """The graphs of traced functions, each of all that any of them captured from outside and then of its own inputs."""
+    ends = [t.outputs for t in traced] if outputs is None else outputs
+    captured: list[Node] = []
+    for t, outs in zip(traced, ends):
+        _, found = close(outs, t.inputs, token=t.token)
+        captured += found
+    captured = list(dict.fromkeys(captured))
+    graphs = []
+    for t, outs in zip(traced, ends):
+        names = [*[f"captured {i}" for i in range(len(captured))], *[x.params["name"] for x in t.inputs]]
+        graphs.append(extract(outs, [*captured, *t.inputs], names, t.token))
+    for t in traced:
+        t.token.kill()
+    return graphs, captured
+
+
+def leaves_of(x: Any, what: str, name: str) -> tuple[list[Node], tree.TreeDef]:
+    values, structure = tree.flatten(x)
+    nodes = []
+    for value, path in zip(values, tree.places(structure, name)):
+        if is_scalar(value):
+            nodes.append(weak(value))
+        elif isinstance(value, (Tensor, np.ndarray, np.generic)) or hasattr(value, "__array__") or hasattr(value, "__dlpack__"):
+            nodes.append(as_node(value))
+        else:
+            raise ArgumentTypeError(
+                f"{what}: {path} is a {type(value).__name__}; give numbers, arrays, tensors or pytrees of these"
+            )
+    return nodes, structure
+
+
+def weak(value: bool | int | float | complex) -> Node:
+    dtype = dtypes.of_scalar(value)
+    if not isinstance(value, bool):
+        dtype = dtypes.weak(dtype)
+    return constant(dtype.type(value), dtype)
+
+
+def given(nodes: Sequence[Node], structure: tree.TreeDef) -> Any:
+    realize_free(nodes)
+    return tree.unflatten(structure, [born(x) for x in nodes])
