@@ -39,11 +39,12 @@ KERNELS: dict[Primitive, Kernel] = {
 }
 
 _ON_THE_HOST = (
-    "airy", "banded_solve", "bessel", "beta", "beta_density", "betainc", "betaincc", "betainccinv", "betaincinv", "betaln", "binom",
-    "callback", "carlson", "circular_integral", "classical_polynomial", "ellipe", "ellipeinc", "ellipkinc", "eval_gegenbauer",
-    "eval_genlaguerre", "eval_jacobi", "gamma_density", "gammainc", "gammaincc", "gammainccinv", "gammaincinv", "hyp0f1", "hyp1f1",
-    "hyp2f1", "hyperu", "lambertw", "loggamma_slope", "poch", "polygamma_rise", "spherical_bessel", "sylvester", "toeplitz_solve",
-    "unitary",
+    "airy", "amplitude", "banded_solve", "bessel", "beta", "beta_density", "betainc", "betaincc", "betainccinv", "betaincinv",
+    "betaln", "binom", "btdtria", "btdtrib", "callback", "carlson", "carlson_j", "circular_integral", "classical_polynomial",
+    "ellipe", "ellipeinc", "ellipkinc", "elliprg", "eval_gegenbauer", "eval_genlaguerre", "eval_jacobi", "gamma_density",
+    "gamma_shape", "gammainc", "gammaincc", "gammainccinv", "gammaincinv", "hyp0f1", "hyp1f1", "hyp2f1", "hyperu", "kolmogi",
+    "kolmogorov", "lambertw", "loggamma_slope", "ndtri_exp", "poch", "polygamma_rise", "spherical_bessel", "stdtr", "stdtridf",
+    "stdtrit", "sylvester", "toeplitz_solve", "unitary",
 )  # fmt: skip
 
 HOST: frozenset[Primitive] = frozenset([REGISTRY[name] for name in _ON_THE_HOST])
