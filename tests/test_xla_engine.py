@@ -78,14 +78,14 @@ def test_a_wrong_number_of_inputs():
 
 
 def test_small_constants_stand_in_the_program_and_large_ones_do_not():
-    large = constant(np.arange(1000.0))
-    many_zeros = zeros((1000,), np.dtype(np.float64))
+    large = constant(np.arange(10_000.0))
+    many_zeros = zeros((10_000,), np.dtype(np.float64))
 
     def program(x):
         return [f.sub(f.sub(x, large), many_zeros) * 3.0]
 
-    (out,) = compile(closed(program, np.zeros(1000)))(np.ones(1000))
-    np.testing.assert_array_equal(out, (1.0 - np.arange(1000.0)) * 3.0)
+    (out,) = compile(closed(program, np.zeros(10_000)))(np.ones(10_000))
+    np.testing.assert_array_equal(out, (1.0 - np.arange(10_000.0)) * 3.0)
 
 
 # ---- what stays as it was -------------------------------------------------------------------------------------

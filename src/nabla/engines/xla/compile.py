@@ -25,7 +25,7 @@ from nabla.graph.graph import Graph
 from nabla.graph.node import Node
 from nabla.graph.simplify import simplify
 
-INLINE = 1024
+INLINE = 1 << 15
 """Bytes of a constant above which it is an argument of the program: XLA takes long over large constants."""
 
 
