@@ -64,7 +64,9 @@ def _fault(node: Node, moves: Sequence[bool], token: Token) -> str | None:
         if len(prim.partials) == 1 and prim.partials[0] in (ONE, MINUS_ONE):
             return None
         return f"{prim.name} of it" + (", which has derivative zero" if all(p is ZERO for p in prim.partials) else "")
-    if isinstance(prim, (Constant, Opaque)):
+    if isinstance(prim, Opaque):
+        return f"what {prim.name} makes of it cannot be seen"
+    if isinstance(prim, Constant):
         return f"{prim.name} of it"
     return _by_derivative(node, moves, token)
 
