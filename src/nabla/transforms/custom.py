@@ -338,6 +338,11 @@ class CustomFunction:
             raise ArgumentTypeError(f"{self.name}: fwd must return a pair (output, residuals); it returned {shown(result)}")
         return result[0], result[1]
 
+    def run_later(self) -> list[Callable[..., Any]]:
+        """The rules, which run when a call is differentiated or batched."""
+        rules = self.rules
+        return [f for f in (rules.fwd, rules.bwd, rules.jvp, rules.vmap) if f is not None]
+
     def valued(self, nodes: Sequence[Node]) -> list[Node]:
         """The same values without the derivatives that are live."""
         return [detach(x) if derivative_tokens([x]) else x for x in nodes]

@@ -11,7 +11,7 @@ import inspect
 import sys
 from functools import partial
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
-from typing import Any, Callable
+from typing import Any, Callable, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -28,6 +28,13 @@ DEEPEST = 3
 FOREIGN = frozenset(["nabla", "numpy", "scipy", "jax", "torch", "matplotlib", "optree", *sys.stdlib_module_names])
 """Packages whose functions read no tensors of the user's but their arguments."""
 MISSING = object()
+
+
+@runtime_checkable
+class RunsLater(Protocol):
+    """A function with rules of its own for derivatives and batches."""
+
+    def run_later(self) -> list[Callable[..., Any]]: ...
 
 
 class Hidden:
@@ -57,11 +64,12 @@ class Hidden:
 class Roads:
     """All roads from a function, as they are now."""
 
-    def __init__(self, fn: Any) -> None:
+    def __init__(self, fn: Any, seen: set[int] | None = None) -> None:
         self.hidden: list[Hidden] = []
         self._by_id: dict[int, Hidden] = {}
         self._guards: list[Guard] = []
-        self._seen: set[int] = set()  # functions
+        self._seen = set() if seen is None else seen  # functions
+        self._seen_later: set[int] = set() if seen is None else seen
         self._objects: set[int] = set()
         self._function(fn, "")
 
@@ -121,6 +129,19 @@ class Roads:
         inner = getattr(fn, "__wrapped__", None)
         if inner is not None:
             self._function(inner, name, depth)
+        if isinstance(fn, RunsLater):
+            for rule in fn.run_later():
+                self._later(rule)
+
+    def _later(self, rule: Any) -> None:
+        """What runs when the program is differentiated or batched finds the tensors of that time: they are guarded, too."""
+        roads = Roads(rule, self._seen_later)
+        self._guards += roads._guards
+        for hidden in roads.hidden:
+            if hidden.is_tensor:
+                self._guards.append((partial(_node_of, hidden.get), hidden.value._node, _never, hidden.name))
+            else:
+                self._guards.append((hidden.get, hidden.value.copy(), _same_content, hidden.name))
 
     def _code(self, fn: FunctionType, depth: int) -> None:
         if (fn.__module__ or "").partition(".")[0] in FOREIGN:
@@ -241,6 +262,11 @@ def _itself(value: Any) -> Any:
 
 def _leaf(get: Get, index: int) -> Any:
     return tree.leaves(get())[index]
+
+
+def _node_of(get: Get) -> Any:
+    value = get()
+    return value._node if isinstance(value, Tensor) else MISSING
 
 
 def _shown(view: Any) -> Any:
