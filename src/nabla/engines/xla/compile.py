@@ -52,6 +52,8 @@ def compile(graph: Graph, device: Any = None) -> Executable:
             return [asarray(x) for x in outs] if on_cpu else outs
         except failure as error:
             raise translated(error) from None
+        except ValueError as error:  # so says a result that was waited for, where a call to the host raised
+            raise (translated(error) if "CpuCallback" in str(error) else error) from None
 
     if computed == graph.outputs:
         return run
