@@ -30,7 +30,7 @@ CACHED = 8192
 
 
 @lru_cache(maxsize=HIGHEST + 1)
-def _tail(n: int) -> tuple[float, ...]:
+def tail_of(n: int) -> tuple[float, ...]:
     """The asymptotic series of (-1)**(n+1) polygamma(n, x): coefficients of the powers of 1/x from 0 on, but for log(x)."""
     found = [0.0] * (n + 2 * len(BERNOULLI) + 1)
     if n:
@@ -42,7 +42,7 @@ def _tail(n: int) -> tuple[float, ...]:
 
 
 @lru_cache(maxsize=HIGHEST + 1)
-def _cotangent(n: int) -> tuple[int, ...]:
+def cotangent(n: int) -> tuple[int, ...]:
     """The n-th derivative of cot(z) as a polynomial in cot(z), whose coefficients are of one sign."""
     found = [0, 1]
     for _ in range(n):
@@ -51,26 +51,26 @@ def _cotangent(n: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _steps(n: int) -> int:
+def steps_of(n: int) -> int:
     """How far arguments are lifted."""
     return 12 + n
 
 
 def _right(n: int, x: Any) -> Any:
     """polygamma(n, x) for n > 0 and x > 0."""
-    low = x < _steps(n)
-    lifted = np.where(low, x + _steps(n), x)
+    low = x < steps_of(n)
+    lifted = np.where(low, x + steps_of(n), x)
     total: Any = 0.0
     if np.any(low):
         start = np.where(low, x, 1.0)
-        for k in range(_steps(n) - 1, -1, -1):
+        for k in range(steps_of(n) - 1, -1, -1):
             total = total + _power(1.0 / (start + k), n + 1)
         total = np.where(low, factorial(n) * total, 0.0)
     z = 1.0 / lifted
     square = z * z
     series = np.zeros_like(z)
     for k in range(len(BERNOULLI), 0, -1):
-        series = (series + _tail(n)[n + 2 * k]) * square
+        series = (series + tail_of(n)[n + 2 * k]) * square
     tail = (series + factorial(n) / 2 * z + factorial(n - 1)) * _power(z, n)
     return (-1.0) ** (n + 1) * (tail + total)
 
@@ -101,7 +101,7 @@ def _everywhere(n: int, x: Any) -> Any:
     turn = np.where(left, x - np.rint(x), 0.25)
     cot = _cot(turn)
     mirrored: Any = 0.0
-    for coefficient in reversed(_cotangent(n)):
+    for coefficient in reversed(cotangent(n)):
         mirrored = mirrored * cot + coefficient
     found = np.where(left, (-1) ** n * found - pi ** (n + 1) * mirrored, found)
     return np.where(left & (turn == 0.0), (-1) ** (n + 1) * np.inf, found)
@@ -128,11 +128,11 @@ def _difference(n: int, a: Any, b: Any) -> Any:
     end = a + b
     usable = (a > 0.0) & (end > 0.0) & np.isfinite(b) & (n <= HIGHEST)
     x, step = np.where(usable, a, 1.0), np.where(usable, b, 0.0)
-    low = np.minimum(x, x + step) < _steps(n)
+    low = np.minimum(x, x + step) < steps_of(n)
     total: Any = 0.0
     if np.any(low):
         start, up = np.where(low, x, 1.0), np.where(low, step, 0.0)
-        for k in range(_steps(n) - 1, -1, -1):
+        for k in range(steps_of(n) - 1, -1, -1):
             u, v = 1.0 / (start + up + k), 1.0 / (start + k)
             sums: Any = 1.0  # of u**j v**(n-j) for j = 0 to n
             if n:
@@ -142,10 +142,10 @@ def _difference(n: int, a: Any, b: Any) -> Any:
                 sums = sums * _power(np.maximum(u, v), n)
             total = total + (up * u) * v * sums
         total = np.where(low, factorial(n) * total, 0.0)
-    far = np.where(low, x + _steps(n), x)
+    far = np.where(low, x + steps_of(n), x)
     v, u = 1.0 / far, 1.0 / (far + step)
     value, slope = np.zeros_like(v), np.zeros_like(v)
-    for coefficient in reversed(_tail(n)):
+    for coefficient in reversed(tail_of(n)):
         slope = slope * u + value
         value = value * v + coefficient
     found = (step * u) * v * slope + total
@@ -169,7 +169,7 @@ def _mirrored_difference(n: int, a: Any, b: Any) -> Any:
     cot, cot_end = _cot(turn), _cot(turn_end)
     value: Any = 0.0
     slope: Any = 0.0
-    for coefficient in reversed(_cotangent(n)):
+    for coefficient in reversed(cotangent(n)):
         slope = slope * cot_end + value
         value = value * cot + coefficient
     sign = np.where(further == 0.0, -1.0, 1.0)  # the three sines are of turns less whole ones

@@ -310,7 +310,6 @@ KERNELS: dict[Primitive, Kernel] = {
     f.erf: _named("erf"),
     f.erfc: _named("erfc"),
     f.gammaln: in_single(t.gammaln),
-    f.polygamma: in_single(t.polygamma),
     # piecewise constant
     f.floor: _rounded("floor"),
     f.ceil: _rounded("ceil"),

@@ -1,128 +1,24 @@
 """XLA kernels: special functions. All is computed in float64, and the result is rounded to the dtype of the inputs.
 
-jax's own are used where they are right to a few units in the last place. What is a sum or a continued fraction of many terms is a
-loop of the program, which compiles in a fraction of the time that its terms written out would take.
+jax's own are used where they are right to a few units in the last place.
 """
 
 from __future__ import annotations
 
-from math import comb, factorial, pi, sqrt
-from typing import Any, Callable
+from math import factorial, pi, sqrt
+from typing import Any
 
 import numpy as np
 
 from nabla import lazy
-from nabla.engines.numpy.special import rule
+from nabla.engines.numpy.polygamma import BERNOULLI
 from nabla.engines.xla import transcendental as t
+from nabla.engines.xla.double import exp_square, in_double, integrated, inverse_power, repeated
 from nabla.engines.xla.kernel import Kernel, jnp, lax
 from nabla.primitives import special as s
 from nabla.primitives.base import Primitive
 
 jsp = lazy.optional("jax.scipy.special", "xla")
-
-
-def in_double(f: Callable[..., Any]) -> Kernel:
-    """The kernel of a function of arrays of float64."""
-
-    def kernel(*inputs: Any, **params: Any) -> Any:
-        return f(*[lax.convert_element_type(x, np.float64) for x in inputs], **params).astype(inputs[0].dtype)
-
-    return kernel
-
-
-def repeated(first: int, last: int, body: Callable[[Any, Any], Any], start: Any) -> Any:
-    """body(k, state) for k from `first` to `last`, downwards where last is less; k is a float64."""
-    step = 1 if last >= first else -1
-    return lax.fori_loop(0, abs(last - first) + 1, lambda i, state: body(1.0 * first + step * i.astype(np.float64), state), start)
-
-
-def integrated(f: Callable[[Any], Any], like: Any) -> Any:
-    """The integral of f from 0 to 1 by Gauss's rule, one node after the other."""
-    nodes, weights = (jnp.asarray(x) for x in rule())
-    return lax.fori_loop(0, len(rule()[0]), lambda i, total: total + weights[i] * f(nodes[i]), jnp.zeros_like(like))
-
-
-def exp_square(x: Any, factor: float = 1.0) -> Any:
-    """exp(factor x**2), the square in two parts so that its rounding costs no digits. XLA would make one exponential of two."""
-    x = jnp.clip(x, -40.0, 40.0)  # where it is infinite, or zero, already
-    high = lax.reduce_precision(x, 11, 20)
-    return _times_exp(jnp.exp(factor * high * high), factor * (x - high) * (x + high))
-
-
-def _times_exp(y: Any, x: Any) -> Any:
-    """y exp(x), for little x."""
-    return jnp.where(jnp.isinf(y), y, y + y * jnp.expm1(x))
-
-
-# Gamma
-
-
-def _gamma_right(x: Any) -> Any:
-    """gamma(x) for x > 0: to 12 by products, from gamma near 2; beyond by Stirling's formula, DLMF 5.11.3."""
-    near = jnp.minimum(x, 12.0)
-    steps = jnp.round(near) - 2  # from 2 + z to x
-    z = near - 2 - steps
-    found = jnp.exp(t.near_two(z))
-    for k in range(1, 11):
-        found = jnp.where(steps >= k, found * (1 + k + z), found)
-    found = found / jnp.where(steps < 0, 1 + z, 1.0) / jnp.where(steps < -1, near, 1.0)
-    far = jnp.clip(x, 12.0, 200.0)
-    half = lax.pow(far, 0.5 * far - 0.25)
-    w = 1 / (far * far)
-    rest = (1 / 12 - (1 / 360 - (1 / 1260 - (1 / 1680 - (1 / 1188 - 691 / 360360 * w) * w) * w) * w) * w) / far
-    return jnp.where(x < 12, found, sqrt(2 * pi) * _times_exp(half * jnp.exp(-far) * half, rest))
-
-
-def _sin_pi(x: Any) -> Any:
-    turn = x - jnp.round(x)
-    sine = jnp.sin(pi * turn)
-    return jnp.where(jnp.round(x) % 2 == 0, sine, -sine)
-
-
-def gamma(x: Any) -> Any:
-    """Left of 0 by reflection, in a form in which no digit of x is lost."""
-    size = jnp.abs(x)
-    right = _gamma_right(size)
-    left = -pi / (size * right * _sin_pi(size))
-    found = jnp.where(x > 0, right, jnp.where(x == jnp.floor(x), jnp.nan, left))
-    return jnp.where(x == 0, 1 / x, found)
-
-
-def rgamma(x: Any) -> Any:
-    size = jnp.abs(x)
-    right = _gamma_right(size)
-    found = jnp.where(x > 0, 1 / right, -size * right * _sin_pi(size) / pi)
-    return jnp.where((x <= 0) & (x == jnp.floor(x)), 0.0, found)
-
-
-def _gamma_derivatives(n: int, x: Any, sign: int = 1) -> list[Any]:
-    """As the NumPy engine's: the factors by which gamma(x), or 1/gamma(x), is multiplied to give its derivatives 0 to n."""
-    slopes = [sign * t.polygamma(x, k) for k in range(n)]
-    found = [jnp.ones_like(x)]
-    for m in range(1, n + 1):
-        found.append(sum(comb(m - 1, k) * found[m - 1 - k] * slopes[k] for k in range(m)))
-    return found
-
-
-def _rgamma(x: Any, n: int) -> Any:
-    if n == 0:
-        return rgamma(x)
-    left = x < 0.5
-    right = jnp.where(left, 1.0, x)
-    found = rgamma(right) * _gamma_derivatives(n, right, -1)[n]
-    x_left = jnp.where(left, x, 0.0)
-    turn = x_left % 2.0
-    sines = (jnp.sin(pi * turn), jnp.cos(pi * turn), -jnp.sin(pi * turn), -jnp.cos(pi * turn))
-    gammas = _gamma_derivatives(n, 1.0 - x_left)
-    total = sum(comb(n, k) * (-1) ** k * gammas[k] * pi ** (n - k - 1) * sines[(n - k) % 4] for k in range(n + 1))
-    return jnp.where(left, gamma(1.0 - x_left) * total, found)
-
-
-def _gammasgn(x: Any) -> Any:
-    whole = x == jnp.floor(x)
-    sign = jnp.where(jnp.floor(x) % 2 == 0, 1.0, -1.0)
-    found = jnp.where(x > 0, 1.0, jnp.where(whole, jnp.nan, sign))
-    return jnp.where(jnp.isnan(x), x, jnp.where(x == 0, t.copysign(jnp.ones_like(x), x), found))
 
 
 # Error functions
@@ -180,12 +76,8 @@ def _dawsn(x: Any, n: int) -> Any:
         # from k to k + 1: (2k+1)/2 of the double factorial, and (2k+3)_n / (2k+1)_n of the derivative
         return total + term, term * (0.5 * (2 * k + n + 1) * (2 * k + n + 2) / (2 * k + 2)) / (right * right)
 
-    total, _ = repeated(0, 29, series, (jnp.zeros_like(x), 0.5 * (-1.0) ** n * factorial(n) * _inverse_power(right, n + 1)))
+    total, _ = repeated(0, 29, series, (jnp.zeros_like(x), 0.5 * (-1.0) ** n * factorial(n) * inverse_power(right, n + 1)))
     return jnp.where(far, total, up)
-
-
-def _inverse_power(x: Any, n: int) -> Any:
-    return lax.integer_pow(1.0 / x, n)
 
 
 def _erfinv(x: Any) -> Any:
@@ -328,15 +220,12 @@ def _logrel(x: Any, n: int) -> Any:
         return jnp.where(x == 0.0, 1.0, jnp.where(x == jnp.inf, 0.0, t.log1p(away) / away))
     near = (x > -0.6) & (x < 2.0 + n)
     close = jnp.where(near, x, 0.0)
-    found = (-1) ** n * factorial(n) * integrated(lambda u: lax.integer_pow(u, n) * _inverse_power(1.0 + close * u, n + 1), x)
+    found = (-1) ** n * factorial(n) * integrated(lambda u: lax.integer_pow(u, n) * inverse_power(1.0 + close * u, n + 1), x)
     out = jnp.where(near, 1.0, x)
     up = jnp.where(out == jnp.inf, 0.0, t.log1p(out) / out)
     for k in range(1, n + 1):
-        up = ((-1.0) ** (k - 1) * factorial(k - 1) * _inverse_power(1.0 + out, k) - k * up) / out
+        up = ((-1.0) ** (k - 1) * factorial(k - 1) * inverse_power(1.0 + out, k) - k * up) / out
     return jnp.where(near, found, up)
-
-
-_BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798)
 
 
 def _zeta(x: Any, q: Any, order: int) -> Any:
@@ -367,9 +256,9 @@ def _zeta(x: Any, q: Any, order: int) -> Any:
         tail = (log_end * (log_end + 2.0 / gap) + 2.0 / (gap * gap)) / gap
     tail = tail + 0.5 * (-log_end) ** order / end
     rising, slope, curve = s_end, jnp.ones_like(s), jnp.zeros_like(s)  # s (s+1) ... (s+2j-2) and its derivatives
-    for j, bernoulli in enumerate(_BERNOULLI, 1):
+    for j, bernoulli in enumerate(BERNOULLI, 1):
         z = (rising, slope - log_end * rising, curve - 2.0 * log_end * slope + log_end * log_end * rising)[order]
-        tail = tail + bernoulli / factorial(2 * j) * z * _inverse_power(end, 2 * j)
+        tail = tail + bernoulli / factorial(2 * j) * z * inverse_power(end, 2 * j)
         for step in (s_end + (2 * j - 1), s_end + 2 * j):
             rising, slope, curve = rising * step, slope * step + rising, curve * step + 2.0 * slope
     found = before + (total + tail * lax.pow(end, 1.0 - s_end))
@@ -381,9 +270,6 @@ def _zeta(x: Any, q: Any, order: int) -> Any:
 
 
 KERNELS: dict[Primitive, Kernel] = {
-    s.gamma: in_double(gamma),
-    s.rgamma: in_double(_rgamma),
-    s.gammasgn: in_double(_gammasgn),
     s.erfcx: in_double(_erfcx),
     s.dawsn: in_double(_dawsn),
     s.erfi: in_double(lambda x: 2.0 / sqrt(pi) * exp_square(x) * _dawsn(jnp.clip(x, -40.0, 40.0), 0)),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import lru_cache
-from math import factorial, log as log_of, pi
+from math import log as log_of, pi
 from typing import Any
 
 import numpy as np
@@ -292,7 +292,7 @@ def power_complex(x: Any, y: Any) -> Any:
     return where(y == 0, 1, found)
 
 
-# The logarithm of gamma and its derivatives, in double precision for single, too: with the digits of float32 they lose theirs.
+# The logarithm of gamma, in double precision for single, too.
 
 
 @lru_cache(maxsize=1)
@@ -302,7 +302,7 @@ def _zetas() -> list[float]:
     return ((-1.0) ** k * special.zetac(k) / k).tolist()
 
 
-def _polynomial(coefficients: list[float], x: Any) -> Any:
+def polynomial(coefficients: list[float], x: Any) -> Any:
     """Their sum with the powers of x, lowest first."""
     total = lax.full_like(x, 0)
     for c in reversed(coefficients):
@@ -320,7 +320,7 @@ def gammaln(x: Any) -> Any:
 
 def near_two(z: Any) -> Any:
     """log(gamma(2 + z)) = (1 - gamma) z + sum over k > 1 of (-1)**k (zeta(k) - 1) z**k / k, for |z| <= 1/2: DLMF 5.7.3."""
-    return (_polynomial(_zetas(), z) * z + (1 - np.euler_gamma)) * z
+    return (polynomial(_zetas(), z) * z + (1 - np.euler_gamma)) * z
 
 
 def _gammaln(x: Any) -> Any:
@@ -335,7 +335,7 @@ def _gammaln(x: Any) -> Any:
     low = where(steps == -1, log1p(z), where(steps == -2, log1p(z) + lax.log(size), 0))
     far = lax.max(size, number(10, x))
     w = 1 / (far * far)
-    rest = _polynomial([1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156], w) / far
+    rest = polynomial([1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156], w) / far
     stirling = where(far == np.inf, np.inf, (far - 0.5) * lax.log(far) - far + HALF_LOG_2_PI + rest)
     right = where(size < 10, near_two(z) + lax.log(factors) - low, stirling)
     left = lax.log(pi / lax.abs(size * _sin_pi(size))) - right
@@ -348,33 +348,3 @@ HALF_LOG_2_PI = 0.5 * log_of(2 * pi)
 def _sin_pi(x: Any) -> Any:
     """sin(pi x), up to the sign: of the distance to the next whole number."""
     return lax.sin(pi * (x - lax.round(x)))
-
-
-ROOT, ROOT_REST = 1.4616321449683622, 9.549995429965697e-17
-"""Where digamma is zero."""
-
-
-@lru_cache(maxsize=1)
-def _at_root() -> list[float]:
-    """The coefficients of digamma's series at its root, less the first, which is 0."""
-    return [special.polygamma(k, ROOT).item() / factorial(k) for k in range(1, 26)]
-
-
-def polygamma(x: Any, n: int) -> Any:
-    return _in_double(lambda y: _polygamma(y, n) if n else _digamma(y), x)
-
-
-def _polygamma(x: Any, n: int) -> Any:
-    pole = (x <= 0) & (x == lax.floor(x))
-    sign = (-1.0) ** (n + 1)
-    found = where(pole, sign * np.inf, lax.polygamma(lax.full_like(x, n), x))
-    return where(isinf(x), where(x > 0, sign * 0.0, lax.full_like(x, np.nan)), found)
-
-
-def _digamma(x: Any) -> Any:
-    """XLA's own, but for where it passes through zero. It is infinite at 0, with the sign of -x, as in SciPy."""
-    d = (x - ROOT) - ROOT_REST
-    near = lax.abs(d) < 0.3
-    d = where(near, d, 0)
-    found = where(near, _polynomial(_at_root(), d) * d, lax.digamma(x))
-    return where(x == 0, copysign(lax.full_like(x, np.inf), -x), found)
