@@ -317,6 +317,7 @@ from nabla.ops.statistics import average, corrcoef, cov
 from nabla.show import make_graph, show, to_dot
 from nabla.tensor import Tensor
 from nabla.transforms.backward import backward
+from nabla.transforms.checkpoint import checkpoint, checkpoint_name
 from nabla.transforms.control import cond, fori_loop, map, scan, switch, while_loop
 from nabla.transforms.custom import CustomFunction, custom_jvp, custom_vjp, custom_vmap
 from nabla.transforms.grad import grad, value_and_grad
@@ -423,6 +424,8 @@ __all__ = [
     "can_cast",
     "cbrt",
     "ceil",
+    "checkpoint",
+    "checkpoint_name",
     "choose",
     "clip",
     "clip_gradient",

@@ -36,6 +36,7 @@ ROWS = [
     Row("leaf", [normal(2, 3)], build=plus_leaf, value=lambda x: x * x),
     Row("variable", [normal(2, 3)], build=lambda p, x: variable(x, Token("row")), value=lambda x: x),
     Row("placeholder", [normal(2, 3)], build=substituted, value=lambda x: x * x),
+    Row("named", [normal(2, 3)], {"name": "x"}, value=lambda x: x),
     Row("detach", [normal(2, 3)], value=lambda x: x, constant="cut on purpose"),
     Row("detach", [normal()], value=lambda x: x, constant="cut on purpose"),
 ]

@@ -22,8 +22,8 @@ from nabla.primitives.call import sweeps
 from nabla.primitives.shape import broadcast
 from nabla.primitives.structure import VARIABLE, output, placeholder, variable
 
-Keep = Callable[[Node], bool]
-"""Whether a value that a derivative reads is kept as a residual; otherwise it is computed again."""
+Keep = Callable[[Sequence[Node]], Sequence[Node]]
+"""Which of the values that derivatives read, oldest first, are kept as residuals; the others are computed again."""
 
 
 class Derived(NamedTuple):
@@ -57,7 +57,7 @@ class Linearization:
         if not modes:
             self.extended = graph
         else:
-            self._extend(modes, keep or worth_keeping)
+            self._extend(modes, keep or self._essential)
 
     def _stand_ins(self, nodes: Iterable[Node]) -> list[Node]:
         return [placeholder(x.shape, x.dtype, self._tokens, x.params["name"]) for x in nodes]
@@ -80,7 +80,7 @@ class Linearization:
         found: dict[Node, None] = {}
         self._body(ends, set(), found)
         read = sorted(found, key=by_id)
-        kept = self._essential(read) if keep is worth_keeping else [x for x in read if keep(x)]
+        kept = keep(read)
         self.residuals = tuple(kept)
         self.extended = extract([*self._outputs, *kept], self._heads, self.names)
 
@@ -90,7 +90,7 @@ class Linearization:
         kept = []
         for x in read:
             made_of = [self._standing(y) for y in x.inputs]
-            if worth_keeping(x) or not all(y in at_hand or y.value is not None for y in made_of):
+            if not x.prim.cheap or not all(y in at_hand or y.value is not None for y in made_of):
                 kept.append(x)
         return kept
 
@@ -202,11 +202,6 @@ def _read(ends: Iterable[Node], same: dict[Node, Node], stops: AbstractSet[Node]
                 seen.add(y)
                 stack.append(y)
     return found
-
-
-def worth_keeping(x: Node) -> bool:
-    """Whether a value is kept rather than computed again from what it was made of."""
-    return not x.prim.cheap
 
 
 def linearization(graph: Graph, live: tuple[bool, ...], modes: frozenset[str], keep: Keep | None = None) -> Linearization:

@@ -33,6 +33,25 @@ PLACEHOLDER = Constant("placeholder", same, batch=never)
 """A stand-in without a value: one lane under vmap, an input of a closed graph."""
 
 
+def _named_shape(x: Node, name: str) -> tuple[Shape, np.dtype]:
+    return x.shape, x.dtype
+
+
+def _named_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
+    return named(inputs[0], name=node.params["name"]), mapped[0]
+
+
+class _Named(Linear):
+    __slots__ = ()
+
+    def same_as(self, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+        return inputs[0]
+
+
+named = _Named("named", _named_shape, lambda g, x, name: g, batch=_named_batch)
+"""The identity, by a name that a policy of `checkpoint` may speak of."""
+
+
 def variable(x: Node, token: Token) -> Node:
     """A fresh variable on `x`, whose value it shares."""
     own = Tokens((token,)) if x.tokens is EMPTY else union(x.tokens.inside(), Tokens((token,)))

@@ -21,6 +21,7 @@ KERNELS: dict[Primitive, Kernel] = {
     # structure
     structure.VARIABLE: lambda x: x,
     structure.detach: lambda x: x,
+    structure.named: lambda x, name: x,
     structure.output: lambda x, index: x[index],
     # moving and casting
     s.convert: lambda x, dtype: x.astype(dtype),

@@ -18,7 +18,8 @@ Trace = Callable[[Graph, Sequence[Any]], list[Any]]
 
 
 def _call(trace: Trace, *values: Any, graph: Graph, **_: Any) -> Any:
-    return tuple(trace(graph, values))
+    # What is computed again backwards must not be found to be what was computed forwards.
+    return tuple(trace(graph, lax.optimization_barrier(values)))
 
 
 def _cond(trace: Trace, index: Any, *operands: Any, branches: tuple[Graph, ...], **_: Any) -> Any:

@@ -11,6 +11,7 @@ KERNELS: dict[Primitive, Kernel] = {
     # structure
     structure.VARIABLE: lambda x: x,
     structure.detach: lambda x: x,
+    structure.named: lambda x, name: x,
     structure.output: lambda x, index: x[index],
     custom.custom: lambda *xs, arguments, results, **_: xs[arguments : arguments + results],
     # moving and casting
