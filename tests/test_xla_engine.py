@@ -1,11 +1,9 @@
 """The XLA engine as such: what goes in and comes out, where it lies, what stays as it was, what happens when something fails."""
 
 import os
-import re
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import jax
 import numpy as np
@@ -196,12 +194,3 @@ def test_without_jax_it_says_what_to_install():
     env = {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=env)
     assert "pip install 'nabla[xla]'" in done.stdout, done.stderr
-
-
-# ---- what the page says ---------------------------------------------------------------------------------------
-
-
-def test_the_page_names_what_runs_on_the_host():
-    page = (Path(__file__).resolve().parents[1] / "docs" / "xla.md").read_text(encoding="utf-8")
-    named = re.findall(r"`(\w+)`", page.partition("## What runs on the host")[2])
-    assert named == sorted(prim.name for prim in HOST)

@@ -51,3 +51,9 @@ _ON_THE_HOST = (
 
 HOST: frozenset[Primitive] = frozenset([REGISTRY[name] for name in _ON_THE_HOST])
 """Those for which XLA has no code: a compiled program calls out to the NumPy engine for them (host.py)."""
+
+PARTLY_ON_HOST: dict[Primitive, str] = {
+    REGISTRY["cofactor"]: "its second derivative",
+    REGISTRY["matrix_function"]: "`logm`, `sqrtm`",
+}
+"""Those of whose kernels some call the host, and which."""
