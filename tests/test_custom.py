@@ -1,6 +1,9 @@
 """Functions with rules of the user's own: both modes from either rule, in all nestings; what the rules get, and what is kept."""
 
+import copy
+import functools
 import gc
+import pickle
 import weakref
 
 import numpy as np
@@ -590,6 +593,35 @@ def test_a_wrong_batching_rule(rule, message):
     f.defvmap(rule)
     with pytest.raises(nb.NablaError, match=message):
         nb.vmap(f)(np.ones(2))
+
+
+@nb.custom_vjp
+def halved(x):
+    return 0.5 * x
+
+
+halved.defvjp(lambda x: (halved(x), None), lambda _, g: (0.5 * g,))
+
+
+def test_it_is_copied_and_pickled_as_functions_are():
+    assert copy.deepcopy({"f": halved})["f"] is halved
+    assert pickle.loads(pickle.dumps(halved)) is halved
+
+
+def test_a_listing_names_the_function():
+    assert "rule=halved" in str(nb.make_graph(halved)(1.0))
+    assert "custom" not in str(nb.make_graph(nb.grad(halved))(1.0))
+
+
+def test_what_is_no_python_function_has_no_signature():
+    f = nb.custom_jvp(np.sin)
+    f.defjvps(lambda dx, out, x: dx * nb.cos(x))
+    assert f.name == "sin"
+    check_grads(f, (X,))
+    g = nb.custom_jvp(functools.partial(plain, y=2.0))
+    g.defjvps(lambda dx, out, x, *, y: dx * y * nb.cos(x))
+    check_grads(g, (X,))
+    check_grads(lambda x: g(x, y=3.0), (X,))
 
 
 # ---- memory ---------------------------------------------------------------------------------------------------

@@ -35,6 +35,9 @@ class Rule:
     jvp: Callable[[Node, Sequence[Node | None]], Sequence[Node | None]] | None = None
     vjp: Callable[[Node, dict[int, Node], Sequence[bool]], Sequence[Node | None]] | None = None
 
+    def __repr__(self) -> str:
+        return self.name
+
     def batch(self, node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> Node:
         """The call for all lanes. This one, of a rule that is transparent: the results of all lanes."""
         start, count = node.params["arguments"], node.params["results"]

@@ -11,7 +11,9 @@ import inspect
 from functools import update_wrapper
 from itertools import accumulate
 from types import MethodType
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable, Mapping, Sequence, overload
+
+import numpy as np
 
 from nabla import tree
 from nabla.errors import ArgumentError, ArgumentTypeError, NotDifferentiableError
@@ -43,6 +45,14 @@ from nabla.transforms.trace import decorator, flatten_outputs, want_bool, want_c
 Rules = Callable[..., Any]
 
 
+@overload
+def custom_vjp(
+    fun: Callable[..., Any], nondiff_argnums: int | Sequence[int] = ..., nondiff_argnames: str | Sequence[str] = ...
+) -> CustomFunction: ...
+@overload
+def custom_vjp(
+    fun: None = None, nondiff_argnums: int | Sequence[int] = ..., nondiff_argnames: str | Sequence[str] = ...
+) -> Callable[[Callable[..., Any]], CustomFunction]: ...
 def custom_vjp(
     fun: Callable[..., Any] | None = None,
     nondiff_argnums: int | Sequence[int] = (),
@@ -73,6 +83,14 @@ def custom_vjp(
     return _made("custom_vjp", custom_vjp, fun, nondiff_argnums, nondiff_argnames)
 
 
+@overload
+def custom_jvp(
+    fun: Callable[..., Any], nondiff_argnums: int | Sequence[int] = ..., nondiff_argnames: str | Sequence[str] = ...
+) -> CustomFunction: ...
+@overload
+def custom_jvp(
+    fun: None = None, nondiff_argnums: int | Sequence[int] = ..., nondiff_argnames: str | Sequence[str] = ...
+) -> Callable[[Callable[..., Any]], CustomFunction]: ...
 def custom_jvp(
     fun: Callable[..., Any] | None = None,
     nondiff_argnums: int | Sequence[int] = (),
@@ -103,6 +121,10 @@ def custom_jvp(
     return _made("custom_jvp", custom_jvp, fun, nondiff_argnums, nondiff_argnames)
 
 
+@overload
+def custom_vmap(fun: Callable[..., Any]) -> CustomFunction: ...
+@overload
+def custom_vmap(fun: None = None) -> Callable[[Callable[..., Any]], CustomFunction]: ...
 def custom_vmap(fun: Callable[..., Any] | None = None) -> Any:
     """A function whose batching rule is your own.
 
@@ -169,7 +191,7 @@ class CustomFunction:
         self.name: str = getattr(fun, "__name__", type(fun).__name__)
         self.rules = _Rules()
         try:
-            self._signature: inspect.Signature | None = inspect.signature(fun)
+            self._signature: inspect.Signature | None = None if isinstance(fun, np.ufunc) else inspect.signature(fun)
         except (TypeError, ValueError):  # a builtin without a signature
             self._signature = None
         parameters = list(self._signature.parameters.values()) if self._signature else []
@@ -283,6 +305,10 @@ class CustomFunction:
 
     def __repr__(self) -> str:
         return f"<custom function {self.name}>"
+
+    def __reduce__(self) -> str:
+        """Pickled as functions are, by where it stands."""
+        return str(getattr(self, "__qualname__", self.name))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         rules = self.rules

@@ -140,6 +140,9 @@ class _Host:
     def name(self) -> str:
         return self.outside.name
 
+    def __repr__(self) -> str:
+        return self.name
+
     def __call__(self, arrays: Sequence[Any], levels: Sequence[tuple[int, Sequence[bool]]]) -> tuple[np.ndarray, ...]:
         if not levels:
             return self._call(arrays, ())
