@@ -328,6 +328,23 @@ def test_numpy_arrays_from_outside():
     close(by_numpy(X), X * np.sin(scale))
 
 
+def test_numpy_in_numpy_out_as_without_jit():
+    x = np.array([0.5, 1.0])
+    loss = lambda x: (nb.sin(x) * x).sum()
+    for transform in (nb.grad, nb.value_and_grad, nb.jacrev, nb.jacfwd, nb.hessian):
+        wanted = nb.tree.leaves(transform(loss)(x))
+        for program in (jit(transform(loss)), transform(jit(loss))):
+            found = nb.tree.leaves(program(x))
+            assert [type(a) for a in found] == [type(a) for a in wanted]
+            for a, b in zip(found, wanted):
+                close(a, b, rtol=1e-13)
+    assert type(jit(loss)(x)) is nb.Tensor and type(jit(nb.grad(loss))(nb.asarray(x))) is nb.Tensor
+    gradient = jit(nb.grad(loss))(x)
+    gradient[0] = 7.0  # it is the user's own
+    outer = nb.grad(lambda y: (jit(nb.grad(loss))(y) ** 2).sum())(x)
+    close(outer, nb.grad(lambda y: (nb.grad(loss)(y) ** 2).sum())(x))
+
+
 def test_where_derivatives_are_masked_inside_they_are_outside():
     root = jit(nb.sqrt)
     pick = jit(lambda x: nb.where(x > 0, x, 0.0))

@@ -43,14 +43,15 @@ class Tensor:
     Make one with `nb.array`, `nb.asarray`, `nb.zeros` and the like. Nothing is computed until a value is asked for.
     """
 
-    # Set only where they are asked for: _birth, the number of the first node (views.py), _lock, whom it might share memory with
-    # (ops/sharing.py).
-    __slots__ = ("__weakref__", "_birth", "_lock", "_node")
+    # Set only where they are asked for: _birth, the number of the first node (views.py); _lock, whom it might share memory with
+    # (ops/sharing.py); _numpy, that it stands for what will be NumPy's when a jitted function runs (transforms/trace.py).
+    __slots__ = ("__weakref__", "_birth", "_lock", "_node", "_numpy")
     __hash__ = None  # type: ignore[assignment]
     __array_priority__ = 100.0
 
     if TYPE_CHECKING:
         _birth: int
+        _numpy: type
         _lock: str
 
         # Installed by transforms/backward.py.

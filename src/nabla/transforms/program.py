@@ -21,7 +21,7 @@ from nabla.primitives.structure import VARIABLE, detach, output, placeholder
 from nabla.tensor import Tensor
 from nabla.transforms.capture import Capture, handles_of, roots
 from nabla.transforms.roads import Roads
-from nabla.transforms.trace import output_node, realize_free
+from nabla.transforms.trace import as_numpy_kind, is_free, output_node, realize_free
 from nabla.views import replace
 
 VIEWS = frozenset([VARIABLE, detach, output, shape.reshape, shape.transpose, shape.broadcast, shape.flip, shape.real, shape.imag,
@@ -35,7 +35,7 @@ LEAF = tree.structure(0)
 class Program:
     """A function traced for one kind of arguments."""
 
-    __slots__ = ("_aliases", "_dtypes", "_engine", "_fixed", "_run", "_structure", "_written", "graph", "roads")
+    __slots__ = ("_aliases", "_dtypes", "_engine", "_fixed", "_numpy", "_run", "_structure", "_written", "graph", "roads")
 
     def __init__(
         self,
@@ -44,6 +44,7 @@ class Program:
         fixed: list[Node],
         structure: tree.TreeDef,
         written: list[tuple[int, bool]],
+        numpy: list[type | None],
         engine: Engine,
     ) -> None:
         self.graph = graph
@@ -51,6 +52,7 @@ class Program:
         self._fixed = [(node, frozenset(node.tokens.members)) for node in fixed]
         self._structure = LEAF if structure == LEAF else structure
         self._written = written
+        self._numpy = numpy
         self._engine = engine
         self._aliases = _may_be_inputs(graph)
         self._dtypes = [x.dtype for x in graph.outputs]
@@ -100,14 +102,20 @@ class Program:
     def _given(self, outs: Sequence[Node], hidden: Sequence[Any]) -> Any:
         count = len(outs) - len(self._written)
         if len(outs) == 1 == count and self._structure is LEAF:
-            return born(outs[0])
+            return self._handed(outs[0], self._numpy[0])
         for (i, cut), node in zip(self._written, outs[count:]):
             if cut:
                 with cut_older():
                     replace(hidden[i], node)
             else:
                 replace(hidden[i], node)
-        return tree.unflatten(self._structure, [born(node) for node in outs[:count]])
+        return tree.unflatten(self._structure, [self._handed(node, kind) for node, kind in zip(outs[:count], self._numpy)])
+
+    @staticmethod
+    def _handed(node: Node, kind: type | None) -> Any:
+        if kind is not None and node.value is not None and is_free(node):
+            return as_numpy_kind(node.value, kind)
+        return born(node)
 
 
 Complete = Callable[[Any, Any], tuple[Any, Any]]
@@ -130,12 +138,16 @@ def _attempt(
     tokens = Tokens((token,))
     names = argument_names(structure)
     inputs = [placeholder(*_kind(x), tokens, name) for x, name in zip(leaves, names)]
+    for x, stand_in in zip(leaves, inputs):
+        if isinstance(x, np.ndarray):
+            stand_in.params = {**stand_in.params, "numpy": np.ndarray}
     try:
         args, kwargs = complete(*tree.unflatten(structure, [Tensor(x) for x in inputs]))
         with Capture(roads.hidden, token, tokens) as capture:
             values, out_structure = tree.flatten(fn(*args, **kwargs))
             places = tree.places(out_structure, "output")
             outputs = [output_node(x, place, "jit") for x, place in zip(values, places)]
+            kinds = [getattr(x, "_numpy", None) for x in values]
             written = capture.written()
         ends = [*outputs, *[node for _, node in written]]
         sources = [*inputs, *capture.placeholders]
@@ -160,7 +172,7 @@ def _attempt(
         raise
     finally:
         token.kill()
-    return Program(graph, roads, captured, out_structure, cuts, engine)
+    return Program(graph, roads, captured, out_structure, cuts, kinds, engine)
 
 
 def _kind(x: Any) -> tuple[tuple[int, ...], np.dtype]:

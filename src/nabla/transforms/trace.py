@@ -42,7 +42,10 @@ class Leaf:
 
 
 def numpy_kind(x: Any) -> type | None:
-    """np.ndarray or np.generic where `x` is NumPy's, else None."""
+    """np.ndarray or np.generic where `x` is NumPy's, or stands for what is while a function is traced, else None."""
+    if isinstance(x, Tensor):
+        node = x._node
+        return None if node.inputs else node.params.get("numpy")
     return np.ndarray if isinstance(x, np.ndarray) else np.generic if isinstance(x, np.generic) else None
 
 
@@ -108,7 +111,7 @@ class Trace:
         if type(x) is Tensor and x._node.dtype.kind in "fc":  # the common case
             node = x._node
             v = variable(node, self.token)
-            self.leaves.append(Leaf(node, v, None, path))
+            self.leaves.append(Leaf(node, v, None if node.inputs else node.params.get("numpy"), path))
             return Tensor(v)
         values, structure = tree.flatten(x)
         places = tree.places(structure, path)
@@ -267,9 +270,17 @@ def give(node: Node, leaf: Leaf, as_numpy: bool) -> Any:
     Zeros of dtype float0 are a tensor always: NumPy could not add and scale them.
     """
     if as_numpy and leaf.numpy is not None and node.value is not None and node.dtype.kind != "V" and is_free(node):
-        array = np.array(node.value)
-        return array[()] if leaf.numpy is np.generic else array
-    return hand_out(node)
+        return as_numpy_kind(node.value, leaf.numpy)
+    result = hand_out(node)
+    if as_numpy and leaf.numpy is not None and node.dtype.kind != "V":
+        result._numpy = leaf.numpy
+    return result
+
+
+def as_numpy_kind(value: Any, kind: type) -> Any:
+    """A value as an array, or scalar, of NumPy's that the user may write to."""
+    array = np.array(value)
+    return array[()] if kind is np.generic else array
 
 
 def hand_out(node: Node) -> Tensor:
