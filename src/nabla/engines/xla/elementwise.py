@@ -13,7 +13,7 @@ from typing import Any, Callable
 import numpy as np
 
 from nabla.engines.xla import transcendental as t
-from nabla.engines.xla.kernel import Kernel, in_single, lax, number, together, where
+from nabla.engines.xla.kernel import Kernel, filled, in_single, lax, number, together, where
 from nabla.primitives import elementwise as e, formulas as f
 from nabla.primitives.base import Primitive
 
@@ -70,7 +70,7 @@ def _turned(rest: Any, y: Any) -> Any:
 def _remainder(x: Any, y: Any) -> Any:
     if x.dtype.kind == "f":
         rest = lax.rem(x, y)
-        return where(_turned(rest, y), rest + y, where(rest == 0, t.copysign(lax.full_like(rest, 0), y), rest))
+        return where(_turned(rest, y), rest + y, where(rest == 0, t.copysign(filled(0, rest), y), rest))
     rest = lax.rem(x, _divisor(y))
     return where(y == 0, 0, where(_turned(rest, y), rest + y, rest))
 
@@ -86,7 +86,7 @@ def _floor_divide(x: Any, y: Any) -> Any:
     whole = where(_turned(rest, y), whole - 1, whole)
     down = lax.floor(whole)
     down = where(whole - down > 0.5, down + 1, down)
-    down = where(whole == 0, t.copysign(lax.full_like(x, 0), plain), down)
+    down = where(whole == 0, t.copysign(filled(0, x), plain), down)
     return where(t.isinf(x) | t.isinf(y) | (y == 0), plain, down)
 
 
@@ -105,7 +105,7 @@ def _sign(x: Any) -> Any:
 def _power_by(x: Any, exponent: float) -> Any:
     if exponent == int(exponent) and abs(exponent) <= (100 if t.is_complex(x) else 4):
         return lax.integer_pow(x, int(exponent))
-    return t.power_complex(x, lax.full_like(x, exponent)) if t.is_complex(x) else lax.pow(x, number(exponent, x))
+    return t.power_complex(x, filled(exponent, x)) if t.is_complex(x) else lax.pow(x, number(exponent, x))
 
 
 def _power(x: Any, y: Any) -> Any:
@@ -122,11 +122,11 @@ def _power_of_integers(x: Any, y: Any) -> Any:
         return base * base, lax.shift_right_logical(left, number(1, left)), where(left % 2 == 1, out * base, out)
 
     bits = x.dtype.itemsize * 8
-    state = (x, y if y.dtype.kind == "u" else lax.max(y, number(0, y)), lax.full_like(x, 1))
+    state = (x, y if y.dtype.kind == "u" else lax.max(y, number(0, y)), filled(1, x))
     out = lax.fori_loop(0, bits, step, state)[2]
     if y.dtype.kind == "u":
         return out
-    inverse = where(x == 1, 1, where(x == -1, where(y % 2 == 0, 1, lax.full_like(x, -1)), lax.full_like(x, 0)))
+    inverse = where(x == 1, 1, where(x == -1, where(y % 2 == 0, 1, filled(-1, x)), filled(0, x)))
     return where(y < 0, inverse, out)
 
 
@@ -145,7 +145,9 @@ def _rightmost(x: Any) -> Any:
 
 
 def _logistic(x: Any) -> Any:
-    """1 / (1 + exp(-x)), by exp(-|x|), which cannot overflow."""
+    """1 / (1 + exp(-x)), of complex x by exp(-|x|), which cannot overflow."""
+    if not t.is_complex(x):
+        return lax.logistic(x)
     right, left = _rightmost(x)
     decay = t.exp(left)
     return where(right, 1, decay) / (1 + decay)
@@ -158,14 +160,16 @@ def _logit(x: Any) -> Any:
 
 
 def _logaddexp(x: Any, y: Any) -> Any:
-    gap = where(x == y, 0, lax.abs(x - y))  # infinities, too
-    return lax.max(x, y) + t.log1p(lax.exp(-gap))
+    gap = where(lax.eq(x, y), 0, lax.abs(lax.sub(x, y)))  # infinities, too
+    return lax.add(lax.max(x, y), lax.log1p(lax.exp(lax.neg(gap))))
 
 
 def _sech2(x: Any) -> Any:
     """4 d / (1 + d)**2 with d = exp(-2|x|)"""
-    decay = t.exp(2 * _rightmost(x)[1])
-    return 4 * decay / ((1 + decay) * (1 + decay))
+    left = _rightmost(x)[1] if t.is_complex(x) else lax.neg(lax.abs(x))
+    decay = t.exp(lax.add(left, left))
+    below = lax.add(decay, number(1, x))
+    return lax.div(lax.mul(decay, number(4, x)), lax.mul(below, below))
 
 
 def _sinc(x: Any, n: int) -> Any:
@@ -180,7 +184,7 @@ def _sinc(x: Any, n: int) -> Any:
         up = (turns[k % 4] - k * up) / far
     little = where(near, wide, 0)
     squared = little * little
-    series = lax.full_like(wide, 0)
+    series = filled(0, wide)
     first = n + n % 2
     for m in range(first + 2 * (n + 12), first - 1, -2):
         series = series * squared + (-1) ** (m // 2) / (m + 1) / factorial(m - n)
@@ -251,7 +255,7 @@ def _shift_right(x: Any, count: Any) -> Any:
     count = where(out, 0, count)
     if x.dtype.kind == "u":
         return where(out, 0, lax.shift_right_logical(x, count))
-    return where(out, where(x < 0, lax.full_like(x, -1), 0), lax.shift_right_arithmetic(x, count))
+    return where(out, where(x < 0, filled(-1, x), 0), lax.shift_right_arithmetic(x, count))
 
 
 KERNELS: dict[Primitive, Kernel] = {
@@ -288,7 +292,7 @@ KERNELS: dict[Primitive, Kernel] = {
     f.log1p: in_single(t.log1p),
     f.logistic: in_single(_logistic),
     f.logit: in_single(_logit),
-    f.softplus: in_single(lambda x: _logaddexp(x, lax.full_like(x, 0))),
+    f.softplus: in_single(lambda x: _logaddexp(x, filled(0, x))),
     f.logaddexp: _binary(in_single(_logaddexp)),
     # circular and hyperbolic functions
     f.sin: in_single(t.sin),

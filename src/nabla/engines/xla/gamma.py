@@ -78,9 +78,10 @@ def digamma(x: Any) -> Any:
     low = right < 12.0
     start = jnp.where(low, right, 1.0)
     total = repeated(11, 0, lambda k, total: total + 1.0 / (start + k), jnp.zeros_like(x))
-    z = 1.0 / jnp.where(low, right + 12.0, right)
+    far = jnp.where(low, right + 12.0, right)
+    z = 1.0 / far
     series = t.polynomial([b / (2 * k) for k, b in enumerate(BERNOULLI, 1)], z * z) * z * z
-    found = -jnp.log(z) - 0.5 * z - series - jnp.where(low, total, 0.0)
+    found = jnp.log(far) - 0.5 * z - series - jnp.where(low, total, 0.0)
     away = right - ROOT
     found = jnp.where(jnp.abs(away) < 0.3, t.polynomial(_at_root(), jnp.clip(away, -0.3, 0.3)), found)
     found = jnp.where(right == jnp.inf, jnp.inf, found)

@@ -23,17 +23,17 @@ def _below_maximum(x: Any, axes: Axes) -> tuple[Any, Any]:
     """The maximum, and x less it, which is 0 where both are the same infinity."""
     maximum = lax.reduce_max(x, axes)
     m = _seen_by(maximum, x, axes)
-    return maximum, where(x == m, 0, x - m)
+    return maximum, where(lax.eq(x, m), 0, lax.sub(x, m))
 
 
 def _softmax(x: Any, axes: Axes) -> Any:
     parts = lax.exp(_below_maximum(x, axes)[1])
-    return parts / _seen_by(lax.reduce_sum(parts, axes), x, axes)
+    return lax.div(parts, _seen_by(lax.reduce_sum(parts, axes), x, axes))
 
 
 def _log_softmax(x: Any, axes: Axes) -> Any:
     below = _below_maximum(x, axes)[1]
-    return below - _seen_by(lax.log(lax.reduce_sum(lax.exp(below), axes)), x, axes)
+    return lax.sub(below, _seen_by(lax.log(lax.reduce_sum(lax.exp(below), axes)), x, axes))
 
 
 def _logsumexp(x: Any, axes: Axes) -> Any:

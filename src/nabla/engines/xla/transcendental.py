@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from nabla import lazy
-from nabla.engines.xla.kernel import lax, number, where
+from nabla.engines.xla.kernel import filled, lax, number, where
 
 special = lazy.optional("scipy.special")
 
@@ -68,7 +68,7 @@ def sign_complex(z: Any) -> Any:
     both = isinf(x) & isinf(y)
 
     def part(p: Any, scaled: Any) -> Any:
-        alone = where(isinf(p), copysign(lax.full_like(p, 1), p), 0)
+        alone = where(isinf(p), copysign(filled(1, p), p), 0)
         return where(both, np.nan, where(endless, alone, scaled / length))
 
     return lax.complex(part(x, a), part(y, b))
@@ -163,8 +163,8 @@ def tanh(x: Any) -> Any:
     if not is_complex(x):
         return lax.tanh(x)
     a, b = lax.real(x), lax.imag(x)
-    limit = lax.complex(copysign(lax.full_like(a, 1), a), copysign(lax.full_like(b, 0), b))
-    return where(isinf(a), limit, lax.tanh(where(isinf(a), lax.full_like(x, 0), x)))
+    limit = lax.complex(copysign(filled(1, a), a), copysign(filled(0, b), b))
+    return where(isinf(a), limit, lax.tanh(where(isinf(a), filled(0, x), x)))
 
 
 # Roots and inverse functions: on a branch cut the sign of a zero says on which side of it a complex number lies
@@ -283,12 +283,12 @@ def power_complex(x: Any, y: Any) -> Any:
     n = lax.real(y)
     whole = (lax.imag(y) == 0) & (lax.abs(n) < 128) & (lax.round(n) == n)
     left = lax.convert_element_type(where(whole, lax.abs(n), 0), np.int32)
-    squared, product = base, lax.full_like(x, 1)
+    squared, product = base, filled(1, x)
     for k in range(7):
         product = where((left >> k) % 2 == 1, product * squared, product)
         squared = squared * squared
     found = where(whole, where(n < 0, 1 / product, product), exp(y * log(base)))
-    found = where(empty, where(lax.real(y) > 0, lax.full_like(x, 0), complex(np.nan, np.nan)), found)
+    found = where(empty, where(lax.real(y) > 0, filled(0, x), complex(np.nan, np.nan)), found)
     return where(y == 0, 1, found)
 
 
@@ -304,7 +304,7 @@ def _zetas() -> list[float]:
 
 def polynomial(coefficients: list[float], x: Any) -> Any:
     """Their sum with the powers of x, lowest first."""
-    total = lax.full_like(x, 0)
+    total = filled(0, x)
     for c in reversed(coefficients):
         total = total * x + c
     return total
@@ -329,7 +329,7 @@ def _gammaln(x: Any) -> Any:
     size = lax.abs(x)
     steps = lax.round(lax.min(size, number(10, x))) - 2  # from 2 + z to x
     z = lax.min(size, number(10, x)) - 2 - steps
-    factors = lax.full_like(x, 1)
+    factors = filled(1, x)
     for k in range(1, 9):
         factors = where(steps >= k, factors * (1 + k + z), factors)
     low = where(steps == -1, log1p(z), where(steps == -2, log1p(z) + lax.log(size), 0))
