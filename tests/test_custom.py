@@ -177,6 +177,17 @@ def test_float32_stays_float32(make):
     assert make()(x, 1.5).dtype == nb.float32
 
 
+def test_numbers_of_python_take_the_dtype_of_what_they_meet():
+    f = nb.custom_vjp(lambda x, y: x * y)
+    f.defvjp(lambda x, y: (x * y, (x, y)), lambda r, g: (g * r[1], g * r[0]))
+    y = nb.array(2.0, nb.float32)
+    assert f(0.5, y).dtype == nb.float32
+    assert nb.grad(f)(0.5, y).item() == 2.0 and nb.grad(f, argnums=1)(0.5, y).dtype == nb.float32
+    assert nb.jvp(f, (0.5, y), (1.0, 1.0))[1].dtype == nb.float32
+    with pytest.raises(nb.DTypeError, match="cotangent of x has dtype complex128, but x has dtype float64"):
+        nb.grad(lambda x: nb.real(f(x, 1j)))(0.5)
+
+
 def test_complex_numbers_are_paired_without_conjugation():
     f = nb.custom_vjp(lambda z: z * z)
     f.defvjp(lambda z: (z * z, z), lambda z, g: (2.0 * z * g,))

@@ -310,11 +310,17 @@ def shown(result: Any) -> str:
 
 
 def fitting(value: Any, like: Node, path: Any, like_path: Any, what: str) -> Node | None:
-    """A tangent or cotangent of `like` as a node of its shape and dtype, or None for zero; of an integer nothing is kept."""
+    """A tangent or cotangent of `like` as a node of its shape and dtype, or None for zero; of an integer nothing is kept.
+
+    A number of Python takes the dtype of what it meets, so that its derivative may come in another precision.
+    """
     if value is None or like.dtype.kind not in "fc":
         return None
-    node = matching(value, like, path, like_path, what)
-    return cast(node, like.dtype)
+    if like.dtype is not strong(like.dtype) and is_array(value):
+        node = as_node(value)
+        if node.dtype.kind in "fc" and np.can_cast(node.dtype, like.dtype, "same_kind"):
+            value = born(cast(node, like.dtype))
+    return cast(matching(value, like, path, like_path, what), like.dtype)
 
 
 # Batched
