@@ -370,8 +370,8 @@ class CustomFunction:
         return [f for f in (rules.fwd, rules.bwd, rules.jvp, rules.vmap) if f is not None]
 
     def valued(self, nodes: Sequence[Node]) -> list[Node]:
-        """The same values without the derivatives that are live."""
-        return [detach(x) if derivative_tokens([x]) else x for x in nodes]
+        """The same values without derivatives, those included of what placeholders will stand for."""
+        return [detach(x) if x.tokens.members else x for x in nodes]
 
     # The arguments
 
@@ -450,10 +450,11 @@ def _shortened(residuals: list[Node], arguments: Sequence[Node]) -> list[Node]:
     """The residuals without the history that nobody can use.
 
     The youngest transform sweeps first, and once; those around it differentiate what it wrote. So the residuals need not hang on
-    it. A leaf may be swept again and again, before younger transforms and after.
+    it. But a leaf may be swept again and again, before younger transforms and after; and a placeholder may stand for something
+    that hangs on a younger transform.
     """
     tokens = derivative_tokens(arguments)
-    if not tokens or any(isinstance(token, LeafToken) for token in tokens):
+    if not tokens or any(isinstance(token, LeafToken) for token in tokens) or any(x.tokens.placeholder for x in arguments):
         return residuals
     youngest = max(tokens, key=lambda token: token.id)
     return [leave(x, youngest) for x in residuals]
