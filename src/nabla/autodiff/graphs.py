@@ -8,12 +8,14 @@ tangents, each made when first asked for and kept on the graph.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import AbstractSet, Any, Callable, Iterable, NamedTuple, Sequence
 
 from nabla.autodiff.batching import batch
 from nabla.autodiff.closing import close, extract, inline
 from nabla.autodiff.forward import forward
 from nabla.autodiff.reverse import reverse
+from nabla.errors import NotDifferentiableError
 from nabla.graph.graph import Graph
 from nabla.graph.node import Node
 from nabla.graph.tokens import Token, Tokens, next_id
@@ -74,9 +76,11 @@ class Linearization:
         wants = tuple(i for i, on in enumerate(self.live) if on)
         ends: list[Node] = []
         if "reverse" in modes:
-            ends += self._reverse(self.differentiable(), False, wants)[1].values()
+            with suppress(NotDifferentiableError):  # it is raised where that sweep is asked for
+                ends += self._reverse(self.differentiable(), False, wants)[1].values()
         if "forward" in modes:
-            ends += [x for x in self._forward(wants)[1] if x is not None]
+            with suppress(NotDifferentiableError):
+                ends += [x for x in self._forward(wants)[1] if x is not None]
         found: dict[Node, None] = {}
         self._body(ends, set(), found)
         read = sorted(found, key=by_id)

@@ -6,8 +6,10 @@ and carries that it reads. What does not change from step to step is computed be
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import AbstractSet, Any, NamedTuple, Sequence
 
+from nabla.errors import NotDifferentiableError
 from nabla.graph.graph import Graph
 from nabla.graph.node import Node, make
 from nabla.graph.tokens import Token
@@ -45,7 +47,11 @@ class Opened:
         self.body = sweeps.linearization(walk.body, live, modes)
         heads = range(walk.of_constants, walk.of_constants + walk.of_carry)
         moving = tuple(i for i, on in enumerate(live) if on)
-        read = {*self.body.pull(self.body.differentiable(), False, moving).primals, *self.body.push(moving).primals}
+        read: set[int] = set()
+        with suppress(NotDifferentiableError):  # it is raised where that sweep is asked for
+            read.update(self.body.pull(self.body.differentiable(), False, moving).primals)
+        with suppress(NotDifferentiableError):
+            read.update(self.body.push(moving).primals)
         self.carries = [i - walk.of_constants for i in heads if i in read]
         self.extended = self._with_carries(walk)
 
