@@ -152,6 +152,24 @@ def test_arange(args):
         equal(nb.arange(*args, dtype=dtype), np.arange(*args, dtype=dtype))
 
 
+@pytest.mark.parametrize("endpoint", [True, False])
+def test_integers_evenly_spaced_are_rounded_down_as_by_numpy(endpoint):
+    for start, stop, num in [
+        (0, 49, 50),
+        (1, 1000, 1000),
+        (-1, 1, 4),
+        (-3.5, 2.0, 5),
+        (0.8, -6.7, 48),
+        (5, -5, 11),
+        (2, 2, 3),
+        (1, 2, 1),
+        (0, 1, 0),
+    ]:
+        expected = np.linspace(start, stop, num, dtype=int, endpoint=endpoint)
+        np.testing.assert_array_equal(nb.linspace(start, stop, num, dtype=int, endpoint=endpoint), expected, strict=True)
+    assert nb.grad(lambda x: nb.linspace(x, 9.0, 4, dtype=int).astype(float).sum())(1.5) == 0.0
+
+
 @pytest.mark.parametrize("num", [0, 1, 2, 5, 50])
 def test_linspace(num):
     for start, stop in ((0.0, 1.0), (2, -3), (1.0, 1.0), (0.1, 0.7), (1j, 2.0)):

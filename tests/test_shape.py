@@ -1,9 +1,12 @@
 """Shapes, joining and diagonals against NumPy: values, shapes, shared memory, derivatives; and what they refuse."""
 
+import math
+
 import numpy as np
 import pytest
 
 import nabla as nb
+from nabla.testing import check_grads, check_vmap
 
 
 def counted(*shape):
@@ -310,6 +313,59 @@ def test_constants_of_pad(values):
     assert nb.pad(integers, 1, constant_values=7).dtype == np.int8
 
 
+BORDERS = [
+    ("linear_ramp", {}),
+    ("linear_ramp", {"end_values": ((3, -1), (0, 2))}),
+    ("mean", {}),
+    ("mean", {"stat_length": 2}),
+    ("maximum", {"stat_length": ((1, 3), (2, 2))}),
+    ("minimum", {}),
+    ("median", {"stat_length": (2, 3)}),
+    ("reflect", {"reflect_type": "odd"}),
+    ("symmetric", {"reflect_type": "odd"}),
+]
+
+
+@pytest.mark.parametrize("mode, options", BORDERS)
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int16"])
+def test_borders_made_of_the_elements(mode, options, dtype):
+    x = (7 * np.cos(np.arange(12.0) ** 2).reshape(3, 4)).astype(dtype)
+    for widths in (1, (2, 9), ((0, 3), (7, 0)), {-1: 4}, {0: (1, 2)}):
+        for a in (x, x[:1]):
+            expected = np.pad(a, widths, mode, **options)
+            found = nb.pad(a, widths, mode, **options)
+            assert found.dtype == expected.dtype
+            np.testing.assert_allclose(
+                found, expected, rtol=1e-5 if dtype == "float32" else 1e-13, atol=1e-5 if dtype == "float32" else 1e-13
+            )
+            np.testing.assert_array_equal(np.pad(nb.array(a), widths, mode, **options), found)
+    if dtype == "float64":
+        check_grads(lambda x: nb.pad(x, ((1, 7), (2, 0)), mode, **options), (x,), order=2)
+        check_vmap(lambda x: nb.pad(x, ((1, 7), (2, 0)), mode, **options), (np.stack([x, x**2]),))
+
+
+def test_the_ends_of_a_ramp_are_differentiated():
+    check_grads(lambda x, ends: nb.pad(x, 3, "linear_ramp", end_values=ends), (M.astype(float), np.array([0.3, -1.0])), order=2)
+
+
+def test_an_empty_border_has_a_shape_and_no_derivative():
+    assert nb.pad(M, 2, "empty").shape == np.pad(M, 2, "empty").shape
+    np.testing.assert_array_equal(nb.pad(M, (1, 2), "empty")[1:-2, 1:-2], M)
+
+
+@pytest.mark.parametrize("shape", [(), (4,), (3, 4), (2, 3, 4), (0, 3)])
+def test_the_first_axis_may_run_fastest(shape):
+    x = np.arange(float(math.prod(shape))).reshape(shape)
+    t = nb.array(x)
+    for new in [(-1,), (*shape[::-1], 1), *([(4, 3, 2), (6, 4)] if x.size == 24 else [])]:
+        if x.size or -1 not in new:
+            np.testing.assert_array_equal(np.reshape(t, new, order="F"), np.reshape(x, new, order="F"), strict=True)
+    np.testing.assert_array_equal(np.ravel(t, order="F"), np.ravel(x, order="F"), strict=True)
+    np.testing.assert_array_equal(t.flatten("F"), x.flatten("F"), strict=True)
+    np.testing.assert_array_equal(t.reshape(-1, order="F"), x.reshape(-1, order="F"), strict=True)
+    check_grads(lambda x: nb.ravel(x, "F") ** 2, (x,), order=2)
+
+
 def test_constants_of_pad_are_differentiated():
     f = lambda c: (nb.pad(M, ((1, 0), (0, 2)), constant_values=c) ** 2).sum()
     assert nb.grad(f)(3.0).item() == 6.0 * (4 * 6 - 3 * 4)
@@ -353,8 +409,8 @@ def test_nothing_to_broadcast():
         (lambda: nb.reshape(M, (-1, -1)), nb.ShapeError, "only one length may be -1"),
         (lambda: nb.reshape(M, (-2, 6)), nb.ShapeError, "a length is not negative"),
         (lambda: nb.reshape(E, (0, -1)), nb.ShapeError, r"does not fit the shape \(0, -1\)"),
-        (lambda: nb.reshape(M, 12, order="F"), nb.ArgumentError, 'only order="C" is known'),
-        (lambda: nb.ravel(M, order="F"), nb.ArgumentError, "Transpose first"),
+        (lambda: nb.reshape(M, 12, order="A"), nb.ArgumentError, 'reshape: order is "C" .* or "F" .*; got \'A\''),
+        (lambda: nb.ravel(M, order="K"), nb.ArgumentError, 'ravel: order is "C"'),
         (lambda: nb.squeeze(M, 0), nb.ShapeError, r"axis 0 of shape \(3, 4\) has length 3"),
         (lambda: nb.expand_dims(M, 3), nb.AxisError, "axis 3 is out of range"),
         (lambda: nb.broadcast_to(M, (4, 3)), nb.ShapeError, r"\(3, 4\) does not broadcast to \(4, 3\)"),
@@ -385,9 +441,21 @@ def test_nothing_to_broadcast():
         (lambda: nb.roll(M, (1, 2, 3), (0, 1)), nb.ShapeError, "as many shifts as axes"),
         (lambda: nb.roll(M, 1.5), nb.ArgumentTypeError, "shift is an integer"),
         (lambda: nb.pad(M, ((1, 1),) * 3), nb.ShapeError, "a number, a pair, or 2 pairs"),
-        (lambda: nb.pad(M, -1), nb.ShapeError, "widths are not negative"),
-        (lambda: nb.pad(M, 1.5), nb.ArgumentTypeError, "widths are integers"),
-        (lambda: nb.pad(M, 1, "mean"), nb.ArgumentError, "mode is one of 'constant', 'edge'"),
+        (lambda: nb.pad(M, -1), nb.ShapeError, "pad_width is not negative"),
+        (lambda: nb.pad(M, 1.5), nb.ArgumentTypeError, "pad_width is made of integers"),
+        (lambda: nb.pad(M, {2: 1}), nb.AxisError, "axis 2"),
+        (lambda: nb.pad(M, 1, "average"), nb.ArgumentError, "mode is one of 'constant', 'empty', 'edge'"),
+        (lambda: nb.pad(M, 1, "mean", stat_length=(1, 2, 3)), nb.ShapeError, "stat_length is a number, a pair, or 2 pairs"),
+        (lambda: nb.pad(M, 1, "maximum", stat_length=0), nb.ArgumentError, "of stat_length 0 elements there is no maximum"),
+        (
+            lambda: nb.pad(M, 1, "edge", constant_values=1),
+            nb.ArgumentError,
+            "constant_values belongs to mode 'constant'; got mode='edge'",
+        ),
+        (lambda: nb.pad(M, 1, "mean", end_values=1), nb.ArgumentError, "end_values belongs to mode 'linear_ramp'"),
+        (lambda: nb.pad(M, 1, stat_length=1), nb.ArgumentError, "stat_length belongs to mode 'maximum' or 'minimum'"),
+        (lambda: nb.pad(M, 1, "wrap", reflect_type="odd"), nb.ArgumentError, "reflect_type belongs to mode 'reflect' or"),
+        (lambda: nb.pad(M, 1, "reflect", reflect_type="evn"), nb.ArgumentError, 'reflect_type is "even" or "odd"'),
         (lambda: nb.pad(E, 1, "edge"), nb.ShapeError, "is empty, so mode='edge' has nothing to take"),
         (lambda: nb.pad(M, 1, constant_values=(1.0, 2.0, 3.0)), nb.ShapeError, "constant_values is a number, a pair"),
         (lambda: nb.tril(V), nb.ShapeError, r"a matrix or a stack of them; got shape \(4,\)"),

@@ -217,7 +217,7 @@ from nabla.ops.grids import (
 from nabla.ops.histograms import bincount, digitize, histogram, histogram2d, histogram_bin_edges, histogramdd
 from nabla.ops.indexing import argwhere, compress, extract, flatnonzero, nonzero, take, take_along_axis
 from nabla.ops.integers import bitwise_count, gcd, lcm, packbits, unpackbits
-from nabla.ops.joining import column_stack, concat, concatenate, dstack, hstack, pad, repeat, roll, stack, tile, vstack
+from nabla.ops.joining import column_stack, concat, concatenate, dstack, hstack, repeat, roll, stack, tile, vstack
 from nabla.ops.logic import (
     allclose,
     array_equal,
@@ -252,6 +252,7 @@ from nabla.ops.logic import (
     where,
 )
 from nabla.ops.nans import nanargmax, nanargmin, nancumprod, nancumsum, nanmax, nanmean, nanmin, nanprod, nanstd, nansum, nanvar
+from nabla.ops.padding import pad
 from nabla.ops.polynomials import poly, polyadd, polyder, polydiv, polyfit, polyint, polymul, polysub, polyval, roots, vander
 from nabla.ops.quantiles import nanmedian, nanpercentile, nanquantile, percentile, quantile
 from nabla.ops.ranking import argpartition, lexsort, partition, topk

@@ -14,13 +14,13 @@ from nabla.errors import ArgumentTypeError
 Function = Callable[..., Any]
 
 WITHOUT_MEANING: Mapping[str, tuple[Any, ...]] = {
-    "order": ("K", "C", "A", None),
+    "order": ("K", "C", "A", "F", None),
     "subok": (True, False),
     "device": ("cpu", None),
-    "copy": (True, None),
+    "copy": (True, False, None),
     "optimize": (True, False, "greedy", "optimal"),
     "overwrite_input": (True, False),
-    "kind": (None, "quicksort", "mergesort", "heapsort", "stable"),
+    "kind": (None, "quicksort", "mergesort", "heapsort", "stable", "introselect", "sort", "table"),
     "casting": ("same_kind", "unsafe"),
     "like": (None,),
 }

@@ -66,9 +66,8 @@ def _call(
     signature = options.pop("signature", options.pop("sig", None))
     dtype = options.pop("dtype", None)
     axes = {key: options.pop(key) for key in ("axes", "axis", "keepdims") if key in options}
-    if options.pop("order", "K") == "F":
-        raise ArgumentTypeError(f"{name} of a tensor does not take order='F': a tensor has no order in memory")
-    options.pop("subok", None)
+    for without_meaning in ("order", "subok"):  # a tensor has no order in memory, and no subclass
+        options.pop(without_meaning, None)
     if options:
         raise ArgumentTypeError(f"{name} of a tensor does not take {', '.join(options)}")
     if dtype is not None or signature is not None or casting != "same_kind":

@@ -15,7 +15,7 @@ from nabla.ops.axes import as_shape, integer, one_axis
 from nabla.ops.devices import want_cpu
 from nabla.ops.lift import ArrayLike, DTypeLike, as_node, op
 from nabla.primitives.base import CONSTANT, constant
-from nabla.primitives.formulas import power
+from nabla.primitives.formulas import equal, floor, power, select
 from nabla.primitives.leaves import make_leaf, not_a_leaf
 from nabla.primitives.shape import broadcast, cast, move_axis
 from nabla.primitives.structure import detach
@@ -319,7 +319,12 @@ def linspace(
     ndim = max(a.ndim, b.ndim)
     t = (np.arange(count) / steps if steps > 0 else np.zeros(count)).astype(dtypes.to_real(kind))
     part = constant(t.reshape(count, *(1,) * ndim), dtypes.to_real(kind))
-    out = a * (1.0 - part) + b * part  # exact at both ends
+    if wanted is not None and wanted.kind in "iu":  # rounded down, so that whole steps must come out whole
+        at = constant(np.arange(count, dtype=part.dtype).reshape(part.shape), part.dtype)
+        out = a + at * ((b - a) / float(max(steps, 1)))
+        out = floor(select(equal(part, constant(np.ones((), part.dtype), part.dtype)), b, out))
+    else:
+        out = a * (1.0 - part) + b * part  # exact at both ends
     out = move_axis(out if wanted is None else cast(out, wanted), 0, one_axis("linspace", axis, out.ndim))
     return (out, (b - a) / (float(steps) if steps > 0 else math.nan)) if retstep else out
 

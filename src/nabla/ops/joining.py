@@ -1,4 +1,4 @@
-"""Arrays put together, repeated, shifted and padded."""
+"""Arrays put together, repeated and shifted."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 
 from nabla import dtypes
 from nabla.errors import ArgumentError, ArgumentTypeError, ShapeError, TracedValueError, user_line
-from nabla.graph.node import Node, is_scalar, runtime
+from nabla.graph.node import Node, runtime
 from nabla.ops.axes import integer, one_axis
 from nabla.ops.lift import ArrayLike, DTypeLike, as_node, op, together
 from nabla.ops.shape import reshaped
-from nabla.primitives.base import Shape, constant, scalar
+from nabla.primitives.base import constant
 from nabla.primitives.indexing import index
-from nabla.primitives.joining import concat as joined, cut, pad_zeros, pick, side_by_side
+from nabla.primitives.joining import concat as joined, cut, pick, side_by_side
 from nabla.primitives.shape import broadcast, move_axis
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ def gathered(x: Node, positions: np.ndarray, axis: int) -> Node:
     return move_axis(index(x, constant(positions), spec=tuple(spec), unique=False), 0, axis)
 
 
-# Shifted and padded
+# Shifted
 
 
 @op
@@ -263,85 +263,3 @@ def _rolled(x: Node, shift: int, axis: int) -> Node:
     n = x.shape[axis]
     shift = shift % n if n else 0
     return joined(cut(x, axis, n - shift, n), cut(x, axis, 0, n - shift), axis=axis) if shift else x
-
-
-PAD_MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
-
-
-@op
-def pad(x: ArrayLike, pad_width: Any, /, mode: str = "constant", *, constant_values: Any = 0) -> Tensor:
-    """`x` with a border along every axis.
-
-    pad_width: a number for all sides, a pair (before, behind) for all axes, or such a pair for each axis. mode:
-    "constant" fills in `constant_values` (given in the same three ways; tensors are differentiated); "edge" repeats the
-    last element; "reflect" and "symmetric" go back from it, without and with repeating it; "wrap" goes on from the
-    other end. Raises ShapeError for widths that do not fit, ArgumentError for another mode.
-
-    >>> nb.pad([1.0, 2.0], 1).tolist(), nb.pad([1.0, 2.0, 3.0], (0, 2), mode="reflect").tolist()
-    ([0.0, 1.0, 2.0, 0.0], [1.0, 2.0, 3.0, 2.0, 1.0])
-    """
-    node = as_node(x)
-    widths = _widths(pad_width, node.ndim)
-    if mode == "constant":
-        if is_scalar(constant_values) and not constant_values:
-            if all(width == (0, 0) for width in widths):
-                return node  # type: ignore[return-value]
-            return pad_zeros(node, [low for low, _ in widths], [high for _, high in widths])  # type: ignore[return-value]
-        return _bordered(node, widths, _border_values(constant_values, node))  # type: ignore[return-value]
-    if mode not in PAD_MODES:
-        raise ArgumentError(f"pad: mode is one of {', '.join(map(repr, PAD_MODES))}; got {mode!r}")
-    for axis, (low, high) in enumerate(widths):
-        n = node.shape[axis]
-        if low or high:
-            if not n:
-                raise ShapeError(f"pad: axis {axis} of shape {node.shape} is empty, so mode={mode!r} has nothing to take")
-            node = gathered(node, np.pad(np.arange(n), (low, high), mode=mode), axis)  # type: ignore[call-overload]
-    return node  # type: ignore[return-value]
-
-
-def _widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
-    given = np.asarray(pad_width)
-    if given.dtype.kind not in "iu" and given.size:
-        raise ArgumentTypeError(f"pad: widths are integers; got {pad_width!r}")
-    if given.size and given.min() < 0:
-        raise ShapeError(f"pad: widths are not negative; got {pad_width!r}. Slices cut borders off")
-    try:
-        table = np.broadcast_to(given, (ndim, 2))
-    except ValueError:
-        raise ShapeError(f"pad: for {ndim} axes, pad_width is a number, a pair, or {ndim} pairs; got {pad_width!r}") from None
-    return [(int(low), int(high)) for low, high in table]
-
-
-def _border_values(values: Any, x: Node) -> list[tuple[Node, Node]]:
-    """For each axis the values before and behind it."""
-    if is_scalar(values):
-        value = scalar(values, x.dtype)
-        return [(value, value)] * x.ndim
-    node = as_node(values, x.dtype)
-    try:
-        np.broadcast_shapes(node.shape, (x.ndim, 2))
-        fits = node.ndim <= 2
-    except ValueError:
-        fits = False
-    if not fits:
-        raise ShapeError(
-            f"pad: for {x.ndim} axes, constant_values is a number, a pair, or {x.ndim} pairs; got an array of shape {node.shape}"
-        )
-    table = broadcast(node, shape=(x.ndim, 2)) if node.shape != (x.ndim, 2) else node
-    return [(index(table, spec=(axis, 0)), index(table, spec=(axis, 1))) for axis in range(x.ndim)]
-
-
-def _bordered(x: Node, widths: Sequence[tuple[int, int]], values: Sequence[tuple[Node, Node]]) -> Node:
-    for axis, ((low, high), (before, behind)) in enumerate(zip(widths, values)):
-        parts = [x]
-        if low:
-            parts.insert(0, broadcast(before, shape=_with_length(x.shape, axis, low)))
-        if high:
-            parts.append(broadcast(behind, shape=_with_length(x.shape, axis, high)))
-        if len(parts) > 1:
-            x = joined(*parts, axis=axis)
-    return x
-
-
-def _with_length(shape: Shape, axis: int, n: int) -> Shape:
-    return (*shape[:axis], n, *shape[axis + 1 :])

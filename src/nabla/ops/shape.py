@@ -27,18 +27,20 @@ if TYPE_CHECKING:
 
 @shares
 def reshape(x: ArrayLike, /, shape: int | tuple[int, ...], order: str = "C", *, copy: bool | None = None) -> Tensor:
-    """The elements of `x` in another shape, the last axis running fastest. One length may be -1: what is left over.
+    """The elements of `x` in another shape. One length may be -1: what is left over.
 
-    copy: True gives a tensor of its own; else it shares memory with x as far as one can tell. Raises ShapeError where the
-    numbers of elements differ, ArgumentError for an order other than "C".
+    order: "C" reads and writes them with the last axis running fastest, "F" with the first. copy: True gives a tensor of
+    its own; else it shares memory with x as far as one can tell. Raises ShapeError where the numbers of elements differ,
+    ArgumentError for another order.
 
     >>> nb.reshape([1.0, 2.0, 3.0, 4.0], (2, -1)).tolist()
     [[1.0, 2.0], [3.0, 4.0]]
+    >>> nb.reshape([1.0, 2.0, 3.0, 4.0], (2, -1), order="F").tolist()
+    [[1.0, 3.0], [2.0, 4.0]]
     """
-    want_c("reshape", order)
     node = as_node(x)
     lengths = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
-    return reshaped(node, _completed(node, tuple([as_int(n) for n in lengths])))  # type: ignore[return-value]
+    return _in_order("reshape", node, _completed(node, tuple([as_int(n) for n in lengths])), order)  # type: ignore[return-value]
 
 
 def reshaped(x: Node, shape: Shape) -> Node:
@@ -69,26 +71,32 @@ def _completed(x: Node, shape: Shape) -> Shape:
     return shape
 
 
-def want_c(name: str, order: str) -> None:
-    if order != "C":
-        raise ArgumentError(f'{name}: only order="C" is known (the last axis runs fastest); got {order!r}. Transpose first?')
+def _in_order(name: str, x: Node, shape: Shape, order: str) -> Node:
+    if order == "C":
+        return reshaped(x, shape)
+    if order != "F":
+        raise ArgumentError(f'{name}: order is "C" (the last axis runs fastest) or "F" (the first does); got {order!r}')
+    return _reversed(reshaped(_reversed(x), shape[::-1]))
+
+
+def _reversed(x: Node) -> Node:
+    return s.transpose(x, perm=tuple(range(x.ndim))[::-1]) if x.ndim > 1 else x
 
 
 @shares
 def ravel(x: ArrayLike, /, order: str = "C") -> Tensor:
-    """The elements of `x` along one axis. Raises ArgumentError for an order other than "C".
+    """The elements of `x` along one axis; order "C": the last axis runs fastest, "F": the first. Raises ArgumentError for another.
 
-    >>> nb.ravel([[1.0, 2.0], [3.0, 4.0]]).tolist()
-    [1.0, 2.0, 3.0, 4.0]
+    >>> nb.ravel([[1.0, 2.0], [3.0, 4.0]]).tolist(), nb.ravel([[1.0, 2.0], [3.0, 4.0]], order="F").tolist()
+    ([1.0, 2.0, 3.0, 4.0], [1.0, 3.0, 2.0, 4.0])
     """
-    want_c("ravel", order)
     node = as_node(x)
-    return reshaped(node, (node.size,))  # type: ignore[return-value]
+    return _in_order("ravel", node, (node.size,), order)  # type: ignore[return-value]
 
 
 @op
 def flatten(x: ArrayLike, /, order: str = "C") -> Tensor:
-    """The elements of `x` along one axis, in a tensor of its own. Raises ArgumentError for an order other than "C".
+    """The elements of `x` along one axis, in a tensor of its own; order as for `ravel`.
 
     >>> nb.array([[1.0, 2.0], [3.0, 4.0]]).flatten().tolist()
     [1.0, 2.0, 3.0, 4.0]
