@@ -295,6 +295,18 @@ def test_python_control_flow_in_rules():
         nb.vmap(f)(X)
 
 
+def test_the_guard_of_where_reaches_into_a_forward_rule():
+    f = nb.custom_jvp(nb.sqrt)
+    f.defjvp(lambda xs, dxs: (f(*xs), dxs[0] / (2.0 * f(*xs))))
+
+    def guarded(x):
+        return nb.where(x > 0.0, f(x), 0.0)
+
+    assert nb.grad(guarded)(0.0).item() == 0.0 and nb.grad(nb.grad(guarded))(0.0).item() == 0.0
+    assert nb.grad(lambda x: nb.vmap(guarded)(x).sum())(np.array([0.0, 1.0])).tolist() == [0.0, 0.5]
+    assert np.isinf(nb.grad(f)(0.0).item())
+
+
 def test_newton_with_an_implicit_derivative():
     """A loop whose derivative is that of its solution."""
 

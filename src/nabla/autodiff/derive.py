@@ -23,8 +23,8 @@ def _stand_in(x: Node, token: Token) -> Node:
     return placeholder(x.shape, x.dtype, Tokens((token,)), "the argument of a derived rule")
 
 
-def derive_pull(prim: General, node: Node, g: Any, wants: Sequence[bool]) -> Sequence[Node | None]:
-    """The reverse rule, by transposing the forward rule."""
+def derive_pull(prim: General, node: Node, g: Any, wants: Sequence[bool], masked: bool) -> Sequence[Node | None]:
+    """The reverse rule, by transposing the forward rule; under a masked cotangent, its products are safe."""
     token = Token("derived rule", placeholder=True)
     stand_ins = [_stand_in(x, token) if want and x.dtype.kind in "fc" else None for x, want in zip(node.inputs, wants)]
     assert prim.jvp is not None
@@ -32,7 +32,8 @@ def derive_pull(prim: General, node: Node, g: Any, wants: Sequence[bool]) -> Seq
     outs, gs = _paired(tangent, g)
     live = [(out, ct) for out, ct in zip(outs, gs) if token in out.tokens.members]
     _want_linear(prim, node, "forward", "tangents", outs, token)
-    found, _ = reverse([out for out, _ in live], [ct for _, ct in live], {token})
+    marks = {out for out, _ in live} if masked else None
+    found, _ = reverse([out for out, _ in live], [ct for _, ct in live], {token}, marks)
     return [None if s is None else found.get(s) for s in stand_ins]
 
 

@@ -74,7 +74,7 @@ class _Custom(General):
         if rule.jvp is None and rule.vjp is None:
             return [None] * start + [g.get(i) for i in range(node.params["results"])]
         wants = [depends(x, wanted) for x in node.inputs[:start]]
-        return derived.pull(self, node, g, wants) if rule.vjp is None else rule.vjp(node, g, wants)
+        return derived.pull(self, node, g, wants, masked) if rule.vjp is None else rule.vjp(node, g, wants)
 
     def title(self, node: Node) -> str:
         return node.params["rule"].name

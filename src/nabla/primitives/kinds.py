@@ -133,7 +133,7 @@ class General(Primitive):
         wants = [depends(x, wanted) for x in node.inputs]
         if self.vjp is not None:
             return self.vjp(node, g, wants)
-        return derived.pull(self, node, g, wants)
+        return derived.pull(self, node, g, wants, masked)
 
     def title(self, node: Node) -> str:
         """What a message calls the node."""
@@ -147,7 +147,7 @@ class Derived:
     along: Callable[..., Any]
     cotangents: Callable[[Callable[..., Node], Sequence[Node], Node], list[Node | None]]
     push: Callable[[General, Node, Sequence[Node | None]], Any]
-    pull: Callable[[General, Node, Any, Sequence[bool]], Sequence[Node | None]]
+    pull: Callable[[General, Node, Any, Sequence[bool], bool], Sequence[Node | None]]
 
 
 derived = Derived()
