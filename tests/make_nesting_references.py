@@ -1,9 +1,10 @@
 """Writes tests/data/nestings.npz: what every nesting of nestings.py must give.
 
-The numbers come from jax (0.10.2, float64), whose derivatives this project uses nowhere else. This script is kept so that
-anyone can make the file again or add a program. Run `python tests/make_nesting_references.py`; it takes half an hour. Before it writes, it checks all nestings to depth two
-and a sample of those of depth three against nested finite differences of the same programs in plain NumPy, where vmap
-is a loop, so that an error of jax does not become our truth.
+The numbers come from jax (0.10.2, float64), whose derivatives this project uses nowhere else. This script is kept so
+that anyone can make the file again or add a program. Run `python tests/make_nesting_references.py`; it takes half an
+hour. Before it writes, it checks all nestings to depth two and a sample of those of depth three against nested finite
+differences of the same programs in plain NumPy, where vmap is a loop, so that an error of jax does not become our
+truth.
 
 The file holds two arrays for each program: `NAME/values`, all results one after the other in the order of
 `nestings.NESTINGS`, and `NAME/shapes`, one row a nesting, padded with -1.

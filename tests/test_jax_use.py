@@ -1,4 +1,4 @@
-"""jax is the door to XLA and nothing else: one room uses it, through its public functions, and none that differentiates or batches."""
+"""jax is the door to XLA and nothing else: one room uses it, by public functions, and by none that differentiates or batches."""
 
 import ast
 from pathlib import Path
@@ -9,9 +9,9 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "nabla"
 ROOM = PACKAGE / "engines" / "xla"
 
 FORBIDDEN = {
-    "grad", "value_and_grad", "vjp", "jvp", "vmap", "pmap", "linearize", "linear_transpose", "hessian", "jacobian", "jacfwd", "jacrev",
-    "custom_jvp", "custom_vjp", "custom_gradient", "checkpoint", "remat", "custom_linear_solve", "custom_root", "hvp", "fwd_and_bwd",
-    "vectorize", "defvjp", "defjvp",
+    "grad", "value_and_grad", "vjp", "jvp", "vmap", "pmap", "linearize", "linear_transpose", "hessian", "jacobian", "jacfwd",
+    "jacrev", "custom_jvp", "custom_vjp", "custom_gradient", "checkpoint", "remat", "custom_linear_solve", "custom_root", "hvp",
+    "fwd_and_bwd", "vectorize", "defvjp", "defjvp",
 }  # fmt: skip
 """What differentiates or batches, and jnp.vectorize, which is vmap."""
 
