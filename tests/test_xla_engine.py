@@ -194,3 +194,25 @@ def test_without_jax_it_says_what_to_install():
     env = {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=env)
     assert "pip install 'nabla[xla]'" in done.stdout, done.stderr
+
+
+def test_a_program_runs_on_the_device_it_was_compiled_for():
+    code = """if True:
+        import numpy as np
+        from nabla.autodiff.closing import close
+        from nabla.engines.xla import devices
+        from nabla.engines.xla.compile import compile
+        from nabla.graph.tokens import Token, Tokens
+        from nabla.primitives import formulas as f
+        from nabla.primitives.base import constant
+        from nabla.primitives.structure import placeholder
+        print(sorted(devices.devices()))
+        second = devices.find("cpu:1")
+        x = placeholder((2,), np.dtype(float), Tokens((Token("a graph", placeholder=True),)), "x")
+        graph, _ = close([f.sub(f.sin(x), constant(np.ones((10_000, 2)) * np.arange(1, 3)))], [x])
+        on_second = compile(graph, second)
+        print([on_second(value)[0][-1].tolist() for value in (np.zeros(2), devices.put(np.zeros(2), second))])
+    """
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=env)
+    assert done.stdout == "['cpu:0', 'cpu:1']\n[[-1.0, -2.0], [-1.0, -2.0]]\n", done.stderr
