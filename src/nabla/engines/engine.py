@@ -1,8 +1,8 @@
-"""What an engine is: it compiles a closed graph into a function of the values of its inputs."""
+"""What an engine is: it compiles a closed graph, in two steps, into a function of the values of its inputs."""
 
 from __future__ import annotations
 
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, NamedTuple, Protocol, Sequence
 
 from nabla.graph.graph import Graph
 
@@ -10,20 +10,58 @@ Executable = Callable[..., Sequence[Any]]
 """From one value per input to one value per output."""
 
 
+class Memory(NamedTuple):
+    """Bytes that a program needs while it runs: its arguments, its results, and what it allocates between."""
+
+    arguments: int
+    results: int
+    between: int
+
+    @property
+    def peak(self) -> int:
+        return self.arguments + self.results + self.between
+
+
+class Compilation(Protocol):
+    """A graph, compiled."""
+
+    run: Executable
+
+    def as_text(self) -> str:
+        """What the engine made of it."""
+
+    def memory(self) -> Memory:
+        """What a run needs."""
+
+
+class Lowering(Protocol):
+    """A graph as the engine is about to compile it."""
+
+    def as_text(self) -> str:
+        """In the engine's own language."""
+
+    def compile(self) -> Compilation:
+        """The graph, compiled."""
+
+
 class Engine:
-    """An engine by name. `compile` is called once for each graph."""
+    """An engine by name. `lower` is called once for each graph that runs."""
 
-    __slots__ = ("compile", "name")
+    __slots__ = ("lower", "name")
 
-    def __init__(self, name: str, compile: Callable[[Graph], Executable]) -> None:
+    def __init__(self, name: str, lower: Callable[[Graph], Lowering]) -> None:
         self.name = name
-        self.compile = compile
+        self.lower = lower
+
+    def compilation(self, graph: Graph, lowering: Lowering | None = None) -> Compilation:
+        """The graph compiled; what was compiled once is found again. lowering: the graph's, where it is at hand."""
+        found: Compilation | None = graph.compiled.get(self.name)
+        if found is None:
+            found = graph.compiled[self.name] = (lowering or self.lower(graph)).compile()
+        return found
 
     def executable(self, graph: Graph) -> Executable:
-        found: Executable | None = graph.compiled.get(self.name)
-        if found is None:
-            found = graph.compiled[self.name] = self.compile(graph)
-        return found
+        return self.compilation(graph).run
 
     def __repr__(self) -> str:
         return f"<engine {self.name}>"

@@ -21,7 +21,8 @@ from nabla.graph.node import is_scalar
 from nabla.ops.collectives import axes as open_axes
 from nabla.tensor import Tensor
 from nabla.transforms.capture import is_tracing
-from nabla.transforms.program import Program, argument_names, traced
+from nabla.transforms.lowered import Lowered
+from nabla.transforms.program import Program, Times, argument_names, traced
 from nabla.transforms.trace import decorator, node_at, want_callable, wraps
 
 MOST_PROGRAMS = 64
@@ -82,7 +83,7 @@ class Jitted:
         self._programs: dict[Any, list[Program]] = {}
         self._lock = RLock()
         self._bound: WeakKeyDictionary[Any, Jitted] = WeakKeyDictionary()
-        self._history: list[tuple[str, float]] = []
+        self._history: list[tuple[str, Times]] = []
 
     def __get__(self, instance: Any, owner: Any = None) -> Jitted:
         """As a method: a function of its own for each object."""
@@ -109,10 +110,23 @@ class Jitted:
         return program(leaves, hidden)
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
-        """What a call with such arguments compiles, to be read: the graph, its cost, and the engine's own text."""
+        """What a call with such arguments compiles, to be read and measured before it runs: the graph, its cost, the engine's text.
+
+        >>> import nabla as nb
+        >>> lowered = nb.jit(lambda x: (2.0 * x).sum(), engine="numpy").lower(nb.ones(3))
+        >>> print(lowered)
+        %0: float64[3] = args[0]
+        %1: float64[3] = mul 2.0 %0
+        %2: float64[]  = sum %1 axes=(0,)
+        return %2
+        >>> lowered.cost().operations
+        6
+        >>> lowered.compile()(nb.ones(3)).item()
+        6.0
+        """
         leaves, structure, statics, key = self._sorted(args, kwargs)
         program, _ = self._program(leaves, structure, statics, key)
-        return Lowered(program, self._engine)
+        return Lowered(program, self._engine, self)
 
     # Which program
 
@@ -144,7 +158,8 @@ class Jitted:
             if found is None:
                 start = perf_counter()
                 program = traced(self._fn, self._engine, leaves, structure, _as_they_are if statics is None else statics.joined)
-                self._remember(key, program, reason, perf_counter() - start)
+                program.times.tracing = perf_counter() - start
+                self._remember(key, program, reason)
                 found, reason = self._fitting(key)
         if found is None:
             raise ArgumentError(f"jit: {self!r} changes what it reads while it is traced: {reason}")
@@ -159,7 +174,7 @@ class Jitted:
             reason = str(hidden)
         return None, reason
 
-    def _remember(self, key: Any, program: Program, reason: str, seconds: float) -> None:
+    def _remember(self, key: Any, program: Program, reason: str) -> None:
         programs = self._programs
         programs[key] = [program, *programs.get(key, [])]
         while sum(map(len, programs.values())) > MOST_PROGRAMS:
@@ -167,7 +182,7 @@ class Jitted:
             programs[first] = programs[first][:-1]
             if not programs[first]:
                 del programs[first]
-        self._history.append((reason, seconds))
+        self._history.append((reason, program.times))
         if len(self._history) == MANY_TRACES:
             warnings.warn(
                 f"{self!r} was traced {MANY_TRACES} times; its explain() says why. Numbers that differ from call to call should be "
@@ -184,30 +199,15 @@ class Jitted:
         return len(self._history)
 
     def explain(self) -> str:
-        """Why the function was traced each time, and how long that took."""
-        lines = [f"{self!r} was traced {len(self._history)} times"]
-        lines += [f"  {i}. {reason} ({1e3 * seconds:.1f} ms)" for i, (reason, seconds) in enumerate(self._history, 1)]
+        """Why the function was traced each time, how long that took, and how long the engine took to compile what was traced."""
+        lines = [f"{self!r} was traced {len(self._history)} times, for the engine {self._engine.name}"]
+        lines += [f"  {i}. {reason} ({times})" for i, (reason, times) in enumerate(self._history, 1)]
         return "\n".join(lines)
 
     def clear_cache(self) -> None:
         """Forget all programs."""
         with self._lock:
             self._programs.clear()
-
-
-class Lowered:
-    """A traced function before it runs: `print` it to read its graph."""
-
-    def __init__(self, program: Program, engine: Engine) -> None:
-        self._program = program
-        self._engine = engine
-
-    def __str__(self) -> str:
-        return str(self._program.graph)
-
-    def compile(self) -> Callable[..., Any]:
-        """The compiled program, from the values of all inputs, hidden ones last, to those of the outputs."""
-        return self._engine.executable(self._program.graph)
 
 
 class Statics:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import Any, Callable, Sequence
 
 import numpy as np
 
 from nabla import dtypes, tree
 from nabla.autodiff.closing import close
-from nabla.engines.engine import Engine, Executable
+from nabla.engines.engine import Compilation, Engine, Executable, Lowering
 from nabla.graph.graph import Graph
 from nabla.graph.node import Node, is_scalar, runtime
 from nabla.graph.tokens import Token, Tokens, cut_older
@@ -32,10 +33,24 @@ VIEWS = frozenset([VARIABLE, detach, output, shape.reshape, shape.transpose, sha
 LEAF = tree.structure(0)
 
 
+class Times:
+    """Seconds that a program took to be made."""
+
+    __slots__ = ("compiling", "tracing")
+
+    def __init__(self) -> None:
+        self.tracing = 0.0
+        self.compiling: float | None = None
+
+    def __str__(self) -> str:
+        compiled = "not compiled by itself" if self.compiling is None else f"compiled in {1e3 * self.compiling:.1f} ms"
+        return f"traced in {1e3 * self.tracing:.1f} ms, {compiled}"
+
+
 class Program:
     """A function traced for one kind of arguments."""
 
-    __slots__ = ("_aliases", "_dtypes", "_engine", "_fixed", "_numpy", "_run", "_structure", "_written", "graph", "roads")
+    __slots__ = ("_aliases", "_dtypes", "_engine", "_fixed", "_numpy", "_run", "_structure", "_written", "graph", "roads", "times")
 
     def __init__(
         self,
@@ -57,6 +72,15 @@ class Program:
         self._aliases = _may_be_inputs(graph)
         self._dtypes = [x.dtype for x in graph.outputs]
         self._run: Executable | None = None
+        self.times = Times()
+
+    def compilation(self, lowering: Lowering | None = None) -> Compilation:
+        """The program compiled. lowering: where the engine has lowered its graph already."""
+        start = perf_counter()
+        found = self._engine.compilation(self.graph, lowering)
+        if self.times.compiling is None:
+            self.times.compiling = perf_counter() - start
+        return found
 
     def hidden(self) -> list[Any] | str:
         """The values of the hidden inputs now; a string says why the program does not fit any more."""
@@ -86,7 +110,7 @@ class Program:
             return self._as_node(inputs, hidden)
         run = self._run
         if run is None:
-            run = self._run = self._engine.executable(self.graph)
+            run = self._run = self.compilation().run
         results = run(*values)
         if arrays and True in self._aliases:
             results = [value.copy() if alias else value for value, alias in zip(results, self._aliases)]

@@ -16,9 +16,9 @@ from typing import Any, Iterator, Sequence
 
 import numpy as np
 
-from nabla.engines.engine import Engine, Executable
+from nabla.engines.engine import Engine, Executable, Memory
 from nabla.engines.xla import control, devices, host
-from nabla.engines.xla.failures import translated
+from nabla.engines.xla.failures import reported, translated
 from nabla.engines.xla.kernel import jax, lax
 from nabla.engines.xla.table import HOST, KERNELS
 from nabla.graph.graph import Graph
@@ -31,34 +31,80 @@ INLINE = 1 << 15
 
 def compile(graph: Graph, device: Any = None) -> Executable:
     """A function from one value per input of the graph to one value per output. device: one of jax's; without it, the CPU."""
-    if device is None:
-        device = devices.find("cpu")
-    graph = simplify(graph)
-    inside = set(graph.nodes)
-    computed = tuple(dict.fromkeys([x for x in graph.outputs if x in inside]))
-    program = _Program(Graph(graph.inputs, graph.nodes, computed))
-    traced = jax.jit(program, in_shardings=jax.sharding.SingleDeviceSharding(device))
-    enable_x64, asarray, failure = jax.enable_x64, np.asarray, jax.errors.JaxRuntimeError
-    on_cpu = device.platform == "cpu"
-    count = len(graph.inputs)
-    arguments = [devices.put(np.ascontiguousarray(x.value), device) for x in program.passed]
+    return Lowering(graph, device).compile().run
+
+
+class Lowering:
+    """A graph as StableHLO for a device."""
+
+    def __init__(self, graph: Graph, device: Any = None) -> None:
+        self.device = devices.find("cpu") if device is None else device
+        graph = simplify(graph)
+        inside = set(graph.nodes)
+        self.graph = graph
+        self.computed = tuple(dict.fromkeys([x for x in graph.outputs if x in inside]))
+        program = _Program(Graph(graph.inputs, graph.nodes, self.computed))
+        # Where jax computes on the device anyway, telling it so costs time at each call.
+        placed = {} if self.device == jax.devices()[0] else {"in_shardings": jax.sharding.SingleDeviceSharding(self.device)}
+        self.function = jax.jit(program, **placed)
+        self.passed = [np.ascontiguousarray(x.value) for x in program.passed]
+        with reported(), jax.enable_x64(True):
+            kinds = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in (*graph.inputs, *self.passed)]
+            self.lowered = self.function.lower(*kinds)
+
+    def as_text(self) -> str:
+        """StableHLO."""
+        return str(self.lowered.as_text())
+
+    def compile(self) -> Compilation:
+        return Compilation(self)
+
+
+class Compilation:
+    """A program of XLA, and how it is called."""
+
+    def __init__(self, lowering: Lowering) -> None:
+        with reported(), jax.enable_x64(True):
+            self.compiled = lowering.lowered.compile()
+        self.run = _arranged(lowering, _runner(lowering))
+
+    def as_text(self) -> str:
+        """HLO, as XLA has optimised it."""
+        return str(self.compiled.as_text())
+
+    def memory(self) -> Memory:
+        found = self.compiled.memory_analysis()
+        results = found.output_size_in_bytes - found.alias_size_in_bytes
+        return Memory(found.argument_size_in_bytes, results, found.temp_size_in_bytes)
+
+
+def _runner(lowering: Lowering) -> Executable:
+    """A call of the program, which finds what was compiled: from values of the inputs to those of what is computed."""
+    function, count = lowering.function, len(lowering.graph.inputs)
+    arguments = [devices.put(x, lowering.device) for x in lowering.passed]
+    on_cpu = lowering.device.platform == "cpu"
+    enable_x64, asarray, failure, array = jax.enable_x64, np.asarray, jax.errors.JaxRuntimeError, jax.Array
 
     def run(*values: Any) -> Sequence[Any]:
         if len(values) != count:
             raise TypeError(f"this graph has {count} inputs; got {len(values)} values")
         try:
             with enable_x64(True):
-                outs = traced(*values, *arguments)
+                outs = function(*values, *arguments)
             return [asarray(x) for x in outs] if on_cpu else outs
         except failure as error:
             raise translated(error) from None
         except ValueError as error:  # so says a result that was waited for, where a call to the host raised
             raise (translated(error) if "CpuCallback" in str(error) else error) from None
 
+    return run
+
+
+def _arranged(lowering: Lowering, run: Executable) -> Executable:
+    """What is an input or a constant is handed on as it is, and nothing is computed twice."""
+    graph, computed = lowering.graph, lowering.computed
     if computed == graph.outputs:
         return run
-
-    # What is an input or a constant is handed on as it is, and nothing is computed twice.
     places = {x: i for i, x in enumerate(computed)}
     given = {x: i for i, x in enumerate(graph.inputs)}
 
@@ -69,7 +115,7 @@ def compile(graph: Graph, device: Any = None) -> Executable:
     return arrange
 
 
-ENGINE = Engine("xla", compile)
+ENGINE = Engine("xla", Lowering)
 
 
 class _Program:
