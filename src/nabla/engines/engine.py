@@ -45,13 +45,15 @@ class Lowering(Protocol):
 
 
 class Engine:
-    """An engine by name. `lower` is called once for each graph that runs."""
+    """An engine by name. `lower` is called once for each graph that runs. `held` makes of an array that is passed again and again,
+    and that nobody writes to, one that the engine takes faster."""
 
-    __slots__ = ("lower", "name")
+    __slots__ = ("held", "lower", "name")
 
-    def __init__(self, name: str, lower: Callable[[Graph], Lowering]) -> None:
+    def __init__(self, name: str, lower: Callable[[Graph], Lowering], held: Callable[[Any], Any] | None = None) -> None:
         self.name = name
         self.lower = lower
+        self.held = held
 
     def compilation(self, graph: Graph, lowering: Lowering | None = None) -> Compilation:
         """The graph compiled; what was compiled once is found again. lowering: the graph's, where it is at hand."""

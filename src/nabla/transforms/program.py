@@ -50,7 +50,9 @@ class Times:
 class Program:
     """A function traced for one kind of arguments."""
 
-    __slots__ = ("_aliases", "_dtypes", "_engine", "_fixed", "_numpy", "_run", "_structure", "_written", "graph", "roads", "times")
+    __slots__ = (
+        "_aliases", "_dtypes", "_engine", "_fixed", "_numpy", "_run", "_seen", "_structure", "_written", "graph", "roads", "times",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -72,6 +74,8 @@ class Program:
         self._aliases = _may_be_inputs(graph)
         self._dtypes = [x.dtype for x in graph.outputs]
         self._run: Executable | None = None
+        self._seen = [0] * len(graph.inputs) if engine.held else None
+        """The nodes of the last call's inputs, by id: what comes again is held as the engine likes it."""
         self.times = Times()
 
     def compilation(self, lowering: Lowering | None = None) -> Compilation:
@@ -93,14 +97,21 @@ class Program:
         inputs = [*leaves, *hidden] if hidden else leaves
         values = []
         arrays = False
-        for x in inputs:
+        seen = self._seen
+        for i, x in enumerate(inputs):
             if isinstance(x, Tensor):
                 node = x._node
                 if node.tokens.members:
                     return self._as_node(inputs, hidden)
-                if node.value is None:
+                value = node.value
+                if value is None:
                     runtime.realize((node,))
-                values.append(node.value)
+                    value = node.value
+                elif seen is not None and value.base is None:
+                    if seen[i] == node.id:
+                        value = node.value = self._engine.held(value)
+                    seen[i] = node.id
+                values.append(value)
             elif type(x) is np.ndarray:
                 arrays = True
                 values.append(x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("=")))

@@ -83,14 +83,16 @@ def _runner(lowering: Lowering) -> Executable:
     function, count = lowering.function, len(lowering.graph.inputs)
     arguments = [devices.put(x, lowering.device) for x in lowering.passed]
     on_cpu = lowering.device.platform == "cpu"
-    enable_x64, asarray, failure, array = jax.enable_x64, np.asarray, jax.errors.JaxRuntimeError, jax.Array
+    enable_x64, failure, buffer_of = jax.enable_x64, jax.errors.JaxRuntimeError, devices.buffer_of
+    asarray, ndarray = np.asarray, np.ndarray
 
     def run(*values: Any) -> Sequence[Any]:
         if len(values) != count:
             raise TypeError(f"this graph has {count} inputs; got {len(values)} values")
+        given = [buffer_of(x) if type(x) is ndarray and x.base is not None else x for x in values] if on_cpu else values
         try:
             with enable_x64(True):
-                outs = function(*values, *arguments)
+                outs = function(*given, *arguments)
             return [asarray(x) for x in outs] if on_cpu else outs
         except failure as error:
             raise translated(error) from None
@@ -115,7 +117,7 @@ def _arranged(lowering: Lowering, run: Executable) -> Executable:
     return arrange
 
 
-ENGINE = Engine("xla", Lowering)
+ENGINE = Engine("xla", Lowering, devices.held)
 
 
 class _Program:
