@@ -1,4 +1,4 @@
-"""The programs that compiled.py measures: one text for every library, which brings its namespace and what has other names in each."""
+"""The programs that compiled.py measures: one text for every library, which brings what has other names in each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -143,7 +143,7 @@ def programs() -> list[Program]:
             (normal(128, 784), labels(128)), both,
         ),
         Program(
-            "convolutions", "two convolutions of 3 × 3 (8 and 16 channels), means, a dense layer, 32 images of 28 × 28", convolutions,
+            "convolutions", "two convolutions of 3 × 3 (8, 16 channels), means, a dense layer, 32 images of 28 × 28", convolutions,
             {"k1": normal(8, 1, 3, 3, scale=0.3), "k2": normal(16, 8, 3, 3, scale=0.1), "b": np.zeros(10)} | weights(w=(784, 10)),
             (normal(32, 1, 28, 28), labels(32)), both,
         ),
@@ -155,7 +155,8 @@ def programs() -> list[Program]:
         Program(
             "transformer", "one block of width 64, 4 heads, 8 sequences of 64", transformer,
             weights(wq=(64, 64), wk=(64, 64), wv=(64, 64), wo=(64, 64), w1=(64, 256), w2=(256, 64))
-            | {"s1": np.ones(64), "s2": np.ones(64), "t1": np.zeros(64), "t2": np.zeros(64), "b1": np.zeros(256), "b2": np.zeros(64)},
+            | {"s1": np.ones(64), "s2": np.ones(64), "t1": np.zeros(64), "t2": np.zeros(64)}
+            | {"b1": np.zeros(256), "b2": np.zeros(64)},
             (normal(8, 64, 64), normal(8, 64, 64)), both,
         ),
         Program(

@@ -15,11 +15,11 @@ import numpy as np
 import nabla as nb
 
 
-def seconds(call, count):
-    start = time.perf_counter()
+def seconds(call, count, clock=time.perf_counter):
+    start = clock()
     for _ in itertools.repeat(None, count):
         call()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def batch_size(call, least):
@@ -30,7 +30,7 @@ def batch_size(call, least):
     return count
 
 
-def taking_turns(calls, rounds, least):
+def taking_turns(calls, rounds, least, clock=time.perf_counter):
     """Microseconds a call, one number a round, of each of a dict of calls."""
     names = list(calls)
     counts = {name: batch_size(call, least) for name, call in calls.items()}
@@ -38,7 +38,7 @@ def taking_turns(calls, rounds, least):
     for turn in range(rounds):
         for offset in range(len(names)):
             name = names[(turn + offset) % len(names)]
-            times[name].append(1e6 * seconds(calls[name], counts[name]) / counts[name])
+            times[name].append(1e6 * seconds(calls[name], counts[name], clock) / counts[name])
     return times
 
 

@@ -51,7 +51,7 @@ class Program:
     """A function traced for one kind of arguments."""
 
     __slots__ = (
-        "_aliases", "_dtypes", "_engine", "_fixed", "_numpy", "_run", "_seen", "_structure", "_written", "graph", "roads", "times",
+        "_aliases", "_dtypes", "_engine", "_fixed", "_held", "_numpy", "_run", "_seen", "_structure", "_written", "graph", "roads", "times",
     )  # fmt: skip
 
     def __init__(
@@ -74,7 +74,8 @@ class Program:
         self._aliases = _may_be_inputs(graph)
         self._dtypes = [x.dtype for x in graph.outputs]
         self._run: Executable | None = None
-        self._seen = [0] * len(graph.inputs) if engine.held else None
+        self._held = engine.held
+        self._seen = [0] * len(graph.inputs)
         """The nodes of the last call's inputs, by id: what comes again is held as the engine likes it."""
         self.times = Times()
 
@@ -97,7 +98,7 @@ class Program:
         inputs = [*leaves, *hidden] if hidden else leaves
         values = []
         arrays = False
-        seen = self._seen
+        held, seen = self._held, self._seen
         for i, x in enumerate(inputs):
             if isinstance(x, Tensor):
                 node = x._node
@@ -107,9 +108,9 @@ class Program:
                 if value is None:
                     runtime.realize((node,))
                     value = node.value
-                elif seen is not None and value.base is None:
+                elif held is not None and value.base is None:
                     if seen[i] == node.id:
-                        value = node.value = self._engine.held(value)
+                        value = node.value = held(value)
                     seen[i] = node.id
                 values.append(value)
             elif type(x) is np.ndarray:

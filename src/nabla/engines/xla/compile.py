@@ -47,9 +47,9 @@ class Lowering:
         # Where jax computes on the device anyway, telling it so costs time at each call.
         placed = {} if self.device == jax.devices()[0] else {"in_shardings": jax.sharding.SingleDeviceSharding(self.device)}
         self.function = jax.jit(program, **placed)
-        self.passed = [np.ascontiguousarray(x.value) for x in program.passed]
+        self.passed: list[np.ndarray] = [np.ascontiguousarray(x.value) for x in program.passed]
         with reported(), jax.enable_x64(True):
-            kinds = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in (*graph.inputs, *self.passed)]
+            kinds = [*map(_kind, graph.inputs), *map(_kind, self.passed)]
             self.lowered = self.function.lower(*kinds)
 
     def as_text(self) -> str:
@@ -58,6 +58,10 @@ class Lowering:
 
     def compile(self) -> Compilation:
         return Compilation(self)
+
+
+def _kind(x: Any) -> Any:
+    return jax.ShapeDtypeStruct(x.shape, x.dtype)
 
 
 class Compilation:
