@@ -72,8 +72,8 @@ def extract(
             new[node] = new.get(given[0], given[0])
             continue
         inputs = [new.get(x, x) for x in given]
-        if token is not None and token not in node.tokens.members:  # made inside no_grad
-            inputs = [detach(x) if token in old.tokens.members else x for x, old in zip(inputs, node.inputs)]
+        if token is not None and not all(x.tokens.members <= node.tokens.members for x in node.inputs):  # made inside no_grad
+            inputs = [x if old.tokens.members <= node.tokens.members else detach(x) for x, old in zip(inputs, node.inputs)]
             nodes += [x for x in inputs if x.prim is detach]
         rebuilt = node.prim.rebuild(node, inputs)
         new[node] = rebuilt

@@ -35,8 +35,14 @@ from nabla.primitives.shape import cast
 from nabla.primitives.structure import output
 from nabla.primitives.while_loop import Loop, made, reversal
 
-SLOTS = 128
-"""Checkpoints that are kept. One more row of each slot array takes what is written nowhere."""
+SLOTS = (128, 16, 8, 4)
+"""Checkpoints that are kept, by the order of the derivative: the carry of a loop that goes backwards holds the checkpoints of the
+loop before, so that those of a derivative of order n take the product of the first n of these numbers. One more row of each slot
+array takes what is written nowhere."""
+
+
+def slots_of(loop: Loop) -> int:
+    return SLOTS[min(loop.order, len(SLOTS) - 1)] if loop.most is None else loop.most
 
 
 def _int(value: int) -> Node:
@@ -55,32 +61,34 @@ def recorded(loop: Loop, inputs: Sequence[Node]) -> tuple[Loop, list[Node]]:
     """The loop that also records: its carry is followed by the number of steps, the stride, and a slot array for each carry."""
     of_condition, of_body, carry = loop.split(inputs)
     count = len(carry)
+    room = slots_of(loop)
 
     def condition(heads: list[Node]) -> list[Node]:
         return sweeps.inline(loop.condition, heads[: loop.of_condition + count])
 
     def thinned(slots: list[Node]) -> list[Node]:
-        kept = constant(np.concatenate([np.arange(0, SLOTS, 2), np.zeros(SLOTS // 2 + 1, int)]))
+        kept = constant(np.concatenate([np.arange(0, room, 2), np.zeros(room // 2 + 1, int)]))
         return [index(x, kept, spec=(None, *[(0, n, 1) for n in x.shape[1:]]), unique=False) for x in slots]
 
     def body(heads: list[Node]) -> list[Node]:
         own, state = heads[: loop.of_body], heads[loop.of_body : loop.of_body + count]
         step, stride, *slots = heads[loop.of_body + count :]
-        full = equal(step, stride * _int(SLOTS))
+        full = equal(step, stride * _int(room))
         branches = [sweeps.build(list, slots), sweeps.build(thinned, slots)]
         slots = cond(cast(full, int64), branches, slots)
         stride = select(full, stride * _int(2), stride)
-        here = select(equal(remainder(step, stride), _int(0)), floor_div(step, stride), _int(SLOTS))
+        here = select(equal(remainder(step, stride), _int(0)), floor_div(step, stride), _int(room))
         slots = [_with_row(x, here, v) for x, v in zip(slots, state)]
         return [*sweeps.inline(loop.body, [*own, *state]), step + _int(1), stride, *slots]
 
-    rows = [zeros((SLOTS + 1, *x.shape), x.dtype) for x in carry]
+    rows = [zeros((room + 1, *x.shape), x.dtype) for x in carry]
     longer = [*carry, _int(0), _int(1), *rows]
     record = Loop(
         sweeps.build(condition, [*of_condition, *longer]),
         sweeps.build(body, [*of_body, *longer]),
         loop.of_condition,
         loop.of_body,
+        loop.order + 1,
     )
     return record, [*of_condition, *of_body, *longer]
 
@@ -112,9 +120,10 @@ def pull(node: Node, g: Any, masked: bool, wants: Sequence[int]) -> Sequence[Nod
     places = [i for i, on in enumerate(active) if on]
 
     count = len(carry)
+    room = slots_of(loop)
     steps, stride = output(record, index=count), output(record, index=count + 1)
     slots = [output(record, index=count + 2 + i) for i in range(count)]
-    positions = constant(np.arange(SLOTS + 1)) * stride
+    positions = constant(np.arange(room + 1)) * stride
     last = floor_div(steps + stride - _int(1), stride) - _int(1)
     starts = [g.get(i, zeros_like(carry[i])) for i in places]
     sums = [zeros_like(of_body[i]) for i in constants]
@@ -137,7 +146,7 @@ def pull(node: Node, g: Any, masked: bool, wants: Sequence[int]) -> Sequence[Nod
         totals = [t + value[i] if i in value else t for i, t in zip(constants, totals)]
         return [step, top, positions, *slots, *cotangents, *totals]
 
-    back = Loop(sweeps.build(condition, state), sweeps.build(body, [*of_body, *state]), 0, len(of_body))
+    back = Loop(sweeps.build(condition, state), sweeps.build(body, [*of_body, *state]), 0, len(of_body), loop.order + 1)
     marks = (*[False] * (3 + count), *[masked] * (len(places) + len(constants)))
     result = made(back, [*of_body, *state], marks)
     answer: list[Node | None] = [None] * len(node.inputs)
@@ -154,8 +163,9 @@ def _advanced(
     loop: Loop, own: Sequence[Node], step: Node, top: Node, positions: Node, slots: Sequence[Node]
 ) -> tuple[Node, Node, list[Node], list[Node]]:
     """Run from the checkpoint `top` to `step`, and fill free slots on the way, evenly: (top, positions, slots, the carry there)."""
+    room = slots_of(loop)
     begin = _row(positions, top)
-    free = _int(SLOTS - 1) - top
+    free = _int(room - 1) - top
     pitch = maximum(floor_div(step - begin + free, free + _int(1)), _int(1))
     state = [begin, top, positions, *slots, *[_row(x, top) for x in slots]]
     count = len(slots)
@@ -168,14 +178,15 @@ def _advanced(
         begin, pitch, now, top, positions, *rest = further
         slots, x = rest[:count], sweeps.inline(loop.body, [*own, *rest[count:]])
         now = now + _int(1)
-        kept = bit_and(equal(remainder(now - begin, pitch), _int(0)), less(top, _int(SLOTS - 1)))
+        kept = bit_and(equal(remainder(now - begin, pitch), _int(0)), less(top, _int(room - 1)))
         top = select(kept, top + _int(1), top)
-        here = select(kept, top, _int(SLOTS))
+        here = select(kept, top, _int(room))
         slots = [_with_row(rows, here, v) for rows, v in zip(slots, x)]
         return [now, top, _with_row(positions, here, now), *slots, *x]
 
     again = Loop(
-        sweeps.build(condition, [step, *state]), sweeps.build(body, [*own, begin, pitch, *state]), 1, loop.of_body + 2
+        sweeps.build(condition, [step, *state]), sweeps.build(body, [*own, begin, pitch, *state]), 1, loop.of_body + 2,
+        loop.order + 1,
     )  # fmt: skip
     found = made(again, [step, *own, begin, pitch, *state])
     outs = [output(found, index=i) for i in range(len(state))]

@@ -15,8 +15,9 @@ from nabla.graph.node import Node, make
 from nabla.graph.tokens import Token
 from nabla.primitives.base import Primitive, zeros_like
 from nabla.primitives.call import is_live, marked, modes_of, sweeps
+from nabla.primitives.joining import concat, cut, pick, side_by_side
 from nabla.primitives.kinds import depends
-from nabla.primitives.shape import broadcast, move_axis
+from nabla.primitives.shape import broadcast, move_axis, reshape
 from nabla.primitives.structure import output
 from nabla.primitives.while_loop import guarded
 
@@ -275,13 +276,13 @@ def _scanned(
     return made(Walk(graph, of_constants, of_carry, walk.length, walk.reverse), inputs, masked)
 
 
-class _Like(NamedTuple):
+class Like(NamedTuple):
     shape: tuple[int, ...]
     dtype: Any
 
 
 def _row_of(x: Any) -> Any:
-    return _Like(x.shape[1:], x.dtype)
+    return Like(x.shape[1:], x.dtype)
 
 
 def _no_infer(*inputs: Node, **params: Any) -> Any:
@@ -351,7 +352,49 @@ def made_of(walk: Walk, inputs: Sequence[Node], opened: Opened | None, masked: t
     return make(SCAN, tuple(inputs), {"walk": walk, "opened": opened, "masked": masked}, shapes, types)
 
 
-def scan(walk: Walk, inputs: Sequence[Node]) -> list[Node]:
-    """The last carry, and the stacks of rows."""
+def scan(walk: Walk, inputs: Sequence[Node], together: int = 1) -> list[Node]:
+    """The last carry, and the stacks of rows. together: so many steps are written into one turn."""
+    if together > 1:
+        return _unrolled(walk, inputs, together)
     node = made(walk, inputs)
     return [output(node, index=i) for i in range(len(walk.body.outputs))]
+
+
+def _unrolled(walk: Walk, inputs: Sequence[Node], together: int) -> list[Node]:
+    """A scan over groups of steps, and behind it those that are left over."""
+    constants, carry, stacks = walk.split(inputs)
+    count, left = divmod(walk.length, together) if walk.length > together else (0, walk.length)
+    parts: list[list[Node]] = []  # of the stacks of rows, in the order in which they are made
+    if count:
+        first = left if walk.reverse else 0
+        groups = [cut(x, 0, first, first + count * together) for x in stacks]
+        groups = [reshape(x, shape=(count, together, *x.shape[1:])) for x in groups]
+        like = [*constants, *carry, *[_row_of(x) for x in groups]]
+        body = sweeps.build(lambda heads: _steps(walk._replace(length=together), heads), like)
+        found = scan(Walk(body, walk.of_constants, walk.of_carry, count, walk.reverse), [*constants, *carry, *groups])
+        carry = found[: walk.of_carry]
+        parts.append([reshape(x, shape=(count * together, *x.shape[2:])) for x in found[walk.of_carry :]])
+    if left:
+        first = 0 if walk.reverse else walk.length - left
+        rest = [cut(x, 0, first, first + left) for x in stacks]
+        found = _steps(walk._replace(length=left), [*constants, *carry, *rest])
+        carry = found[: walk.of_carry]
+        parts.append(found[walk.of_carry :])
+    if walk.reverse:
+        parts.reverse()
+    if not parts:
+        return scan(walk, inputs)
+    return [*carry, *[rows[0] if len(rows) == 1 else concat(*rows, axis=0) for rows in zip(*parts)]]
+
+
+def _steps(walk: Walk, inputs: Sequence[Node]) -> list[Node]:
+    """A scan written out: one step after the other."""
+    constants, carry, stacks = walk.split(inputs)
+    made: list[list[Node]] = []
+    for i in range(walk.length - 1, -1, -1) if walk.reverse else range(walk.length):
+        outs = sweeps.inline(walk.body, [*constants, *carry, *[pick(x, 0, i) for x in stacks]])
+        carry = outs[: walk.of_carry]
+        made.append(outs[walk.of_carry :])
+    if walk.reverse:
+        made.reverse()
+    return [*carry, *[side_by_side(column, 0) for column in zip(*made)]]

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from typing import AbstractSet, Any, NamedTuple, Sequence
 
-from nabla.dtypes import bool_
+from nabla.dtypes import bool_, int64
 from nabla.graph.graph import Graph
 from nabla.graph.node import Node, make
 from nabla.graph.tokens import Token
 from nabla.primitives.base import Primitive, scalar, zeros_like
 from nabla.primitives.call import is_live, marked, modes_of, sweeps
-from nabla.primitives.formulas import bit_and, select
+from nabla.primitives.formulas import bit_and, less, select
 from nabla.primitives.kinds import depends
 from nabla.primitives.reductions import reduce_any
 from nabla.primitives.shape import broadcast, expand_batched
@@ -30,6 +30,8 @@ class Loop(NamedTuple):
     body: Graph  # constants, carry -> carry
     of_condition: int  # the number of constants of each
     of_body: int
+    order: int = 0  # how often it was differentiated backwards: its carry holds the checkpoints of so many loops
+    most: int | None = None  # steps that it makes at most: its carries are all kept then
 
     def split(self, inputs: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
         """Inputs, or what belongs to them, in their three groups."""
@@ -95,6 +97,7 @@ class _While(Primitive):
             sweeps.build(body, [*of_body, *constant_tangents, *state]),
             loop.of_condition,
             loop.of_body + len(constants),
+            loop.order,
         )
         found = made(joint, [*of_condition, *of_body, *constant_tangents, *state])
         result: list[Any] = [None] * len(carry)
@@ -117,7 +120,7 @@ class _While(Primitive):
 
         of_condition, _, carry = loop.split(inputs)
         test = sweeps.build(condition, [going, *of_condition, *carry])
-        return made(Loop(test, loop.body, loop.of_condition + 1, loop.of_body), [going, *inputs])
+        return made(loop._replace(condition=test, of_condition=loop.of_condition + 1), [going, *inputs])
 
 
 def _no_infer(*inputs: Node, **params: Any) -> Any:
@@ -143,7 +146,7 @@ def _batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int
     carry = [x if on else broadcast(x, shape=(size, *x.shape)) if flag else x
              for x, on, flag in zip(carry, loop.split(mapped)[2], flags)]  # fmt: skip
     if not by_lane:
-        lanes = Loop(test.graph, step.graph, loop.of_condition, loop.of_body)
+        lanes = loop._replace(condition=test.graph, body=step.graph)
         return made(lanes, [*of_condition, *of_body, *carry]), tuple(flags)
 
     def condition(heads: list[Node]) -> list[Node]:
@@ -160,6 +163,7 @@ def _batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int
         sweeps.build(body, [*of_condition, *of_body, *carry]),
         loop.of_condition,
         loop.of_condition + loop.of_body,
+        loop.order,
     )
     return made(lanes, [*of_condition, *of_condition, *of_body, *carry]), (True,) * len(carry)
 
@@ -180,10 +184,32 @@ def made(loop: Loop, inputs: Sequence[Node], masked: tuple[bool, ...] = ()) -> N
     return make(WHILE, tuple(inputs), {"loop": loop, "primal": primal, "masked": masked}, shapes, types)
 
 
-def while_loop(loop: Loop, inputs: Sequence[Node]) -> list[Node]:
-    """The carry for which the condition does not hold any more."""
+def while_loop(loop: Loop, inputs: Sequence[Node], most: int | None = None) -> list[Node]:
+    """The carry for which the condition does not hold any more, or that after `most` steps."""
+    if most is not None:
+        loop, inputs = _counted(loop, inputs, most)
     node = made(loop, inputs)
-    return [output(node, index=i) for i in range(len(loop.split(inputs)[2]))]
+    outs = [output(node, index=i) for i in range(len(node.shape))][: len(loop.body.outputs)]
+    return outs if most is None else outs[1:]
+
+
+def _counted(loop: Loop, inputs: Sequence[Node], most: int) -> tuple[Loop, list[Node]]:
+    """The loop that counts its steps at the head of its carry, and makes at most so many."""
+    of_condition, of_body, carry = loop.split(inputs)
+    state = [scalar(0, int64), *carry]
+
+    def condition(heads: list[Node]) -> list[Node]:
+        own, count, rest = heads[: loop.of_condition], heads[loop.of_condition], heads[loop.of_condition + 1 :]
+        return [bit_and(less(count, scalar(most, int64)), sweeps.inline(loop.condition, [*own, *rest])[0])]
+
+    def body(heads: list[Node]) -> list[Node]:
+        own, count, rest = heads[: loop.of_body], heads[loop.of_body], heads[loop.of_body + 1 :]
+        return [count + scalar(1, int64), *sweeps.inline(loop.body, [*own, *rest])]
+
+    counted = loop._replace(
+        condition=sweeps.build(condition, [*of_condition, *state]), body=sweeps.build(body, [*of_body, *state]), most=most
+    )
+    return counted, [*of_condition, *of_body, *state]
 
 
 def guarded(graph: Graph) -> Graph:

@@ -19,10 +19,12 @@ from nabla.primitives import conditional, scan as scans, while_loop as whiles
 from nabla.primitives.base import scalar
 from nabla.primitives.elementwise import add
 from nabla.primitives.formulas import less, not_equal
-from nabla.primitives.shape import cast
+from nabla.primitives.joining import concat, cut
+from nabla.primitives.shape import cast, reshape
 from nabla.tensor import Tensor
 from nabla.transforms.trace import realize_free, want_callable
 from nabla.transforms.tracing import Traced, closed, given, leaves_of
+from nabla.transforms.vmap import vmap
 
 # cond, switch
 
@@ -153,21 +155,31 @@ def _carried(
         carry = [cast(x, dtype) for x, dtype in zip(carry, wanted)]
 
 
-def while_loop(cond_fun: Callable[..., Any], body_fun: Callable[..., Any], init_val: Any) -> Any:
+def while_loop(cond_fun: Callable[..., Any], body_fun: Callable[..., Any], init_val: Any, *, max_steps: int | None = None) -> Any:
     """`val = init_val; while cond_fun(val): val = body_fun(val)`, and then val.
 
-    cond_fun returns one boolean, of shape (); body_fun a value of the same structure, shapes and dtypes as it is given. The number
-    of steps may depend on the values, and derivatives of any order and mode are those of the steps that were made. Reverse mode
-    keeps a fixed number of checkpoints and computes between them again, so that its memory does not grow with the number of
-    steps (primitives/checkpoints.py). Under vmap the loop runs until all lanes are done; those that are stand still.
+    Args:
+        cond_fun: returns one boolean, of shape ().
+        body_fun: returns a value of the same structure, shapes and dtypes as it is given.
+        init_val: the first value, a pytree.
+        max_steps: the loop stops after so many steps, whatever cond_fun says, and gives the value it has then. Reverse mode then
+            keeps the value before each step, in arrays of max_steps rows, and computes nothing again: faster where that fits.
+
+    The number of steps may depend on the values, and derivatives of any order and mode are those of the steps that were made.
+    Without max_steps, reverse mode keeps a fixed number of checkpoints and computes between them again, so that its memory does
+    not grow with the number of steps (primitives/checkpoints.py). Under vmap the loop runs until all lanes are done; those that
+    are stand still.
 
     >>> import nabla as nb
     >>> f = lambda x: nb.while_loop(lambda v: v < 100.0, lambda v: v * x, x)
     >>> f(nb.array(3.0)).item(), nb.grad(f)(3.0).item()
     (243.0, 405.0)
+    >>> nb.while_loop(lambda v: True, lambda v: v + 1, 0, max_steps=7).item()
+    7
     """
     want_callable("while_loop", cond_fun)
     want_callable("while_loop", body_fun)
+    most = None if max_steps is None else _count("while_loop", "max_steps", max_steps, 0)
     carry, structure = leaves_of(init_val, "while_loop", "init_val")
 
     def step(nodes: list[Node]) -> tuple[Traced, Any]:
@@ -178,14 +190,14 @@ def while_loop(cond_fun: Callable[..., Any], body_fun: Callable[..., Any], init_
     carry, traced, outs = _carried("while_loop", carry, structure, step)
     test = Traced("while_loop", cond_fun, [("val", structure, carry)])
     if len(test.outputs) != 1 or test.outputs[0].shape or test.outputs[0].dtype.kind != "b":
-        shown = ", ".join(map(_shown, test.outputs)) or "nothing"
+        shown = ", ".join([_shown(x) for x in test.outputs]) or "nothing"
         test.token.kill()
         traced.token.kill()
         raise DTypeError(f"while_loop: cond_fun must return one boolean of shape (); it returned {shown}")
     (body,), of_body = closed(traced, outputs=[outs])
     (condition,), of_condition = closed(test)
     loop = whiles.Loop(condition, body, len(of_condition), len(of_body))
-    return given(whiles.while_loop(loop, [*of_condition, *of_body, *carry]), structure)
+    return given(whiles.while_loop(loop, [*of_condition, *of_body, *carry], most), structure)
 
 
 def _keep(kept: list[Any], value: Any) -> Any:
@@ -194,7 +206,7 @@ def _keep(kept: list[Any], value: Any) -> Any:
 
 
 def scan(
-    f: Callable[..., Any], init: Any, xs: Any = None, length: int | None = None, reverse: bool = False, unroll: int = 1
+    f: Callable[..., Any], init: Any, xs: Any = None, length: int | None = None, reverse: bool = False, unroll: int | bool = 1
 ) -> tuple[Any, Any]:
     """`f(carry, x) -> (carry, y)` along the leading axis of xs: the last carry, and the ys stacked.
 
@@ -203,7 +215,10 @@ def scan(
         xs: a pytree of arrays with one leading axis length in common, or None.
         length: the number of steps, needed where xs is None or has no leaves.
         reverse: from the last row to the first; ys stand where their xs stood.
-        unroll: so many steps are written into one turn of the loop.
+        unroll: so many steps are written into one turn of the loop; True for all of them. What is left over stands behind the loop.
+
+    The function is traced once, whatever the number of steps. Reverse mode stacks what it needs of each step; gradients cost about
+    as much as those of the same steps written out.
 
     >>> import nabla as nb
     >>> total, sums = nb.scan(lambda c, x: (c + x, c + x), 0.0, nb.array([1.0, 2.0, 3.0]))
@@ -214,6 +229,7 @@ def scan(
     carry, structure = leaves_of(init, "scan", "init")
     stacks, xs_structure = leaves_of(xs, "scan", "xs")
     steps = _length(stacks, xs_structure, length)
+    together = max(steps, 1) if unroll is True else _count("scan", "unroll", unroll, 1)
     rows = [_row_like(x) for x in stacks]
 
     def step(nodes: list[Node]) -> tuple[Traced, Any]:
@@ -232,18 +248,18 @@ def scan(
     ys_structure = traced.structure.children()[1]
     (body,), captured = closed(traced, outputs=[[*outs, *traced.outputs[len(carry) :]]])
     walk = scans.Walk(body, len(captured), len(carry), steps, bool(reverse))
-    found = scans.scan(walk, [*captured, *carry, *stacks])
+    found = scans.scan(walk, [*captured, *carry, *stacks], together)
     realize_free(found)
     last = tree.unflatten(structure, [born(x) for x in found[: len(carry)]])
     return last, tree.unflatten(ys_structure, [born(x) for x in found[len(carry) :]])
 
 
 def _row_like(x: Node) -> Any:
-    return scans._Like(x.shape[1:], x.dtype)
+    return scans.Like(x.shape[1:], x.dtype)
 
 
 def _length(stacks: Sequence[Node], structure: tree.TreeDef, length: int | None) -> int:
-    found = None if length is None else int(length)
+    found = None if length is None else _count("scan", "length", length, 0)
     for x, path in zip(stacks, tree.places(structure, "xs")):
         if not x.shape:
             raise ShapeError(f"scan: {path} has shape (), and so no axis to go along")
@@ -253,6 +269,14 @@ def _length(stacks: Sequence[Node], structure: tree.TreeDef, length: int | None)
     if found is None:
         raise ArgumentError("scan: without xs the number of steps is not known; give length=")
     return found
+
+
+def _count(what: str, name: str, value: Any, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise ArgumentTypeError(f"{what}: {name} is an int; got {value!r}")
+    if value < least:
+        raise ArgumentError(f"{what}: {name} is at least {least}; got {value}")
+    return int(value)
 
 
 def fori_loop(lower: Any, upper: Any, body_fun: Callable[..., Any], init_val: Any) -> Any:
@@ -285,13 +309,31 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[..., Any], init_val: An
     return while_loop(going, step, (born(start), born(stop), init_val))[2]
 
 
-def map(f: Callable[..., Any], xs: Any) -> Any:
+def map(f: Callable[..., Any], xs: Any, *, batch_size: int | None = None) -> Any:
     """`f` of each row of xs, one after the other, stacked: vmap in the memory of one example.
+
+    batch_size: so many rows at a time, by vmap: faster, in the memory of so many examples.
 
     >>> import nabla as nb
     >>> nb.map(lambda x: x * x, nb.array([1.0, 2.0, 3.0])).tolist()
     [1.0, 4.0, 9.0]
     """
     want_callable("map", f)
-    _, ys = scan(lambda carry, x: (carry, f(x)), None, xs)
-    return ys
+    if batch_size is None:
+        return scan(lambda carry, x: (carry, f(x)), None, xs)[1]
+    size = _count("map", "batch_size", batch_size, 1)
+    stacks, structure = leaves_of(xs, "map", "xs")
+    count, left = divmod(_length(stacks, structure, None), size)
+    lanes = vmap(f)
+    if not left and not count:
+        return scan(lambda carry, x: (carry, f(x)), None, xs)[1]
+    parts = []
+    if count:
+        rows = [reshape(cut(x, 0, 0, count * size), shape=(count, size, *x.shape[1:])) for x in stacks]
+        chunks = tree.unflatten(structure, [born(x) for x in rows])
+        ys = tree.map(as_node, map(lanes, chunks))
+        parts.append(tree.map(lambda y: reshape(y, shape=(count * size, *y.shape[2:])), ys))
+    if left:
+        rest = tree.unflatten(structure, [born(cut(x, 0, count * size, x.shape[0])) for x in stacks])
+        parts.append(tree.map(as_node, lanes(rest)))
+    return tree.map(lambda *ys: born(ys[0] if len(ys) == 1 else concat(*ys, axis=0)), *parts)

@@ -8,7 +8,7 @@ import numpy as np
 
 from nabla import dtypes, tree
 from nabla.autodiff.closing import close, extract
-from nabla.errors import ArgumentTypeError
+from nabla.errors import ArgumentTypeError, TracedValueError, user_line
 from nabla.graph.graph import Graph
 from nabla.graph.node import Node, is_scalar
 from nabla.graph.tokens import Token, Tokens
@@ -17,6 +17,7 @@ from nabla.primitives.base import constant
 from nabla.primitives.structure import placeholder
 from nabla.tensor import Tensor
 from nabla.transforms.trace import output_node, realize_free
+from nabla.views import adopting
 
 
 class Traced:
@@ -35,15 +36,27 @@ class Traced:
             leaves = [placeholder(x.shape, x.dtype, tokens, path) for x, path in zip(likes, tree.paths(structure, name))]
             self.inputs += leaves
             opened.append(tree.unflatten(structure, [Tensor(x) for x in leaves]))
+        mark = adopting.set(self._refuse)
         try:
             result = fn(*opened)
             values, self.structure = tree.flatten(result)
             places = tree.places(self.structure, "output")
-            self.outputs = [output_node(x, place, what) for x, place in zip(values, places)]
+            self.outputs = [weak(x) if is_scalar(x) else output_node(x, place, what) for x, place in zip(values, places)]
         except BaseException:
-            self.token.restore()
             self.token.kill()
             raise
+        finally:
+            adopting.reset(mark)
+
+    def _refuse(self, x: Tensor, node: Node) -> bool:
+        """A write to a tensor: one from outside would be written when the function is traced, not when it runs."""
+        if (getattr(x, "_birth", None) or x._node.id) > self.token.id:
+            return False
+        raise TracedValueError(
+            f"an in-place write at {user_line()} to a tensor of shape {x.shape} from outside the function that {self.what} (at "
+            f"{self.token.line}) traces: it would be made once, however often the function runs. Return the new value instead, in "
+            f"a loop as part of what it carries."
+        )
 
 
 def closed(*traced: Traced, outputs: Sequence[Sequence[Node]] | None = None) -> tuple[list[Graph], list[Node]]:
