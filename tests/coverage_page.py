@@ -57,6 +57,7 @@ CAN_NOT = {
             *["no_grad", "realize", "register_dataclass", "set_default_dtype", "show", "to_dot", "using_default_dtype"],
             *["value_and_grad", "vjp", "vmap", "axis_index", "axis_size", "pmax", "pmean", "pmin", "psum"],
             *["custom_jvp", "custom_vjp", "custom_vmap", "pure_callback", "linearize", "linear_transpose", "jit"],
+            *["associative_scan", "cond", "fori_loop", "map", "scan", "switch", "while_loop"],
         ],
         TRANSFORM,
     ),
