@@ -55,7 +55,7 @@ def test_wrong_cotangents(result, message):
 
     f.defvjp(lambda x, p: (f(x, p), None), lambda _, g: result(g))
     with pytest.raises(nb.NablaError, match=message):
-        nb.grad(f)(1.0, {"a": nb.array(2.0), "b": nb.array(3.0)})
+        nb.grad(f)(nb.array(1.0), {"a": nb.array(2.0), "b": nb.array(3.0)})
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_wrong_tangents(rule, message):
 
     f.defjvp(rule)
     with pytest.raises(nb.NablaError, match=message):
-        nb.jvp(f, (1.0,), (1.0,))
+        nb.jvp(f, (nb.array(1.0),), (1.0,))
 
 
 def test_a_forward_function_that_returns_no_pair():
@@ -115,7 +115,7 @@ def test_a_reverse_rule_that_is_not_linear_has_no_forward_mode(bwd, message):
     f.defvjp(lambda x: (x, None), bwd)
     nb.grad(f)(1.0)
     with pytest.raises(nb.NotDifferentiableError, match=message):
-        nb.jvp(f, (1.0,), (1.0,))
+        nb.jvp(f, (nb.array(1.0),), (1.0,))
 
 
 def test_a_forward_rule_that_is_not_linear_has_no_reverse_mode():

@@ -321,8 +321,8 @@ class CustomFunction:
             args, kwargs = self._in_places(args, kwargs)
         nodes, packed = pack(args, _is_number, self._fixed_leaves(args))
         point = points.get().get(self)
-        if point is not None and point.is_at(nodes, packed, kwargs):
-            return tree.unflatten(point.structure, [born(x) for x in point.results])
+        if point is not None and point.node is not None and point.is_at(nodes, packed, kwargs):
+            return tree.unflatten(point.structure, [born(x) for x in outputs_of(point.node)])
         if not any(_is_live(x) for x in nodes):
             out = self._fun(*packed.open(nodes), **kwargs)
             found, structure, _ = flatten_outputs(out, self.name)

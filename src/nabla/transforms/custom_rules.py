@@ -7,10 +7,9 @@ return is checked. A node that was batched keeps the rule of one lane, which run
 from __future__ import annotations
 
 import inspect
-from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Callable, Container, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Container, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -26,7 +25,7 @@ from nabla.primitives.base import constant
 from nabla.primitives.custom import Rule, bare, custom
 from nabla.primitives.elementwise import mul
 from nabla.primitives.shape import cast, reduce_sum, spread
-from nabla.primitives.structure import output, outputs as outputs_of, placeholder
+from nabla.primitives.structure import output, placeholder
 from nabla.tensor import Tensor
 from nabla.transforms.jvp import matching, zero_tangent
 from nabla.transforms.trace import aux_nodes, flatten_outputs, leaf_node
@@ -90,23 +89,22 @@ def is_array(x: Any) -> bool:
 class Point:
     """A call whose rule is running: there, the function at the same arguments has the results of that call."""
 
-    __slots__ = ("lazy", "nodes", "options", "packed", "results", "structure")
+    __slots__ = ("lazy", "node", "nodes", "options", "packed", "structure")
 
     def __init__(
-        self, nodes: Sequence[Node], packed: Packed, options: Mapping[str, Any], results: Any, structure: Any, lazy: bool
+        self, nodes: Sequence[Node], packed: Packed, options: Mapping[str, Any], node: Node | None, structure: Any, lazy: bool
     ) -> None:
         self.nodes = nodes
         self.packed = packed
         self.options = options
-        self.results = results  # nodes, or None before there are any
+        self.node = node  # None before there is one
         self.structure = structure
         self.lazy = lazy  # it is the forward rule that runs: a call within it must not run it again
 
     def is_at(self, nodes: Sequence[Node], packed: Packed, options: Mapping[str, Any]) -> bool:
-        """Whether it is the call with these arguments, and has its results."""
+        """Whether it is the call with these arguments."""
         return (
-            self.results is not None
-            and len(nodes) == len(self.nodes)
+            len(nodes) == len(self.nodes)
             and all(x is y for x, y in zip(nodes, self.nodes))
             and packed.structure == self.packed.structure
             and all(map(_known_equal, packed.values, self.packed.values))
@@ -122,13 +120,20 @@ def _known_equal(x: Any, y: Any) -> bool:
 points: ContextVar[Mapping[Any, Point]] = ContextVar("nabla_custom_points", default=MappingProxyType({}))
 
 
-@contextmanager
-def at(function: CustomFunction, point: Point) -> Iterator[None]:
-    mark = points.set({**points.get(), function: point})
-    try:
-        yield
-    finally:
-        points.reset(mark)
+class at:
+    """Inside this `with`, a rule of `function` runs at `point`."""
+
+    __slots__ = ("_function", "_mark", "_point")
+
+    def __init__(self, function: CustomFunction, point: Point) -> None:
+        self._function = function
+        self._point = point
+
+    def __enter__(self) -> None:
+        self._mark = points.set({**points.get(), self._function: self._point})
+
+    def __exit__(self, *exception: object) -> None:
+        points.reset(self._mark)
 
 
 # The rule of one call
@@ -165,7 +170,7 @@ class CallRule(Rule):
         return node.inputs[: self.packed.count]
 
     def _point(self, node: Node, lazy: bool) -> Point:
-        return Point(self._arguments(node), self.packed, self.options, outputs_of(node), self.out_structure, lazy)
+        return Point(self._arguments(node), self.packed, self.options, node, self.out_structure, lazy)
 
     def _push(self, node: Node, tangents: Sequence[Node | None]) -> Sequence[Node | None]:
         function, rules = self.function, self.function.rules
@@ -224,9 +229,9 @@ class CallRule(Rule):
         return found
 
     def _cotangent(self, node: Node, g: Mapping[int, Node], i: int) -> Any:
-        out = output(node, index=i)
-        if i in g and out.dtype.kind in "fc":
+        if i in g and g[i].dtype.kind in "fc":
             return born(g[i])
+        out = output(node, index=i)
         return None if self.function.rules.vjp_symbolic else born(zero_tangent(out))
 
     def _like_arguments(self, node: Node, result: Any, what: str) -> list[Node | None]:
@@ -242,6 +247,9 @@ class CallRule(Rule):
         found: list[Node | None] = [None] * self.packed.count
         for argument, name, g in zip(wanted, names, result):
             if g is None:
+                continue
+            if type(argument) is _Slot and tree.is_leaf(g):  # the common case
+                found[argument] = fitting(g, node.inputs[argument], f"cotangent of {name}", name, what)
                 continue
             slots, structure = tree.flatten(argument)
             parts = tree.beside(g, structure, f"{what}: the cotangent of {name}", "cotangent", name)
