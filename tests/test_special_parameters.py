@@ -257,3 +257,17 @@ def test_kolmogorov_keeps_its_digits():
         found = nb.grad(f)(x) if n == 1 else nb.grad(lambda x: nb.sum(nb.grad(f)(x)))(x)
         np.testing.assert_allclose(found, expected, rtol=1e-12)
     assert float(S.kolmogorov(0.0)) == 1.0 and float(nb.grad(S.kolmogorov)(0.0)) == 0.0
+
+
+def test_riemanns_zeta_on_the_whole_line():
+    x = np.array([-200.3, -20.2, -6.0, -3.0, -2.0001, -0.6, -0.4, 0.0, 1e-8, 0.5, 0.999, 1.001, 3.0, 50.0])
+    f = S.zeta
+    for n in range(4):
+        wanted = [float(mp.zeta(mp.mpf(t), 1, n)) for t in x]
+        np.testing.assert_allclose(nb.vmap(f)(x), wanted, rtol=2e-12, atol=1e-17)
+        f = nb.grad(f)
+    np.testing.assert_array_equal(S.zetac(x), special.zetac(x))
+    assert float(nb.grad(S.zetac)(2.5)) == float(nb.grad(S.zeta)(2.5))
+    assert float(S.zeta(1.0)) == np.inf and float(nb.grad(S.zeta)(1.0)) == -np.inf
+    assert S.zeta(np.float32(0.5)).dtype == np.float32
+    check_grads(lambda x: nb.sum(S.zeta(x) * S.zetac(x)), (np.array([-1.5, 0.4, 2.2]),), order=2)

@@ -28,8 +28,10 @@ REFERENCES = {
 OPERATORS = [
     *[Operator(name, [X], value=value, real_only=REAL) for name, value in REFERENCES.items()],
     Operator("sigmoid", [normal(2, 3)], value=lambda x: 1 / (1 + np.exp(-x))),
-    Operator("logit", [between(0.2, 0.8, 2, 3)], real_only=REAL),
+    Operator("logit", [between(0.2, 0.8, 2, 3)], dtypes=("float32", "float64")),
+    Operator("logit", [between(0.2, 0.8, 2, 3)], value=lambda x: np.log(x / (1 - x)), dtypes=("complex128",)),
     Operator("softmax", [normal(2, 3)], {"axis": 1}, real_only=REAL),
     Operator("log_softmax", [normal(2, 3)], {"axis": 1}, real_only=REAL),
-    Operator("logsumexp", [normal(2, 3)], {"axis": 1}, real_only=REAL),
+    Operator("logsumexp", [normal(2, 3)], {"axis": 1}),
+    Operator("logsumexp", [normal(2, 3)], {"axis": 1, "return_sign": True}),
 ]

@@ -11,8 +11,8 @@ X = positive(2, 3)
 UNIT = between(0.2, 0.8, 2, 3)
 
 ORDINARY = [
-    "boxcox1p", "dawsn", "erfcx", "erfi", "exp1", "expi", "exprel", "gamma", "i0e", "i1", "i1e", "j0", "j1", "k0",
-    "k0e", "k1", "k1e", "log_ndtr", "loggamma", "ndtr", "rgamma", "spence", "y0", "y1", "kolmogorov", "softplus",
+    "boxcox1p", "exprel", "i0e", "i1", "i1e", "j0", "j1", "k0", "k0e", "k1", "k1e", "log_ndtr", "y0", "y1", "kolmogorov", "softplus",
+    "zetac",
 ]  # fmt: skip
 UNARY = {
     **dict.fromkeys(ORDINARY, X),
@@ -65,7 +65,12 @@ def of_degree(name, parameters=0):
     return Operator(f"special.{name}", inputs, call=lambda f, *xs: f(3, *xs), value=value, real_only=REAL)
 
 
+COMPLEX_TOO = ["dawsn", "erfcx", "erfi", "exp1", "expi", "gamma", "loggamma", "ndtr", "rgamma", "spence", "psi"]
+
 OPERATORS = [
+    *[Operator(name, [X]) for name in ("erf", "erfc", "digamma", *[f"special.{name}" for name in COMPLEX_TOO])],
+    Operator("special.wofz", [X], dtypes=("float64", "complex128")),
+    Operator("special.zeta", [between(-2.0, 0.8, 2, 3)], real_only=REAL),
     *[Operator(f"special.{name}", [x], real_only=REAL) for name, x in UNARY.items() if name != "boxcox1p"],
     *[Operator(f"special.{name}", list(xs), real_only=REAL) for name, xs in {**TWO, **THREE}.items()],
     Operator("special.boxcox1p", [X, positive(3)], real_only=REAL),
@@ -76,10 +81,10 @@ OPERATORS = [
     Operator("special.multigammaln", [between(2.0, 3.0, 3)], call=lambda f, x: f(x, 2), dtypes=("float64",)),
     Operator("special.factorial", [integers(0, 6, 4)], dtypes=("int64",)),
     Operator("special.comb", [integers(3, 6, 4), integers(0, 3, 4)], dtypes=("int64",)),
-    *[Operator(name, [X], real_only=REAL) for name in ("erf", "erfc", "gammaln", "i0", "digamma", "entr", "special.psi")],
+    *[Operator(name, [X], real_only=REAL) for name in ("gammaln", "i0", "entr")],
     Operator("polygamma", [X], call=lambda f, x: f(1, x), value=lambda x: special.polygamma(1, x).astype(x.dtype), real_only=REAL),
-    Operator("xlogy", [X, positive(3)], real_only=REAL),
-    Operator("xlog1py", [X, positive(3)], real_only=REAL),
+    Operator("xlogy", [X, positive(3)]),
+    Operator("xlog1py", [X, positive(3)]),
     Operator("special.expit", [between(-2.0, 2.0, 2, 3)], dtypes=("float32", "float64")),
     Operator("special.expit", [between(-2.0, 2.0, 2, 3)], value=lambda x: 1 / (1 + np.exp(-x)), dtypes=("complex128",)),
     *[

@@ -1,6 +1,6 @@
 """Rows of the primitives of special functions."""
 
-from math import inf, nan, pi, sqrt
+from math import inf, log, nan, pi, sqrt
 
 import numpy as np
 from scipy import special
@@ -41,6 +41,9 @@ GAMMA = [
     Row("betaln", [positive(2, 3), positive(3)], value=special.betaln),
     Row("zeta", [between(1.5, 3.0, 2, 3), positive(3)], {"order": 0}, value=special.zeta),
     Row("zeta", [between(1.5, 3.0, 2, 3), positive(3)], {"order": 1}, wrt=(1,)),
+    Row("riemann_zeta", [between(-2.0, 0.8, 2, 3)], {"n": 0}, value=special.zeta, edges=[Edge([0.0], [-log(2 * pi) / 2])]),
+    Row("riemann_zeta", [between(-5.0, -1.0, 2, 3)], {"n": 1}),
+    Row("zetac", [between(1.5, 5.0, 2, 3)], value=special.zetac),
 ]
 
 ERRORS = [
@@ -114,4 +117,20 @@ INCOMPLETE = [
     Row("betainccinv", [positive(2, 3), positive(3), between(0.2, 0.8, 3)], value=special.betainccinv),
 ]
 
-ROWS = [*GAMMA, *ERRORS, *INTEGRALS, *INCOMPLETE]
+HOLOMORPHIC = [
+    Row("holomorphic", [nonzero(2, 3)], {"kind": kind, "n": n}, value=getattr(special, kind) if n == 0 else None)
+    for kind, n in [
+        *[(kind, 0) for kind in ("gamma", "rgamma", "loggamma", "erf", "erfc", "erfi", "wofz", "dawsn", "exp1", "expi", "spence")],
+        ("rgamma", 1),
+        ("wofz", 1),
+        ("dawsn", 2),
+    ]
+]
+HOLOMORPHIC += [
+    Row("holomorphic", [nonzero(2, 3)], {"kind": "polygamma", "n": 0}, value=special.digamma),
+    Row("holomorphic", [nonzero(2, 3)], {"kind": "polygamma", "n": 1}),
+    Row("holomorphic", [positive(2, 3)], {"kind": "logrel", "n": 0}, value=lambda z: np.log(1 + z) / z),
+    Row("holomorphic", [positive(2, 3)], {"kind": "logrel", "n": 2}),
+]
+
+ROWS = [*GAMMA, *ERRORS, *INTEGRALS, *INCOMPLETE, *HOLOMORPHIC]

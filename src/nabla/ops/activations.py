@@ -1,24 +1,24 @@
 """Activations of neural networks, and softmax with its relatives. Names are SciPy's where it has one.
 
-All but sigmoid take real numbers only; integers and booleans become floats of the default dtype. What the derivative is
-at ties and kinks stands in docs/kinks.md.
+All but sigmoid, logit and logsumexp take real numbers only; integers and booleans become floats of the default dtype. What the
+derivative is at ties and kinks stands in docs/kinks.md.
 """
 
 from __future__ import annotations
 
 from math import sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, overload
 
 from nabla.errors import ShapeError
 from nabla.graph.node import Node
 from nabla.ops.axes import several_axes
-from nabla.ops.lift import ArrayLike, as_node, op, pair, real_floats, unary
+from nabla.ops.lift import ArrayLike, as_node, inexact, op, pair, real_floats, unary
 from nabla.ops.reductions import Axis
 from nabla.primitives import formulas as f
 from nabla.primitives.base import broadcast_shapes, zeros
 from nabla.primitives.elementwise import safe_mul
 from nabla.primitives.reductions import reduce_max
-from nabla.primitives.shape import broadcast, reduce_sum, restore_axes
+from nabla.primitives.shape import broadcast, real, reduce_sum, restore_axes
 from nabla.primitives.softmax import (
     log_softmax as _log_softmax,
     logsumexp as _logsumexp,
@@ -42,7 +42,11 @@ def sigmoid(x: ArrayLike, /) -> Tensor:
     """
 
 
-@unary(f.logit)
+def _logit(x: Node) -> Node:
+    return f.log_(x) - f.log1p(-x) if x.dtype.kind == "c" else f.logit(x)
+
+
+@unary(_logit)
 def logit(x: ArrayLike, /) -> Tensor:
     """log(x / (1 - x)), the inverse of sigmoid.
 
@@ -169,39 +173,70 @@ def log_softmax(x: ArrayLike, /, axis: Axis = None) -> Tensor:
     return _log_softmax(x, axes=several_axes("log_softmax", axis, x.ndim))  # type: ignore[return-value]
 
 
+@overload
+def logsumexp(
+    x: ArrayLike,
+    /,
+    axis: Axis = None,
+    b: ArrayLike | None = None,
+    keepdims: bool = False,
+    return_sign: Literal[False] = False,
+) -> Tensor: ...
+
+
+@overload
+def logsumexp(
+    x: ArrayLike, /, axis: Axis = None, b: ArrayLike | None = None, keepdims: bool = False, *, return_sign: Literal[True]
+) -> tuple[Tensor, Tensor]: ...
+
+
 @op
-def logsumexp(x: ArrayLike, /, axis: Axis = None, b: ArrayLike | None = None, keepdims: bool = False) -> Tensor:
+def logsumexp(
+    x: ArrayLike, /, axis: Axis = None, b: ArrayLike | None = None, keepdims: bool = False, return_sign: bool = False
+) -> Tensor | tuple[Tensor, Tensor]:
     """log(sum(b exp(x))) over `axis` (None: all axes), without overflow; `b` is 1 if None. Of nothing, or of -inf
     alone, it is -inf.
 
-    `b` broadcasts against x; terms with b = 0 count as 0, whatever x is, and a negative sum gives NaN. The
-    derivative by x is softmax(x) where b is None, also in a row with infinities. Raises AxisError for an axis that
-    x has not, ShapeError where b does not fit.
+    `b` broadcasts against x; terms with b = 0 count as 0, whatever x is. A negative sum gives NaN, unless `return_sign` is
+    true: then the result is the logarithm of the sum's absolute value, and its sign. Of complex numbers the logarithm is that of
+    the principal branch, and the sign has modulus 1. The derivative by x is softmax(x) where b is None, also in a row with
+    infinities. Raises AxisError for an axis that x has not, ShapeError where b does not fit.
 
     >>> nb.logsumexp([[1000.0, -1000.0], [-1000.0, 0.0]], axis=1).tolist()
     [1000.0, 0.0]
+    >>> log_of_size, sign = nb.logsumexp([0.0, 0.0], b=[1.0, -3.0], return_sign=True)
+    >>> bool(nb.allclose(log_of_size, np.log(2.0))), float(sign)
+    (True, -1.0)
     """
-    x = real_floats("logsumexp", x)
-    if b is not None:
-        return _weighted(x, b, axis, keepdims)  # type: ignore[return-value]
+    x = inexact(as_node(x))
+    if b is not None or x.dtype.kind == "c":
+        return _weighted(x, 1.0 if b is None else b, axis, keepdims, return_sign)  # type: ignore[return-value]
     axes = several_axes("logsumexp", axis, x.ndim)
     out = _logsumexp(x, axes=axes)
-    return restore_axes(out, x.shape, axes) if keepdims else out  # type: ignore[return-value]
+    out = restore_axes(out, x.shape, axes) if keepdims else out
+    if not return_sign:
+        return out  # type: ignore[return-value]
+    nothing = f.equal(out, f.like(out, -float("inf")))
+    return out, f.select(nothing, f.zero_of(out), f.sign(f.square(out) + 1.0))  # type: ignore[return-value]
 
 
-def _weighted(x: Node, b: ArrayLike, axis: Axis, keepdims: bool) -> Node:
-    """m + log(sum(b exp(x - m))) with m the largest x that counts: a constant for the derivatives, which do not
+def _weighted(x: Node, b: ArrayLike, axis: Axis, keepdims: bool, return_sign: bool) -> Node | tuple[Node, Node]:
+    """m + log(sum(b exp(x - m))) with m the largest real part of an x that counts: a constant for the derivatives, which do not
     depend on it.
     """
-    x, weight = (real_floats("logsumexp", z) for z in pair(x, b))
+    x, weight = (inexact(z) for z in pair(x, b))
     shape = broadcast_shapes("logsumexp", (x.shape, weight.shape))
     if len(shape) > x.ndim:
         raise ShapeError(f"logsumexp: b has shape {weight.shape}, more axes than x of shape {x.shape}; reshape x first")
     x = broadcast(x, shape=shape)
     axes = several_axes("logsumexp", axis, x.ndim)
-    zero = zeros((), x.dtype)
-    counted = f.select(f.equal(weight, zero), f.like(x, -float("inf")), x)
+    size = real(x) if x.dtype.kind == "c" else x
+    zero = zeros((), size.dtype)
+    counted = f.select(f.equal(weight, zeros((), weight.dtype)), f.like(size, -float("inf")), size)
     m = detach(reduce_max(counted, axes=axes))
     m = f.select(f.isfinite(m), m, zero)
-    out = f.log_(reduce_sum(safe_mul(weight, f.exp(x - restore_axes(m, shape, axes))), axes=axes)) + m
-    return restore_axes(out, shape, axes) if keepdims else out
+    total = reduce_sum(safe_mul(weight, f.exp(x - restore_axes(m, shape, axes))), axes=axes)
+    found = [f.log_(f.abs_(total)) + m, f.sign(total)] if return_sign else [f.log_(total) + m]
+    if keepdims:
+        found = [restore_axes(out, shape, axes) for out in found]
+    return (found[0], found[1]) if return_sign else found[0]

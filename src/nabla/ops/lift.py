@@ -320,6 +320,12 @@ def real_floats(name: str, x: ArrayLike) -> Node:
     return inexact(node)
 
 
+def complex_floats(x: ArrayLike) -> Node:
+    """The node of an argument as complex numbers of its precision."""
+    node = inexact(as_node(x))
+    return cast(node, dtypes.promote(node.dtype, dtypes.complex64))
+
+
 def reals(name: str, *inputs: ArrayLike) -> list[Node]:
     """Real arguments as nodes; Python numbers are weak."""
     nodes = together(inputs)

@@ -126,3 +126,7 @@ def _zeta_dq(out: Node, x: Node, q: Node, order: int) -> Node:
 
 
 zeta = Elementwise("zeta", _zeta_dx, _zeta_dq, kinds="f")
+
+# Riemann's, on the whole real line
+riemann_zeta = Family("riemann_zeta", lambda out, x, n: riemann_zeta(x, n=n + 1), kinds="f")  # the n-th derivative
+zetac = Unary("zetac", lambda out, x: riemann_zeta(x, n=1), kinds="f")

@@ -75,6 +75,11 @@ def _softplus(x: Any) -> Any:
     return np.logaddexp(x, x.dtype.type(0))
 
 
+def _log1p(x: Any) -> Any:
+    """NumPy's, which loses the real part of small complex numbers: of these SciPy's."""
+    return np.log1p(x) if x.dtype.kind == "f" else special.log1p(x).astype(x.dtype, copy=False)
+
+
 def _sinc(x: Any, n: int) -> Any:
     """The n-th derivative s of sin(x)/x. From x s(n) + n s(n-1) = sin(x + n pi/2), upwards where |x| > n, else by
     its series.
@@ -134,7 +139,7 @@ KERNELS: dict[Primitive, Kernel] = {
     f.log_: np.log,
     f.log2: np.log2,
     f.log10: np.log10,
-    f.log1p: np.log1p,
+    f.log1p: _log1p,
     f.logistic: _sigmoid,
     f.logit: _scipy("logit"),
     f.softplus: _softplus,

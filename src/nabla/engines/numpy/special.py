@@ -158,34 +158,6 @@ def _logrel(x: Any, n: int) -> Any:
     return np.where(near, found, up).astype(x.dtype)
 
 
-def _zeta(x: Any, q: Any, order: int) -> Any:
-    """The sum of (-log(q + m))**order (q + m)**-x over m >= 0: 20 terms, and the rest by Euler and Maclaurin's formula.
-
-    DLMF 25.11.5, differentiated in x term by term: z0, z1, z2 are a term and its derivatives.
-    """
-    if order == 0:
-        return special.zeta(x, q).astype(x.dtype, copy=False)
-    s, start = np.broadcast_arrays(np.asarray(x, np.float64), np.asarray(q, np.float64))
-    total = np.zeros_like(s)
-    for m in range(20):
-        total = total + (-np.log(start + m)) ** order * (start + m) ** -s
-    end = start + 20.0
-    log_end, gap = np.log(end), s - 1.0
-    if order == 1:
-        tail = -(log_end + 1.0 / gap) / gap
-    else:
-        tail = (log_end * (log_end + 2.0 / gap) + 2.0 / (gap * gap)) / gap
-    tail = tail * end + 0.5 * (-log_end) ** order
-    rising, slope, curve = s, np.ones_like(s), np.zeros_like(s)  # s (s+1) ... (s+2j-2) and its derivatives
-    for j, bernoulli in enumerate((1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798), 1):
-        z = slope - log_end * rising if order == 1 else curve - 2.0 * log_end * slope + log_end * log_end * rising
-        tail = tail + bernoulli / factorial(2 * j) * z * end ** (1.0 - 2.0 * j)
-        for step in (s + (2 * j - 1), s + 2 * j):
-            rising, slope, curve = rising * step, slope * step + rising, curve * step + 2.0 * slope
-    found = total + tail * end**-s
-    return np.where((s > 1.0) & (start > 0.0), found, np.nan).astype(x.dtype)
-
-
 OF_SCIPY = [
     s.gamma,
     s.gammasgn,
@@ -199,6 +171,7 @@ OF_SCIPY = [
     s.kolmogorov,
     s.kolmogi,
     s.owens_t,
+    s.zetac,
     s.exp1,
     s.expi,
     s.expn,
@@ -212,5 +185,4 @@ KERNELS: dict[Primitive, Kernel] = {
     s.dawsn: _dawsn,
     s.exprel: _exprel,
     s.logrel: _logrel,
-    s.zeta: _zeta,
 }

@@ -10,6 +10,7 @@ from nabla.engines.numpy import (
     custom,
     elementwise,
     fourier,
+    holomorphic,
     hypergeometric,
     hyperu,
     incomplete,
@@ -26,6 +27,7 @@ from nabla.engines.numpy import (
     spectra,
     structured,
     student,
+    zeta,
 )
 from nabla.engines.numpy.kernel import Kernel
 from nabla.primitives.base import Primitive
@@ -40,7 +42,9 @@ KERNELS: dict[Primitive, Kernel] = {
     **softmax.KERNELS,
     **special.KERNELS,
     **student.KERNELS,
+    **zeta.KERNELS,
     **polygamma.KERNELS,
+    **holomorphic.KERNELS,
     **hypergeometric.KERNELS,
     **hyperu.KERNELS,
     **bessel.KERNELS,

@@ -44,9 +44,9 @@ _ON_THE_HOST = (
     "airy", "amplitude", "banded_solve", "bessel", "beta_density", "betainc", "betaincc", "betainccinv", "betaincinv",
     "binom", "btdtria", "btdtrib", "callback", "carlson", "carlson_j", "circular_integral", "classical_polynomial",
     "ellipe", "ellipeinc", "ellipkinc", "elliprg", "eval_gegenbauer", "eval_genlaguerre", "eval_jacobi", "gamma_density",
-    "gamma_shape", "gammainc", "gammaincc", "gammainccinv", "gammaincinv", "hyp0f1", "hyp1f1", "hyp2f1", "hyperu", "kolmogi",
-    "kolmogorov", "lambertw", "loggamma_slope", "ndtri_exp", "poch", "spherical_bessel", "stdtr", "stdtridf",
-    "stdtrit", "sylvester", "toeplitz_solve", "unitary",
+    "gamma_shape", "gammainc", "gammaincc", "gammainccinv", "gammaincinv", "holomorphic", "hyp0f1", "hyp1f1", "hyp2f1", "hyperu",
+    "kolmogi", "kolmogorov", "lambertw", "loggamma_slope", "ndtri_exp", "poch", "riemann_zeta",
+    "spherical_bessel", "stdtr", "stdtridf", "stdtrit", "sylvester", "toeplitz_solve", "unitary", "zetac",
 )  # fmt: skip
 
 HOST: frozenset[Primitive] = frozenset([REGISTRY[name] for name in _ON_THE_HOST])

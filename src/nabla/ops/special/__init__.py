@@ -51,7 +51,7 @@ from nabla.ops.special.elliptic import (
     shichi,
     sici,
 )
-from nabla.ops.special.error_functions import dawsn, erfcinv, erfcx, erfi, erfinv, kolmogorov, log_ndtr, ndtr, ndtri, owens_t
+from nabla.ops.special.error_functions import dawsn, erfcinv, erfcx, erfi, erfinv, kolmogorov, log_ndtr, ndtr, ndtri, owens_t, wofz
 from nabla.ops.special.gamma import (
     beta,
     betaln,
@@ -65,6 +65,7 @@ from nabla.ops.special.gamma import (
     poch,
     rgamma,
     zeta,
+    zetac,
 )
 from nabla.ops.special.hypergeometric import hyp0f1, hyp1f1, hyp2f1, hyperu, lambertw
 from nabla.ops.special.incomplete import betainc, betaincc, betainccinv, betaincinv, gammainc, gammaincc, gammainccinv, gammaincinv
@@ -260,6 +261,7 @@ __all__ = [
     "stdtr",
     "stdtridf",
     "stdtrit",
+    "wofz",
     "xlog1py",
     "xlogy",
     "y0",
@@ -267,6 +269,7 @@ __all__ = [
     "yn",
     "yv",
     "zeta",
+    "zetac",
 ]
 
 SCIPY = {name: globals()[name] for name in __all__}

@@ -1,7 +1,7 @@
 """Special functions that are one primitive or a short formula. Names are SciPy's.
 
-They take real numbers only; integers and booleans become floats of the default dtype. What the derivative is at ties
-and kinks stands in docs/kinks.md.
+Integers and booleans become floats of the default dtype; entr and gammaln take real numbers only, the others
+complex ones, too. What the derivative is at ties and kinks stands in docs/kinks.md.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from nabla.graph.node import Node
 from nabla.ops.axes import integer
-from nabla.ops.lift import ArrayLike, op, pair, real_floats, unary
+from nabla.ops.lift import ArrayLike, as_node, inexact, op, pair, real_floats, unary
 from nabla.primitives import formulas as f
+from nabla.primitives.holomorphic import either, of
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 # Error function and gamma
 
 
-@unary(f.erf)
+@unary(either(f.erf))
 def erf(x: ArrayLike, /) -> Tensor:
     """The error function, 2/sqrt(pi) times the integral of exp(-t**2) from 0 to x.
 
@@ -29,7 +30,7 @@ def erf(x: ArrayLike, /) -> Tensor:
     """
 
 
-@unary(f.erfc)
+@unary(either(f.erfc))
 def erfc(x: ArrayLike, /) -> Tensor:
     """1 - erf(x), which keeps its digits for large x.
 
@@ -54,7 +55,7 @@ def digamma(x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.digamma(1.0), -0.5772156649015329)
     True
     """
-    return f.polygamma(real_floats("digamma", x), n=0)  # type: ignore[return-value]
+    return _polygamma(x, 0)  # type: ignore[return-value]
 
 
 @op
@@ -64,7 +65,12 @@ def polygamma(n: int, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.polygamma(1, 1.0), np.pi**2 / 6)
     True
     """
-    return f.polygamma(real_floats("polygamma", x), n=integer("polygamma", "n", n, 0))  # type: ignore[return-value]
+    return _polygamma(x, integer("polygamma", "n", n, 0))  # type: ignore[return-value]
+
+
+def _polygamma(x: ArrayLike, n: int) -> Node:
+    node = inexact(as_node(x))
+    return of(node, "polygamma", n) if node.dtype.kind == "c" else f.polygamma(node, n=n)
 
 
 # Products with logarithms
@@ -73,7 +79,8 @@ def polygamma(n: int, x: ArrayLike, /) -> Tensor:
 def _log_factor(x: Node, y: Node, edge: float, infinite: Node) -> Node:
     """y, or where x = 0 and the logarithm is infinite or NaN for y <= edge or y = inf, what makes it 0."""
     zero = f.equal(x, f.zero_of(x))
-    outside = f.logical_or(f.less_equal(y, f.like(y, edge)), infinite)
+    below = (f.equal if y.dtype.kind == "c" else f.less_equal)(y, f.like(y, edge))
+    outside = f.logical_or(below, infinite)
     return f.select(f.logical_and(zero, outside), f.like(y, edge + 1.0), y)
 
 
@@ -84,7 +91,7 @@ def xlogy(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     >>> nb.xlogy([0.0, 2.0], [0.0, 1.0]).tolist()
     [0.0, 0.0]
     """
-    a, b = (real_floats("xlogy", z) for z in pair(x, y))
+    a, b = (inexact(z) for z in pair(x, y))
     return a * f.log_(_log_factor(a, b, 0.0, f.isinf(b)))  # type: ignore[return-value]
 
 
@@ -95,7 +102,7 @@ def xlog1py(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     >>> nb.xlog1py([0.0, 2.0], [-1.0, 0.0]).tolist()
     [0.0, 0.0]
     """
-    a, b = (real_floats("xlog1py", z) for z in pair(x, y))
+    a, b = (inexact(z) for z in pair(x, y))
     return a * f.log1p(_log_factor(a, b, -1.0, f.isinf(b)))  # type: ignore[return-value]
 
 

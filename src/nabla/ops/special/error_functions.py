@@ -1,15 +1,18 @@
 """Special functions: the relatives of the error function and of the normal distribution. Names are SciPy's.
 
-They take real numbers only; integers and booleans become floats of the default dtype. Derivatives of every order exist in
-every argument.
+They take real numbers (erfcx, erfi, dawsn, wofz and ndtr also complex ones); integers and booleans become floats.
+Derivatives of every order exist in every argument.
 """
 
 from __future__ import annotations
 
+from math import sqrt as root
 from typing import TYPE_CHECKING
 
-from nabla.ops.lift import ArrayLike, binary, op, real_floats, unary
+from nabla.graph.node import Node
+from nabla.ops.lift import ArrayLike, as_node, binary, complex_floats, inexact, op, unary
 from nabla.primitives import special as s
+from nabla.primitives.holomorphic import either, of
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
@@ -22,10 +25,11 @@ def erfcx(x: ArrayLike, /) -> Tensor:
     >>> float(nb.special.erfcx(0.0))
     1.0
     """
-    return s.erfcx(real_floats("erfcx", x), n=0)  # type: ignore[return-value]
+    node = inexact(as_node(x))
+    return of(1j * node, "wofz") if node.dtype.kind == "c" else s.erfcx(node, n=0)  # type: ignore[return-value]
 
 
-@unary(s.erfi)
+@unary(either(s.erfi))
 def erfi(x: ArrayLike, /) -> Tensor:
     """The imaginary error function -i erf(i x), 2/sqrt(pi) times the integral of exp(t**2) from 0 to x.
 
@@ -59,10 +63,25 @@ def dawsn(x: ArrayLike, /) -> Tensor:
     >>> float(nb.special.dawsn(0.0))
     0.0
     """
-    return s.dawsn(real_floats("dawsn", x), n=0)  # type: ignore[return-value]
+    node = inexact(as_node(x))
+    return of(node, "dawsn") if node.dtype.kind == "c" else s.dawsn(node, n=0)  # type: ignore[return-value]
 
 
-@unary(s.ndtr)
+@op
+def wofz(z: ArrayLike, /) -> Tensor:
+    """Faddeeva's function exp(-z**2) erfc(-i z), a complex number.
+
+    >>> nb.allclose(nb.special.wofz(1j), nb.special.erfcx(1.0))
+    True
+    """
+    return of(complex_floats(z), "wofz")  # type: ignore[return-value]
+
+
+def _ndtr(x: Node) -> Node:
+    return 0.5 * of(x * -root(0.5), "erfc") if x.dtype.kind == "c" else s.ndtr(x)
+
+
+@unary(_ndtr)
 def ndtr(x: ArrayLike, /) -> Tensor:
     """The probability that a standard normal number is below x.
 

@@ -1,7 +1,7 @@
 """Special functions: gamma and beta, and what is made of them. Names and argument orders are SciPy's.
 
-They take real numbers only; integers and booleans become floats of the default dtype. Derivatives of every order exist in
-every argument; at the poles 0, -1, -2, ... of gamma they are NaN or infinite.
+They take real numbers (gamma, rgamma and loggamma also complex ones); integers and booleans become floats.
+Derivatives of every order exist in every argument; at the poles 0, -1, -2, ... of gamma they are NaN or infinite.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 
 from nabla.errors import ArgumentError
 from nabla.ops.axes import integer
-from nabla.ops.lift import ArrayLike, binary, op, pair, real_floats, unary
+from nabla.ops.lift import ArrayLike, as_node, binary, inexact, op, pair, real_floats, unary
 from nabla.primitives import formulas as f, special as s
+from nabla.primitives.holomorphic import either, of
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
 
 
-@unary(s.gamma)
+@unary(either(s.gamma))
 def gamma(x: ArrayLike, /) -> Tensor:
     """The gamma function, (x - 1)! for whole numbers. At its poles 0, -1, -2, ... the derivative is NaN or infinite.
 
@@ -34,7 +35,8 @@ def rgamma(x: ArrayLike, /) -> Tensor:
     >>> float(nb.special.rgamma(0.0)), float(nb.grad(nb.special.rgamma)(0.0))
     (0.0, 1.0)
     """
-    return s.rgamma(real_floats("rgamma", x), n=0)  # type: ignore[return-value]
+    node = inexact(as_node(x))
+    return of(node, "rgamma") if node.dtype.kind == "c" else s.rgamma(node, n=0)  # type: ignore[return-value]
 
 
 @unary(s.gammasgn)
@@ -48,14 +50,17 @@ def gammasgn(x: ArrayLike, /) -> Tensor:
 
 @op
 def loggamma(x: ArrayLike, /) -> Tensor:
-    """The logarithm of gamma(x), and NaN for negative x, where the principal branch is complex.
+    """The logarithm of gamma(x), and NaN for negative real x, where it is complex.
 
-    Complex numbers are not taken. `gammaln` is the logarithm of the absolute value, for negative x, too.
+    Of complex numbers it is the branch that is continuous but for a cut along the negative real axis. `gammaln` is the logarithm
+    of the absolute value, for negative x, too.
 
     >>> float(nb.special.loggamma(2.0))
     0.0
     """
-    x = real_floats("loggamma", x)
+    x = inexact(as_node(x))
+    if x.dtype.kind == "c":
+        return of(x, "loggamma")  # type: ignore[return-value]
     return f.gammaln(f.select(f.less(x, f.zero_of(x)), f.like(x, float("nan")), x))  # type: ignore[return-value]
 
 
@@ -140,14 +145,25 @@ def betaln(a: ArrayLike, b: ArrayLike, /) -> Tensor:
 
 
 @op
-def zeta(x: ArrayLike, q: ArrayLike = 1.0, /) -> Tensor:
-    """Hurwitz's zeta function, the sum of (q + m)**-x over m = 0, 1, ..., for x > 1; with q = 1 it is Riemann's.
+def zeta(x: ArrayLike, q: ArrayLike | None = None, /) -> Tensor:
+    """Riemann's zeta function of every real x, inf at 1; with q Hurwitz's, the sum of (q + m)**-x over m = 0, 1, ..., for x > 1.
 
-    Derivatives in q are of every order; in x there are the first and the second, with q positive. For q <= 0 and for
-    x <= 1 the value is SciPy's, of two arguments, and the derivatives in x are NaN.
+    Riemann's has derivatives of every order. Hurwitz's has those in q, and in x the first and the second, with q positive. For
+    q <= 0 and for x <= 1 its value is SciPy's, of two arguments, and the derivatives in x are NaN.
 
     >>> nb.allclose(nb.special.zeta(2.0), np.pi**2 / 6)
     True
     """
+    if q is None:
+        return s.riemann_zeta(real_floats("zeta", x), n=0)  # type: ignore[return-value]
     a, b = (real_floats("zeta", z) for z in pair(x, q))
     return s.zeta(a, b, order=0)  # type: ignore[return-value]
+
+
+@unary(s.zetac)
+def zetac(x: ArrayLike, /) -> Tensor:
+    """Riemann's zeta function less 1, which keeps its digits for large x.
+
+    >>> nb.allclose(nb.special.zetac(60.0), 2.0**-60, rtol=1e-9)
+    True
+    """

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nabla import dtypes
 from nabla.ops.axes import integer
-from nabla.ops.lift import ArrayLike, as_node, inexact, op, reals
+from nabla.ops.lift import ArrayLike, complex_floats, op, reals
 from nabla.primitives import hypergeometric as p
-from nabla.primitives.shape import cast
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
@@ -68,7 +66,4 @@ def lambertw(z: ArrayLike, k: int = 0) -> Tensor:
     >>> nb.allclose(nb.grad(lambda x: nb.real(nb.special.lambertw(x)))(0.0), 1.0)
     True
     """
-    node = inexact(as_node(z))
-    if node.dtype.kind == "f":
-        node = cast(node, dtypes.complex64 if node.dtype in (dtypes.float16, dtypes.float32) else dtypes.complex128)
-    return p.lambertw(node, k=integer("lambertw", "k", k))  # type: ignore[return-value]
+    return p.lambertw(complex_floats(z), k=integer("lambertw", "k", k))  # type: ignore[return-value]

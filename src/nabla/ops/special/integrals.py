@@ -1,6 +1,7 @@
 """Special functions: integrals of exponentials and logarithms. Names and argument orders are SciPy's.
 
-They take real numbers only; integers and booleans become floats of the default dtype. Derivatives of every order exist.
+They take real numbers (exp1, expi and spence also complex ones); integers and booleans become floats.
+Derivatives of every order exist.
 """
 
 from __future__ import annotations
@@ -10,21 +11,23 @@ from typing import TYPE_CHECKING
 from nabla.ops.axes import integer
 from nabla.ops.lift import ArrayLike, op, real_floats, unary
 from nabla.primitives import special as s
+from nabla.primitives.holomorphic import either
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
 
 
-@unary(s.exp1)
+@unary(either(s.exp1))
 def exp1(x: ArrayLike, /) -> Tensor:
-    """The integral of exp(-t) / t from x to infinity. At 0 it is inf and its derivative -inf; NaN for negative x.
+    """The integral of exp(-t) / t from x to infinity. At 0 it is inf and its derivative -inf; NaN for negative real x.
+    Of complex numbers it is the principal branch, cut along the negative real axis.
 
     >>> nb.allclose(nb.special.exp1(1.0), 0.21938393439552029)
     True
     """
 
 
-@unary(s.expi)
+@unary(either(s.expi))
 def expi(x: ArrayLike, /) -> Tensor:
     """The principal value of the integral of exp(t) / t from -infinity to x; -inf at 0.
 
@@ -53,9 +56,10 @@ def exprel(x: ArrayLike, /) -> Tensor:
     return s.exprel(real_floats("exprel", x), n=0)  # type: ignore[return-value]
 
 
-@unary(s.spence)
+@unary(either(s.spence))
 def spence(x: ArrayLike, /) -> Tensor:
-    """The dilogarithm of 1 - x: the integral of log(t) / (1 - t) from 1 to x. NaN for negative x.
+    """The dilogarithm of 1 - x: the integral of log(t) / (1 - t) from 1 to x. NaN for negative real x.
+    Of complex numbers it is the principal branch, cut along the negative real axis.
 
     >>> float(nb.grad(nb.special.spence)(1.0))
     -1.0
