@@ -6,11 +6,12 @@ import os
 
 from nabla import lazy
 from nabla.engines.engine import Engine
+from nabla.engines.native.compile import ENGINE as NATIVE
 from nabla.engines.numpy.compile import ENGINE as NUMPY
 from nabla.engines.xla.compile import ENGINE as XLA
 from nabla.errors import ArgumentError
 
-ENGINES: dict[str, Engine] = {"numpy": NUMPY, "xla": XLA}
+ENGINES: dict[str, Engine] = {"numpy": NUMPY, "xla": XLA, "native": NATIVE}
 
 
 def engine_called(name: str | None) -> Engine:

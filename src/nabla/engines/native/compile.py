@@ -1,0 +1,133 @@
+"""Compiling a graph to machine code, and calling it.
+
+The function takes the addresses of the arrays themselves, of inputs and then of outputs, and finds their data where NumPy keeps the
+pointer. Its outputs are new arrays at each call. A graph for which there is no code here yet runs on the NumPy engine.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import numpy as np
+
+from nabla import lazy
+from nabla.engines.engine import Engine, Executable
+from nabla.engines.native.arithmetic import Unsupported
+from nabla.engines.native.registers import Memory, Writer
+from nabla.engines.native.text import TYPES
+from nabla.engines.numpy.compile import ENGINE as REFERENCE
+from nabla.graph.graph import Graph
+from nabla.graph.simplify import simplify
+
+llvm = lazy.optional("llvmlite.binding", "native")
+
+
+def compile(graph: Graph) -> Executable:
+    """A function from one value per input of the graph to one value per output."""
+    simple = simplify(graph)
+    try:
+        source, writer = written(simple)
+    except Unsupported:
+        return REFERENCE.executable(graph)
+    return _callable(simple, source, writer)
+
+
+def written(graph: Graph) -> tuple[str, Writer]:
+    """The graph as LLVM's assembly."""
+    w = Writer()
+    code = w.code
+    inputs = []
+    for i, x in enumerate((*graph.inputs, *graph.outputs)):
+        if type(x.dtype) is tuple or x.dtype.name not in TYPES:
+            raise Unsupported(f"the dtype {x.dtype}")
+        array = code.op(f"inttoptr i64 %a{i} to ptr")
+        where = code.op(f"getelementptr i8, ptr {array}, i64 {_offset_of_data()}")
+        inputs.append(Memory(code.op(f"load ptr, ptr {where}", "data"), x.shape, x.dtype, False))
+    count = len(graph.inputs)
+    outs = w.graph(graph, inputs[:count])
+    for room, out in zip(inputs[count:], outs):
+        w.store_all(room, out)
+    code.do("ret void")
+    arguments = ", ".join([f"i64 %a{i}" for i in range(len(inputs))] + ["ptr %arena"])
+    lines = [
+        *code.declared.values(),
+        f"define void @run({arguments}) {{", "begin:", *code.entry, *code.lines, "}",
+        "attributes #0 = { nounwind willreturn memory(none) }",
+    ]  # fmt: skip
+    return "\n".join(lines), w
+
+
+def _callable(graph: Graph, source: str, writer: Writer) -> Executable:
+    library = _built(source)
+    count = len(graph.inputs) + len(graph.outputs)
+    run = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * count, ctypes.c_void_p)(library.get_function_address("run"))
+    dtypes = [np.dtype(x.dtype.name) for x in graph.inputs]
+    outputs = [(x.shape, np.dtype(x.dtype.name)) for x in graph.outputs]
+    arena, kept = writer.arena, writer.constants
+    wanted = len(graph.inputs)
+
+    def call(*values: Any) -> tuple[Any, ...]:
+        if len(values) != wanted:
+            raise TypeError(f"this graph has {wanted} inputs; got {len(values)} values")
+        arrays = [
+            x if type(x) is np.ndarray and x.flags.c_contiguous and x.dtype == dtype and x.flags.aligned
+            else np.array(x, dtype, order="C")
+            for x, dtype in zip(values, dtypes)
+        ]  # fmt: skip
+        results = [np.empty(shape, dtype) for shape, dtype in outputs]
+        room = np.empty(arena, np.uint8) if arena else None
+        run(*map(id, arrays), *map(id, results), room.ctypes.data if room is not None else None)
+        return tuple(results)
+
+    call.kept = (library, kept)  # type: ignore[attr-defined]
+    return call
+
+
+def _built(source: str) -> Any:
+    """Machine code for this processor."""
+    machine = _machine()
+    module = llvm.parse_assembly(source)
+    module.triple = machine.triple
+    module.data_layout = str(machine.target_data)
+    module.verify()
+    passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
+    passes.getModulePassManager().run(module, passes)
+    library = llvm.create_mcjit_compiler(module, _new_machine())
+    library.finalize_object()
+    return library
+
+
+_machines: list[Any] = []
+
+
+def _machine() -> Any:
+    if not _machines:
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        _machines.append(_new_machine())
+    return _machines[0]
+
+
+def _new_machine() -> Any:
+    target = llvm.Target.from_default_triple()
+    return target.create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2
+    )  # fmt: skip
+
+
+_found: list[int] = []
+
+
+def _offset_of_data() -> int:
+    """How far behind its address an ndarray keeps the pointer to its data: behind what every object of Python begins with."""
+    if not _found:
+        x = np.empty(1)
+        pointer = x.__array_interface__["data"][0]
+        size = object.__basicsize__
+        assert ctypes.c_int64.from_address(id(x) + size).value == pointer
+        _found.append(size)
+    return _found[0]
+
+
+ENGINE = Engine("native", compile)

@@ -1,0 +1,557 @@
+"""Small tensors in registers: each of their numbers is a value of LLVM's, and what moves numbers costs nothing.
+
+A graph is gone through node by node. A *small* value is an array of the names of its numbers; reshapes, slices, transpositions,
+broadcasts and concatenations are NumPy's own on these names, and sums and products are written out. A value that is larger, or that
+is read at a place known only when the program runs, lies in *memory*. Loops and branches are loops and branches.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from math import prod
+from typing import Any, Callable, NamedTuple, Sequence
+
+import numpy as np
+
+from nabla.engines.native import arithmetic
+from nabla.engines.native.arithmetic import Unsupported
+from nabla.engines.native.text import Code, in_memory, literal, type_of
+from nabla.graph.graph import Graph
+from nabla.graph.node import Node
+from nabla.primitives import elementwise, formulas, indexing, joining, reductions, shape as s, structure
+from nabla.primitives.base import Primitive
+from nabla.primitives.call import CALL
+from nabla.primitives.conditional import COND
+from nabla.primitives.contraction import dot_general
+from nabla.primitives.elementwise import Elementwise
+from nabla.primitives.scan import SCAN, Walk
+from nabla.primitives.while_loop import WHILE, Loop
+
+MOST = 96
+"""Numbers of a tensor that is kept in registers."""
+MOST_INSTRUCTIONS = 60_000
+"""Beyond so many, a program of this kind is too long to be worth compiling."""
+
+
+class Small(NamedTuple):
+    """A tensor in registers: the name, or the literal, of each of its numbers."""
+
+    names: np.ndarray
+    dtype: np.dtype
+
+
+class Memory(NamedTuple):
+    """A tensor in memory, in C order. owned: nobody outside this function sees it."""
+
+    pointer: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    owned: bool
+
+
+Value = Any  # Small, Memory, or a tuple of these for a node of several outputs
+
+
+class Writer:
+    """Writes graphs into one function."""
+
+    def __init__(self) -> None:
+        self.code = Code()
+        self.constants: list[np.ndarray] = []  # whose addresses stand in the code
+        self.arena = 0  # bytes of memory that a call needs besides the stack
+
+    # Values
+
+    def small(self, x: Value) -> Small:
+        if isinstance(x, Small):
+            return x
+        size = prod(x.shape)
+        if size > MOST:
+            raise Unsupported(f"a tensor of shape {x.shape} in registers")
+        names = np.empty(x.shape, object)
+        flat = names.reshape(-1)
+        for i in range(size):
+            flat[i] = self.load(x, str(i))
+        return Small(names, x.dtype)
+
+    def memory(self, x: Value) -> Memory:
+        if isinstance(x, Memory):
+            return x
+        room = self.room(x.names.shape, x.dtype)
+        self.store_all(room, x)
+        return room
+
+    def room(self, shape: tuple[int, ...], dtype: np.dtype) -> Memory:
+        size = prod(shape)
+        if size * dtype.itemsize <= 4096:
+            return Memory(self.code.space(in_memory(dtype), size), shape, dtype, True)
+        offset = self.arena
+        self.arena += -(-size * dtype.itemsize // 64) * 64
+        return Memory(self.code.op(f"getelementptr i8, ptr %arena, i64 {offset}", "room"), shape, dtype, True)
+
+    def address(self, x: Memory, offset: str) -> str:
+        if offset == "0":
+            return x.pointer
+        return self.code.op(f"getelementptr {in_memory(x.dtype)}, ptr {x.pointer}, i64 {offset}", "p")
+
+    def load(self, x: Memory, offset: str) -> str:
+        kind = in_memory(x.dtype)
+        found = self.code.op(f"load {kind}, ptr {self.address(x, offset)}")
+        return self.code.op(f"trunc i8 {found} to i1") if x.dtype.kind == "b" else found
+
+    def store(self, x: Memory, offset: str, value: str) -> None:
+        if x.dtype.kind == "b":
+            value = self.code.op(f"zext i1 {value} to i8")
+        self.code.do(f"store {in_memory(x.dtype)} {value}, ptr {self.address(x, offset)}")
+
+    def store_all(self, room: Memory, x: Value) -> None:
+        """Copy all of x to `room`."""
+        if isinstance(x, Memory):
+            if x.pointer != room.pointer:
+                size = prod(x.shape) * x.dtype.itemsize
+                self.code.declared["llvm.memmove.p0.p0.i64"] = "declare void @llvm.memmove.p0.p0.i64(ptr, ptr, i64, i1)"
+                self.code.do(f"call void @llvm.memmove.p0.p0.i64(ptr {room.pointer}, ptr {x.pointer}, i64 {size}, i1 false)")
+            return
+        for i, name in enumerate(x.names.reshape(-1)):
+            self.store(room, str(i), name)
+
+    def constant(self, x: Node) -> Value:
+        value = np.asarray(x.value)
+        if value.size <= MOST:
+            names = np.empty(value.shape, object)
+            names.reshape(-1)[:] = [literal(v, x.dtype) for v in value.reshape(-1)]
+            return Small(names, x.dtype)
+        kept = np.ascontiguousarray(value)
+        self.constants.append(kept)
+        return Memory(self.code.op(f"inttoptr i64 {kept.ctypes.data} to ptr", "constant"), kept.shape, x.dtype, False)
+
+    def row(self, x: Memory, i: str) -> Memory:
+        size = prod(x.shape[1:])
+        offset = self.code.op(f"mul i64 {i}, {size}") if size != 1 else i
+        return Memory(self.address(x, offset), x.shape[1:], x.dtype, False)
+
+    # Graphs
+
+    def graph(self, graph: Graph, inputs: Sequence[Value]) -> list[Value]:
+        """The outputs of a graph at `inputs`, written here."""
+        values: dict[Node, Value] = dict(zip(graph.inputs, inputs))
+        last = {x: i for i, node in enumerate(graph.nodes) for x in node.inputs}
+        for x in graph.outputs:
+            last[x] = len(graph.nodes)
+        for i, node in enumerate(graph.nodes):
+            if len(self.code.lines) > MOST_INSTRUCTIONS:
+                raise Unsupported("a program of so many instructions")
+            given = [values[x] if x in values else values.setdefault(x, self.constant(x)) for x in node.inputs]
+            free = [last[x] == i and node.inputs.count(x) == 1 for x in node.inputs]
+            values[node] = self.node(node, given, free)
+        return [values[x] if x in values else self.constant(x) for x in graph.outputs]
+
+    def node(self, node: Node, given: list[Value], free: list[bool]) -> Value:
+        prim = node.prim
+        special = SPECIAL.get(prim)
+        if special is not None:
+            return special(self, node, given, free)
+        if isinstance(prim, Elementwise):
+            return self.elementwise(node, [self.small(x) for x in given])
+        moved = MOVED.get(prim)
+        if moved is None:
+            raise Unsupported(prim.name)
+        return Small(moved(*[self.small(x).names for x in given], **node.params), node.dtype)
+
+    def elementwise(self, node: Node, given: list[Small]) -> Small:
+        row = arithmetic.ROWS.get(node.prim)
+        if row is None and node.prim is not formulas.select:
+            raise Unsupported(node.prim.name)
+        out = np.empty(node.shape, object)
+        broad = [np.broadcast_to(x.names, node.shape).reshape(-1) for x in given]
+        flat = out.reshape(-1)
+        for i in range(flat.size):
+            names = [x[i] for x in broad]
+            if row is None:
+                flat[i] = arithmetic.select(self.code, names[0], given[0].dtype, node.dtype, names[1], names[2])
+            else:
+                flat[i] = row(self.code, given[0].dtype, *names, **node.params)
+        return Small(out, node.dtype)
+
+    def total(self, names: Any, dtype: np.dtype, row: Any, nothing: Any) -> str:
+        """Numbers brought together two by two, in a fixed order."""
+        if not len(names):
+            return literal(nothing, dtype)
+        level = list(names)
+        while len(level) > 1:
+            paired = [row(self.code, dtype, a, b) for a, b in zip(level[::2], level[1::2])]
+            level = paired + ([level[-1]] if len(level) % 2 else [])
+        return level[0]
+
+
+# What only moves numbers: NumPy's own functions on their names.
+
+
+def key_of(spec: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A basic part as a key of NumPy's."""
+    key: list[Any] = []
+    for entry in spec:
+        if isinstance(entry, tuple):
+            start, count, step = entry
+            stop = start + count * step
+            key.append(slice(start, stop if stop >= 0 else None, step) if count else slice(0, 0))
+        else:
+            key.append(entry)
+    return tuple(key)
+
+
+MOVED: dict[Primitive, Callable[..., np.ndarray]] = {
+    structure.VARIABLE: lambda x: x,
+    structure.detach: lambda x: x,
+    structure.named: lambda x, name: x,
+    s.reshape: lambda x, shape: x.reshape(shape),
+    s.broadcast: lambda x, shape: np.broadcast_to(x, shape),
+    s.transpose: lambda x, perm: x.transpose(perm),
+    s.flip: lambda x, axes: np.flip(x, axes),
+    joining.concat: lambda *xs, axis: np.concatenate(xs, axis),
+    s.real: lambda x: x,
+    s.conj: lambda x: x,
+}
+
+
+# Rows of the others
+
+
+def _output(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
+    return given[0][node.params["index"]]
+
+
+def _convert(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
+    x = w.small(given[0])
+    out = np.empty(x.names.shape, object)
+    flat = out.reshape(-1)
+    for i, name in enumerate(x.names.reshape(-1)):
+        flat[i] = arithmetic.convert(w.code, name, x.dtype, node.dtype)
+    return Small(out, node.dtype)
+
+
+def _reduction(row: Any, nothing: Any) -> Any:
+    def special(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
+        x = w.small(given[0])
+        axes = node.params["axes"]
+        kept = [axis for axis in range(x.names.ndim) if axis not in axes]
+        lined = x.names.transpose(*kept, *axes).reshape(*[x.names.shape[axis] for axis in kept], -1)
+        out = np.empty(node.shape, object)
+        for place in np.ndindex(*node.shape):
+            out[place] = w.total(lined[place], node.dtype, row, nothing)
+        return Small(out, node.dtype)
+
+    return special
+
+
+def _dot_general(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
+    x, y = w.small(given[0]).names, w.small(given[1]).names
+    (xc, yc), (xb, yb) = node.params["contract"], node.params["batch"]
+    if node.dtype.kind != "f" and node.dtype.kind not in "iu":
+        raise Unsupported("a product of this dtype")
+    xf = [axis for axis in range(x.ndim) if axis not in xc and axis not in xb]
+    yf = [axis for axis in range(y.ndim) if axis not in yc and axis not in yb]
+    summed = [x.shape[axis] for axis in xc]
+    if node.size * prod(summed) > 4096:
+        raise Unsupported("a large product in registers")
+    left = x.transpose(*xb, *xf, *xc).reshape(*[x.shape[a] for a in (*xb, *xf)], -1)
+    right = y.transpose(*yb, *yf, *yc).reshape(*[y.shape[a] for a in (*yb, *yf)], -1)
+    out = np.empty(node.shape, object)
+    mul, add = arithmetic.ROWS[elementwise.mul], arithmetic.ROWS[elementwise.add]
+    for place in np.ndindex(*node.shape):
+        b, f, g = place[: len(xb)], place[len(xb) : len(xb) + len(xf)], place[len(xb) + len(xf) :]
+        terms = [mul(w.code, node.dtype, p, q) for p, q in zip(left[(*b, *f)], right[(*b, *g)])]
+        out[place] = w.total(terms, node.dtype, add, 0)
+    return Small(out, node.dtype)
+
+
+def _places(w: Writer, shape: tuple[int, ...], spec: tuple[Any, ...], arrays: Sequence[Small]) -> np.ndarray:
+    """The flat offset in an array of `shape` of each element of a part: an int, or the name of a number known at run time."""
+    together = np.broadcast_shapes(*[a.names.shape for a in arrays]) if arrays else ()
+    ranges = [entry for entry in spec if isinstance(entry, tuple)]
+    strides = [prod(shape[axis + 1 :]) for axis in range(len(shape))]
+    out = np.empty((*together, *[entry[1] for entry in ranges]), object)
+    broad = [np.broadcast_to(a.names, together) for a in arrays]
+    for at in np.ndindex(*together):
+        fixed, moving = 0, []
+        index: Any = iter([b[at] for b in broad])
+        dtypes = iter([a.dtype for a in arrays])
+        steps = []
+        for axis, entry in enumerate(spec):
+            if entry is None:
+                name, dtype = next(index), next(dtypes)
+                if name.lstrip("-").isdigit():
+                    fixed += (int(name) % shape[axis]) * strides[axis]
+                else:
+                    moving.append(_offset(w, name, dtype, shape[axis], strides[axis]))
+            elif isinstance(entry, tuple):
+                steps.append([(entry[0] + k * entry[2]) * strides[axis] for k in range(entry[1])])
+            else:
+                fixed += entry * strides[axis]
+        base: Any = None
+        for name in moving:
+            base = name if base is None else w.code.op(f"add i64 {base}, {name}")
+        for k, offsets in zip(np.ndindex(*[len(x) for x in steps]), product(*steps)):
+            total = fixed + sum(offsets)
+            out[(*at, *k)] = total if base is None else (w.code.op(f"add i64 {base}, {total}") if total else base)
+    return out
+
+
+def _offset(w: Writer, name: str, dtype: np.dtype, length: int, stride: int) -> str:
+    """An index known at run time as an offset: counted from the end if negative, and never outside."""
+    code = w.code
+    i = arithmetic.convert(code, name, dtype, np.dtype(np.int64))
+    below = code.op(f"icmp slt i64 {i}, 0")
+    i = code.op(f"select i1 {below}, i64 {code.op(f'add i64 {i}, {length}')}, i64 {i}")
+    i = code.op(f"select i1 {code.op(f'icmp slt i64 {i}, 0')}, i64 0, i64 {i}")
+    i = code.op(f"select i1 {code.op(f'icmp sge i64 {i}, {length}')}, i64 {length - 1}, i64 {i}")
+    return code.op(f"mul i64 {i}, {stride}") if stride != 1 else i
+
+
+def _index(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
+    x, arrays, spec = given[0], [w.small(a) for a in given[1:]], node.params["spec"]
+    if isinstance(x, Small) and not arrays:
+        return Small(np.asarray(x.names[key_of(spec)], object).reshape(node.shape), node.dtype)
+    shape = x.names.shape if isinstance(x, Small) else x.shape
+    if (
+        isinstance(x, Memory)
+        and not arrays
+        and node.size > MOST
+        and all(isinstance(entry, tuple) and entry == (0, n, 1) for entry, n in zip(spec[1:], shape[1:]))
+    ):  # whole rows: they lie side by side
+        entry = spec[0]
+        start = entry[0] if isinstance(entry, tuple) else entry
+        if not isinstance(entry, tuple) or entry[2] == 1:
+            return Memory(w.address(x, str(start * prod(shape[1:]))), node.shape, node.dtype, False)
+    if node.size > MOST:
+        raise Unsupported("a large part of an array")
+    places = _places(w, shape, spec, arrays)
+    if isinstance(x, Small) and all(isinstance(p, int) for p in places.reshape(-1)):
+        flat = x.names.reshape(-1)
+        names = np.empty(places.shape, object)
+        names.reshape(-1)[:] = [flat[p] for p in places.reshape(-1)]
+        return Small(names.reshape(node.shape), node.dtype)
+    room = w.memory(x)
+    names = np.empty(places.shape, object)
+    names.reshape(-1)[:] = [w.load(room, str(p)) for p in places.reshape(-1)]
+    return Small(names.reshape(node.shape), node.dtype)
+
+
+def _update(adds: bool) -> Any:
+    def special(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
+        x, v, arrays = given[0], w.small(given[1]), [w.small(a) for a in given[2:]]
+        shape = x.names.shape if isinstance(x, Small) else x.shape
+        places = _places(w, shape, node.params["spec"], arrays)
+        values = np.broadcast_to(v.names, places.shape)
+        add = arithmetic.ROWS[elementwise.add]
+        if isinstance(x, Small) and all(isinstance(p, int) for p in places.reshape(-1)):
+            names = x.names.reshape(-1).copy()
+            for p, value in zip(places.reshape(-1), values.reshape(-1)):
+                names[p] = add(w.code, node.dtype, names[p], value) if adds else value
+            return Small(names.reshape(shape), node.dtype)
+        if isinstance(x, Memory) and x.owned and free[0]:
+            room = x
+        else:
+            room = w.room(shape, node.dtype)
+            w.store_all(room, x)
+        for p, value in zip(places.reshape(-1), values.reshape(-1)):
+            w.store(room, str(p), add(w.code, node.dtype, w.load(room, str(p)), value) if adds else value)
+        return room
+
+    return special
+
+
+def _assemble(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
+    if node.size > MOST:
+        raise Unsupported("a large array put together")
+    out = np.full(node.shape, literal(0, node.dtype), object)
+    written = np.zeros(node.shape, bool)
+    add = arithmetic.ROWS[elementwise.add]
+    inputs = iter(given)
+    for spec in node.params["specs"]:
+        part = w.small(next(inputs)).names
+        if any(entry is None for entry in spec):
+            raise Unsupported("an array put together at places known at run time")
+        key = key_of(spec)
+        old, before = out[key], written[key]
+        new = np.empty(np.shape(old), object)
+        broad = np.broadcast_to(part, np.shape(old))
+        for place in np.ndindex(*np.shape(old)):
+            a = old[place] if np.shape(old) else old
+            taken = before[place] if np.shape(old) else before
+            b = broad[place]
+            new[place] = add(w.code, node.dtype, a, b) if taken else b
+        out[key] = new if new.shape else new.item()
+        written[key] = True
+    return Small(out, node.dtype)
+
+
+# Loops and branches
+
+
+class _Phi:
+    """Numbers that a loop hands from turn to turn."""
+
+    def __init__(self, w: Writer, starts: Sequence[Value], before: str) -> None:
+        self.w = w
+        self.before = before
+        self.lines: list[tuple[int, str, str, str]] = []
+        self.state: list[Value] = []
+        for x in starts:
+            if isinstance(x, Memory):
+                self.state.append(x)
+                continue
+            names = np.empty(x.names.shape, object)
+            flat = names.reshape(-1)
+            for i, start in enumerate(x.names.reshape(-1)):
+                flat[i] = w.code.name("c")
+                self.lines.append((len(w.code.lines), flat[i], type_of(x.dtype), start))
+                w.code.lines.append("")
+            self.state.append(Small(names, x.dtype))
+
+    def close(self, ends: Sequence[Value], latch: str) -> None:
+        """The values at the end of a turn."""
+        names = [n for old, end in zip(self.state, ends) if isinstance(old, Small) for n in self.w.small(end).names.reshape(-1)]
+        for (line, name, kind, start), end in zip(self.lines, names):
+            self.w.code.lines[line] = f"  {name} = phi {kind} [ {start}, %{self.before} ], [ {end}, %{latch} ]"
+
+
+def _starts(w: Writer, carry: Sequence[Value]) -> list[Value]:
+    """The carry before a loop; what lies in memory is copied to a place that the loop may write to."""
+    result: list[Value] = []
+    for x in carry:
+        shape = x.names.shape if isinstance(x, Small) else x.shape
+        if prod(shape) <= MOST:
+            result.append(w.small(x))
+        else:
+            room = w.room(shape, x.dtype)
+            w.store_all(room, x)
+            result.append(room)
+    return result
+
+
+def _turned(w: Writer, state: Sequence[Value], outs: Sequence[Value]) -> list[Value]:
+    """The carry at the end of a turn; what lies in memory is brought to its place."""
+    ends: list[Value] = []
+    for old, new in zip(state, outs):
+        if isinstance(old, Memory):
+            w.store_all(old, new)
+            ends.append(old)
+        else:
+            ends.append(w.small(new))
+    return ends
+
+
+def _scan(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
+    walk: Walk = node.params["walk"]
+    constants, carry, stacks = walk.split(given)
+    code = w.code
+    starts = _starts(w, carry)
+    sources = [w.memory(x) for x in stacks]
+    rows = [w.room((walk.length, *x.shape), x.dtype) for x in walk.body.outputs[walk.of_carry :]]
+    head, body, done = code.label("head"), code.label("body"), code.label("done")
+    before = code.block
+    code.jump(head)
+    code.start(head)
+    turn = code.name("i")
+    counter = len(code.lines)
+    code.lines.append("")
+    phi = _Phi(w, starts, before)
+    code.branch(code.op(f"icmp slt i64 {turn}, {walk.length}"), body, done)
+    code.start(body)
+    i = code.op(f"sub i64 {walk.length - 1}, {turn}") if walk.reverse else turn
+    outs = w.graph(walk.body, [*constants, *phi.state, *[w.row(x, i) for x in sources]])
+    for room, out in zip(rows, outs[walk.of_carry :]):
+        w.store_all(w.row(room, i)._replace(owned=True), out)
+    ends = _turned(w, phi.state, outs[: walk.of_carry])
+    following = code.op(f"add i64 {turn}, 1")
+    phi.close(ends, code.block)
+    code.lines[counter] = f"  {turn} = phi i64 [ 0, %{before} ], [ {following}, %{code.block} ]"
+    code.jump(head)
+    code.start(done)
+    return (*phi.state, *rows)
+
+
+def _while(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
+    loop: Loop = node.params["loop"]
+    of_condition, of_body, carry = loop.split(given)
+    code = w.code
+    starts = _starts(w, carry)
+    head, body, done = code.label("head"), code.label("body"), code.label("done")
+    before = code.block
+    code.jump(head)
+    code.start(head)
+    phi = _Phi(w, starts, before)
+    (going,) = w.graph(loop.condition, [*of_condition, *phi.state])
+    code.branch(w.small(going).names.item(), body, done)
+    code.start(body)
+    outs = w.graph(loop.body, [*of_body, *phi.state])
+    ends = _turned(w, phi.state, outs)
+    phi.close(ends, code.block)
+    code.jump(head)
+    code.start(done)
+    return tuple(phi.state)
+
+
+def _cond(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
+    branches = node.params["branches"]
+    index = w.small(given[0])
+    code = w.code
+    number = arithmetic.convert(code, index.names.item(), index.dtype, np.dtype(np.int64))
+    labels = [code.label("branch") for _ in branches]
+    joined = code.label("joined")
+    large = [prod(x.shape) > MOST for x in branches[0].outputs]
+    rooms = [w.room(x.shape, x.dtype) if on else None for x, on in zip(branches[0].outputs, large)]
+    for k, label in enumerate(labels[:-1]):
+        other = code.label("else")
+        code.branch(code.op(f"icmp sle i64 {number}, {k}"), label, other)
+        code.start(other)
+    code.jump(labels[-1])
+    ends = []
+    for graph, label in zip(branches, labels):
+        code.start(label)
+        outs = w.graph(graph, given[1:])
+        for room, out in zip(rooms, outs):
+            if room is not None:
+                w.store_all(room, out)
+        found = [None if on else w.small(out) for out, on in zip(outs, large)]
+        ends.append((found, code.block))
+        code.jump(joined)
+    code.start(joined)
+    result: list[Value] = []
+    for k, x in enumerate(branches[0].outputs):
+        if rooms[k] is not None:
+            result.append(rooms[k])
+            continue
+        names = np.empty(x.shape, object)
+        columns = [(found[k].names.reshape(-1), block) for found, block in ends]  # type: ignore[union-attr]
+        flat = names.reshape(-1)
+        for i in range(flat.size):
+            choices = ", ".join(f"[ {column[i]}, %{block} ]" for column, block in columns)
+            flat[i] = code.op(f"phi {type_of(x.dtype)} {choices}")
+        result.append(Small(names, x.dtype))
+    return tuple(result)
+
+
+def _call(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
+    return tuple(w.graph(node.params["graph"], given))
+
+
+SPECIAL: dict[Primitive, Any] = {
+    structure.output: _output,
+    s.convert: _convert,
+    s.reduce_sum: _reduction(arithmetic.ROWS[elementwise.add], 0),
+    reductions.reduce_max: _reduction(arithmetic.ROWS[formulas.maximum], 0),
+    reductions.reduce_min: _reduction(arithmetic.ROWS[formulas.minimum], 0),
+    reductions.reduce_any: _reduction(arithmetic.ROWS[formulas.logical_or], 0),
+    reductions.reduce_all: _reduction(arithmetic.ROWS[formulas.logical_and], 1),
+    dot_general: _dot_general,
+    indexing.index: _index,
+    indexing.index_set: _update(False),
+    indexing.index_add: _update(True),
+    indexing.assemble: _assemble,
+    SCAN: _scan,
+    WHILE: _while,
+    COND: _cond,
+    CALL: _call,
+}
