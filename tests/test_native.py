@@ -8,8 +8,8 @@ from test_xla import CELLS, RTOL, Inputs, every_mode, value_and_gradient, values
 import nabla as nb
 from nabla.autodiff.closing import close
 from nabla.engines.native.arithmetic import Unsupported
-from nabla.engines.native.compile import compile as compile_native, written
-from nabla.engines.numpy.compile import compile as compile_numpy
+from nabla.engines.native.compile import ENGINE as NATIVE_ENGINE, written
+from nabla.engines.numpy.compile import ENGINE as NUMPY_ENGINE
 from nabla.graph.simplify import simplify
 
 TAKEN = [(row, dtype) for row, dtype in CELLS if dtype in ("float64", "float32", "int64")]
@@ -44,8 +44,8 @@ def test_a_primitive_in_its_modes(row, dtype):
     assert native or row.prim not in NATIVE
     if native:
         arrays = [*inputs.arrays, *values(captured)]
-        expected = [np.asarray(x) for x in compile_numpy(graph)(*arrays)]
-        found = compile_native(graph)(*arrays)
+        expected = [np.asarray(x) for x in NUMPY_ENGINE.executable(graph)(*arrays)]
+        found = NATIVE_ENGINE.executable(graph)(*arrays)
         assert [(x.shape, x.dtype) for x in found] == [(node.shape, node.dtype) for node in graph.outputs]
         same(found, expected, RTOL[dtype], f"{row} {dtype}")
 

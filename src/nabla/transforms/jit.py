@@ -44,7 +44,8 @@ def jit(
         fn: a function of arrays, numbers and pytrees of these. Left out, `jit` is a decorator.
         static_argnums, static_argnames: arguments that are values of Python, not arrays: they must be hashable, and each new
             value is traced anew.
-        engine: "xla", "numpy", "native" (small tensors in machine code; graphs it has no code for run on NumPy), or None: what the environment variable NABLA_ENGINE names, else XLA where it is installed.
+        engine: "xla", "native" (small tensors and loops as machine code; graphs for which it has no code run on NumPy), "numpy", or
+            None: what the environment variable NABLA_ENGINE names, else XLA where it is installed.
 
     What the function reads besides its arguments is what Python would read at each call: tensors and arrays in closure cells,
     globals, `self` and attributes of these are hidden inputs; numbers, strings and functions there are guarded, and for another one

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from nabla import lazy
+from nabla.engines import engine
 from nabla.engines.engine import Engine, Executable
 from nabla.engines.native.arithmetic import Unsupported
 from nabla.engines.native.registers import Memory, Writer
@@ -19,18 +20,46 @@ from nabla.engines.native.text import TYPES
 from nabla.engines.numpy.compile import ENGINE as REFERENCE
 from nabla.graph.graph import Graph
 from nabla.graph.simplify import simplify
+from nabla.primitives.cost import bytes_of
 
 llvm = lazy.optional("llvmlite.binding", "native")
 
 
-def compile(graph: Graph) -> Executable:
-    """A function from one value per input of the graph to one value per output."""
-    simple = simplify(graph)
-    try:
-        source, writer = written(simple)
-    except Unsupported:
-        return REFERENCE.executable(graph)
-    return _callable(simple, source, writer)
+class Lowering:
+    """A graph about to be compiled: as LLVM's assembly, or, where there is no code for it, as the NumPy engine has it."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = simplify(graph)
+        self.source = ""
+        self._elsewhere: Any = None
+        try:
+            self.source, self.writer = written(self.graph)
+        except Unsupported:
+            self._elsewhere = REFERENCE.lower(graph)
+
+    def as_text(self) -> str:
+        return self.source or self._elsewhere.as_text()
+
+    def compile(self) -> Any:
+        return Compiled(self) if self.source else self._elsewhere.compile()
+
+
+class Compiled:
+    """A graph as machine code."""
+
+    def __init__(self, lowering: Lowering) -> None:
+        self._lowering = lowering
+        self._machine, self.run = _callable(lowering.graph, lowering.source, lowering.writer)
+
+    def as_text(self) -> str:
+        """In the assembly of this processor."""
+        return self._machine
+
+    def memory(self) -> engine.Memory:
+        graph = self._lowering.graph
+        return engine.Memory(
+            sum(map(bytes_of, graph.inputs)), sum(map(bytes_of, graph.outputs)), self._lowering.writer.arena
+        )  # fmt: skip
 
 
 def written(graph: Graph) -> tuple[str, Writer]:
@@ -58,8 +87,8 @@ def written(graph: Graph) -> tuple[str, Writer]:
     return "\n".join(lines), w
 
 
-def _callable(graph: Graph, source: str, writer: Writer) -> Executable:
-    library = _built(source)
+def _callable(graph: Graph, source: str, writer: Writer) -> tuple[str, Executable]:
+    machine, library = _built(source)
     count = len(graph.inputs) + len(graph.outputs)
     run = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * count, ctypes.c_void_p)(library.get_function_address("run"))
     dtypes = [np.dtype(x.dtype.name) for x in graph.inputs]
@@ -81,11 +110,11 @@ def _callable(graph: Graph, source: str, writer: Writer) -> Executable:
         return tuple(results)
 
     call.kept = (library, kept)  # type: ignore[attr-defined]
-    return call
+    return machine, call
 
 
-def _built(source: str) -> Any:
-    """Machine code for this processor."""
+def _built(source: str) -> tuple[str, Any]:
+    """Machine code for this processor, as text and ready to run."""
     machine = _machine()
     module = llvm.parse_assembly(source)
     module.triple = machine.triple
@@ -93,9 +122,10 @@ def _built(source: str) -> Any:
     module.verify()
     passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
     passes.getModulePassManager().run(module, passes)
+    text = machine.emit_assembly(module)
     library = llvm.create_mcjit_compiler(module, _new_machine())
     library.finalize_object()
-    return library
+    return text, library
 
 
 _machines: list[Any] = []
@@ -130,4 +160,4 @@ def _offset_of_data() -> int:
     return _found[0]
 
 
-ENGINE = Engine("native", compile)
+ENGINE = Engine("native", Lowering)
