@@ -505,9 +505,28 @@ def test_residuals_may_be_anything():
     f = nb.custom_vjp(lambda x: x * 2.0)
     f.defvjp(lambda x: (x * 2.0, {"n": 2, "name": "two", "x": [x, None, np.ones(3)]}), lambda r, g: (g * r["n"] * r["x"][2],))
     assert nb.grad(lambda x: f(x).sum())(X).tolist() == [2.0, 2.0, 2.0]
-    through = nb.custom_vjp(nb.sin)
-    through.defvjp(lambda x: nb.vjp(nb.sin, x), lambda pullback, g: pullback(g))
-    check_grads(through, (0.4,), order=3)
+
+
+def test_a_pullback_may_be_a_residual():
+    """It keeps the graph of its call, which a vmap, a loop body or a compiled program ends: there it is taken apart."""
+    f = nb.custom_vjp(lambda p: nb.sin(p["x"]) * p["n"])
+    f.defvjp(lambda p: nb.vjp(lambda p: nb.sin(p["x"]) * p["n"], p), lambda pullback, g: pullback(g))
+    n = np.array([1, 2, 3])
+
+    def call(x):
+        return f({"x": x, "n": n})
+
+    check_grads(call, (X,), order=3)
+    check_vmap(nb.grad(lambda x: call(x).sum()), (np.stack([X, Y]),))
+    check_grads(nb.vmap(call), (np.stack([X, Y]),))
+    for wrap in (
+        lambda g: lambda x: nb.vmap(g)(x[None])[0],
+        lambda g: nb.jit(g, engine="numpy"),
+        lambda g: lambda x: nb.scan(lambda c, _: (g(c), None), x, None, length=1)[0],
+    ):
+        close(nb.grad(lambda x: wrap(call)(x).sum())(X), n * np.cos(X), rtol=1e-14)
+        close(nb.jvp(wrap(call), (X,), (Y,))[1], n * np.cos(X) * Y, rtol=1e-14)
+        close(nb.jacrev(nb.grad(lambda x: wrap(call)(x).sum()))(X), np.diag(-n * np.sin(X)), rtol=1e-14, atol=1e-16)
 
 
 def test_the_output_may_be_an_argument_or_a_constant():

@@ -36,6 +36,7 @@ from nabla.transforms.custom_rules import (
     fitting,
     is_array,
     pack,
+    pack_residuals,
     points,
     shown,
     want_no_closure,
@@ -343,7 +344,7 @@ class CustomFunction:
         found, structure, _ = flatten_outputs(out, self.name)
         held: list[Node] = []
         if runs_forward:
-            held, kept = pack(residuals, is_array)
+            held, kept = pack_residuals(residuals, any(x.tokens.placeholder for x in nodes))
         if self.rules.derivative:
             which, called = ("fwd", self.rules.fwd) if runs_forward else ("it", self._fun)
             want_no_closure(self, [called], [*found, *held], nodes, which)

@@ -28,7 +28,9 @@ from nabla.primitives.shape import cast, reduce_sum, spread
 from nabla.primitives.structure import output, placeholder
 from nabla.tensor import Tensor
 from nabla.transforms.jvp import matching, zero_tangent
+from nabla.transforms.replay import Transposed
 from nabla.transforms.trace import aux_nodes, flatten_outputs, leaf_node
+from nabla.transforms.vjp import Pullback
 
 if TYPE_CHECKING:
     from nabla.transforms.custom import CustomFunction
@@ -46,7 +48,12 @@ class Packed:
 
     def open(self, nodes: Sequence[Node]) -> Any:
         """The pytree with fresh handles on `nodes`."""
-        return tree.unflatten(self.structure, [born(nodes[x]) if type(x) is _Slot else x for x in self.values])
+        return tree.unflatten(self.structure, [self._opened(x, nodes) for x in self.values])
+
+    def _opened(self, x: Any, nodes: Sequence[Node]) -> Any:
+        if type(x) is _Slot:
+            return born(nodes[x])
+        return x.transposed.on(nodes[x.start : x.start + x.count]) if type(x) is _Pullback else x
 
     def fill(self, values: Sequence[Any]) -> Any:
         """The pytree with these in the places of the nodes."""
@@ -59,6 +66,28 @@ class Packed:
 
 class _Slot(int):
     """The number of a node among the nodes of a Packed."""
+
+
+class _Pullback:
+    """A pullback taken apart, and where its nodes stand."""
+
+    __slots__ = ("count", "start", "transposed")
+
+    def __init__(self, transposed: Transposed, start: int) -> None:
+        self.transposed = transposed
+        self.start = start
+        self.count = len(transposed.nodes)
+
+
+def pack_residuals(residuals: Any, apart: bool) -> tuple[list[Node], Packed]:
+    """The arrays among the residuals as nodes. apart: pullbacks are taken apart, as what they hang on may be replaced."""
+    nodes, packed = pack(residuals, is_array)
+    for i, x in enumerate(packed.values):
+        if apart and isinstance(x, Pullback):
+            transposed = Transposed(x)
+            packed.values[i] = _Pullback(transposed, len(nodes))
+            nodes += transposed.nodes
+    return nodes, packed
 
 
 def pack(x: Any, takes: Callable[[Any], bool], as_they_are: Container[int] = ()) -> tuple[list[Node], Packed]:
