@@ -73,6 +73,7 @@ CAN_NOT = {
         ],
         "it asks about dtypes and shapes",
     ),
+    **dict.fromkeys(["default_device", "devices", "shard", "with_sharding_constraint"], "it is about devices: tests of its own"),
     **{
         f"random.{name}": reason
         for names, reason in [

@@ -9,7 +9,7 @@ from table import Case
 from test_xla import FIRST, Inputs
 
 from nabla.autodiff.closing import close
-from nabla.engines.xla.compile import _Program
+from nabla.engines.xla.compile import Program
 from nabla.engines.xla.table import HOST, PARTLY_ON_HOST
 
 
@@ -20,7 +20,7 @@ def graph_of(row, dtype):
 
 
 def calls_host(graph, arrays):
-    program = _Program(graph)
+    program = Program(graph)
     with jax.enable_x64(True):
         return "pure_callback" in str(jax.make_jaxpr(program)(*arrays, *[x.value for x in program.passed]))
 

@@ -82,7 +82,7 @@ def check(cases, program):
     graph, captured = close(outs, inputs.nodes)
     arrays = [*inputs.arrays, *values(captured)]
     expected = [np.asarray(x) for x in compile_numpy(graph)(*arrays)]
-    found = compile_xla(graph)(*arrays)
+    found = [np.asarray(x) for x in compile_xla(graph)(*arrays)]
     announced = [(node.shape, node.dtype) for node in graph.outputs]
     assert [(x.shape, x.dtype) for x in found] == announced
     for case, part in parts:

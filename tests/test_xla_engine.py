@@ -40,11 +40,9 @@ def aligned(n, offset=0):
 # ---- in and out -----------------------------------------------------------------------------------------------
 
 
-def test_ndarrays_scalars_and_arrays_of_jax():
+def test_ndarrays_and_scalars():
     run = compile(closed(lambda x, y: [f.sub(x, y)], np.float64(0), np.zeros(2)))
-    with jax.enable_x64(True):
-        on_device = jax.numpy.asarray([1.0, 2.0])
-    for x, y in [(np.float64(5), np.array([1.0, 2.0])), (np.array(5.0), on_device)]:
+    for x, y in [(np.float64(5), np.array([1.0, 2.0])), (np.array(5.0), np.array([1.0, 2.0]))]:
         (out,) = run(x, y)
         assert type(out) is np.ndarray and out.dtype == np.float64 and out.tolist() == [4.0, 3.0]
 
@@ -125,7 +123,7 @@ def test_threads():
 def test_devices_by_name():
     assert "cpu:0" in devices.devices()
     assert devices.find("cpu") is devices.find("cpu:0")
-    with pytest.raises(ArgumentError, match=r"no device 'cuda:77' here: there are cpu:0.*pip install 'nabla\[cuda13\]'"):
+    with pytest.raises(ArgumentError, match=r"no device 'cuda:77' here: there are cpu, cpu:0.*pip install 'nabla\[cuda13\]'"):
         devices.find("cuda:77")
 
 

@@ -18,6 +18,7 @@ from nabla.ops import (
     contraction,
     creation,
     cumulative,
+    devices,
     diagonals,
     elementwise,
     indexing,
@@ -34,7 +35,7 @@ from nabla.ops.lift import born, or_not_implemented, reflected
 from nabla.primitives.base import constant
 from nabla.primitives.leaves import LeafToken, is_leaf, leaf_token, make_leaf
 from nabla.primitives.structure import detach
-from nabla.values import export, read, read_number, value_of
+from nabla.values import compute, export, read, read_number, value_of
 
 
 class Tensor:
@@ -126,7 +127,7 @@ class Tensor:
 
     def realize(self) -> Tensor:
         """Compute the value now, if it was not computed yet; returns the tensor itself."""
-        value_of(self._node)
+        compute(self._node)
         return self
 
     def numpy(self) -> np.ndarray:
@@ -181,7 +182,8 @@ class Tensor:
         return born(self._node)
 
     def __deepcopy__(self, memo: Any) -> Tensor:
-        return _restored(*self._state("copy.deepcopy"))
+        array, requires_grad = self._state("copy.deepcopy")
+        return creation.array(array, device=devices.device_of(self), requires_grad=requires_grad)
 
     def __reduce__(self) -> Any:
         return _restored, self._state("pickling")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nabla.errors import ShapeError, TracedValueError, user_line
-from nabla.graph.node import Node, runtime
+from nabla.graph.node import Node, in_memory, runtime
 from nabla.graph.tokens import Token
 from nabla.primitives.leaves import LeafToken
 
@@ -17,12 +17,19 @@ MOST_READS = 1000
 """Reads of one call that are remembered, to say what cut its derivative."""
 
 
-def value_of(node: Node) -> Any:
-    """The value, computed if need be: an ndarray that nobody may write to, or a NumPy scalar."""
+def compute(node: Node) -> None:
+    """Compute the value, if it was not computed yet, for a user who asked for it."""
     if node.value is None:
         runtime.realize((node,))
+    if runtime.away:
+        runtime.devices.wait(node.value)
     node.asked = True  # backward wants to know
-    return node.value
+
+
+def value_of(node: Node) -> Any:
+    """The value, computed if need be: an ndarray that nobody may write to, or a NumPy scalar."""
+    compute(node)
+    return in_memory(node)
 
 
 def read(node: Node) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 
 from nabla.dtypes import bool_, int64
 from nabla.errors import ArgumentError, DTypeError, ShapeError, TracedValueError, user_line
-from nabla.graph.node import Node, runtime
+from nabla.graph.node import Node, in_memory, runtime
 from nabla.ops import indexing, ranking, sorting
 from nabla.ops.creation import asarray, astype
 from nabla.ops.keys import check_mask, checked, mask_value, out_of_bounds
@@ -71,7 +71,7 @@ def _write_flat(x: Tensor, positions: Node, values: ArrayLike) -> None:
 def _unravelled(places: Node, shape: Shape) -> tuple[Node, ...]:
     """Positions in a flattened array, which may count from its end, as one index array for each axis."""
     if places.value is not None:
-        return tuple([constant(i) for i in np.unravel_index(places.value % prod(shape), shape)])
+        return tuple([constant(i) for i in np.unravel_index(in_memory(places) % prod(shape), shape)])
     places = remainder(places, scalar(prod(shape), int64))
     found: list[Node] = []
     for n in reversed(shape):

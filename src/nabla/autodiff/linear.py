@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Sequence
 
-from nabla.graph.node import Node, runtime
+from nabla.graph.node import Node, in_memory, runtime
 from nabla.graph.tokens import Token, Tokens
 from nabla.graph.walk import between
 from nabla.primitives.base import Constant, Opaque, is_zeros
@@ -37,7 +37,7 @@ def _vanishes(x: Node) -> bool:
         return True
     if x.value is None:
         runtime.realize((x,))
-    return not x.value.any()
+    return not in_memory(x).any()
 
 
 def _fault(node: Node, moves: Sequence[bool], token: Token) -> str | None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 
-from nabla import lazy
 from nabla.engines.engine import Engine
 from nabla.engines.native.compile import ENGINE as NATIVE
 from nabla.engines.numpy.compile import ENGINE as NUMPY
 from nabla.engines.xla.compile import ENGINE as XLA
+from nabla.engines.xla.kernel import is_installed
 from nabla.errors import ArgumentError
 
 ENGINES: dict[str, Engine] = {"numpy": NUMPY, "xla": XLA, "native": NATIVE}
@@ -24,4 +24,4 @@ def engine_called(name: str | None) -> Engine:
 
 
 def _default() -> str:
-    return "xla" if lazy.installed("jax") else "numpy"
+    return "xla" if is_installed() else "numpy"

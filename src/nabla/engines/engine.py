@@ -46,12 +46,15 @@ class Lowering(Protocol):
 
 class Engine:
     """An engine by name. `lower` is called once for each graph that runs. `held` makes of an array that is passed again and again,
-    and that nobody writes to, one that the engine takes faster."""
+    and that nobody writes to, one that the engine takes faster. in_memory: whether it takes no values that lie on devices."""
 
-    __slots__ = ("held", "lower", "name")
+    __slots__ = ("held", "in_memory", "lower", "name")
 
-    def __init__(self, name: str, lower: Callable[[Graph], Lowering], held: Callable[[Any], Any] | None = None) -> None:
+    def __init__(
+        self, name: str, lower: Callable[[Graph], Lowering], held: Callable[[Any], Any] | None = None, in_memory: bool = False
+    ) -> None:
         self.name = name
+        self.in_memory = in_memory
         self.lower = lower
         self.held = held
 

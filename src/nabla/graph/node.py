@@ -24,7 +24,10 @@ class Runtime:
     """What lies above the graph and is handed in once: the engine that realises nodes, the handle that users hold,
     what prints a graph."""
 
-    __slots__ = ("compile", "handle", "realize", "show", "view")
+    __slots__ = ("away", "compile", "devices", "handle", "realize", "show", "view")
+    away: bool
+    """Whether a value was ever put on a device: before that, all of them lie in memory, and nobody has to look."""
+    devices: Any
     realize: Callable[[Sequence[Node]], None]
     compile: Callable[[Any], Callable[..., Sequence[Any]]]
     show: Callable[[Sequence[Node]], None]
@@ -33,6 +36,13 @@ class Runtime:
 
 
 runtime = Runtime()
+runtime.away = False
+
+
+def in_memory(node: Node) -> Any:
+    """The value of a realised node where Python and NumPy can look at it: one that lies on a device is copied from there."""
+    value = node.value
+    return runtime.devices.get(value) if runtime.away else value
 
 
 class Freed(tuple):

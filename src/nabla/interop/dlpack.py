@@ -12,8 +12,8 @@ import numpy as np
 
 from nabla.errors import ArgumentTypeError
 from nabla.graph.node import runtime
-from nabla.ops.creation import array
-from nabla.ops.devices import want_cpu
+from nabla.ops.creation import array, asarray
+from nabla.ops.devices import Device, made
 from nabla.primitives.base import constant
 from nabla.tensor import Tensor
 from nabla.values import export
@@ -66,19 +66,18 @@ def dlpack_device(self: Tensor, /) -> tuple[int, int]:
     return KDLCPU, 0
 
 
-def from_dlpack(x: Any, /, *, device: str | None = None, copy: bool | None = None) -> Tensor:
+def from_dlpack(x: Any, /, *, device: Device | None = None, copy: bool | None = None) -> Tensor:
     """A tensor with the values of any array that exports DLPack; a tensor is itself, as in `nb.asarray`.
 
     The values are copied, because later writes to that array must not be seen. copy: True gives a new tensor always; False raises
-    BufferError unless the array says that it is read-only, and then shares its memory. device: "cpu", the only one.
+    BufferError unless the array says that it is read-only, and then shares its memory. device: where the tensor shall lie.
 
     >>> import numpy as np
     >>> nb.from_dlpack(np.ones(2)).tolist()
     [1.0, 1.0]
     """
-    want_cpu("from_dlpack", device)
     if isinstance(x, runtime.handle):
-        return array(x) if copy else x
+        return array(x, device=device) if copy else asarray(x, device=device)
     if not hasattr(x, "__dlpack__"):
         raise ArgumentTypeError(f"from_dlpack takes an array that exports DLPack; got {type(x).__name__}")
     value = np.from_dlpack(x)
@@ -87,8 +86,8 @@ def from_dlpack(x: Any, /, *, device: str | None = None, copy: bool | None = Non
             raise BufferError(
                 "from_dlpack: copy=False, but the array may be written to later, which a tensor must not see; leave copy out"
             )
-        return Tensor(constant(value))
-    return array(value)
+        return Tensor(made("from_dlpack", constant(value), device))
+    return array(value, device=device)
 
 
 Tensor.__dlpack__ = to_dlpack  # type: ignore[attr-defined]

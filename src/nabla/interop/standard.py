@@ -11,7 +11,7 @@ import numpy as np
 from nabla import dtypes
 from nabla.errors import ArgumentError
 from nabla.ops.data_types import KINDS
-from nabla.ops.devices import CPU, want_cpu
+from nabla.ops.devices import Device, default_place, device_of, devices, to_device, want_place
 from nabla.tensor import Tensor
 
 __array_api_version__ = "2025.12"
@@ -45,29 +45,29 @@ class NamespaceInfo:
         """
         return {"boolean indexing": True, "data-dependent shapes": True, "max dimensions": MOST_AXES}
 
-    def default_device(self) -> str:
+    def default_device(self) -> Device:
         """The device of what is made without naming one.
 
         >>> nb.__array_namespace_info__().default_device()
         'cpu'
         """
-        return CPU
+        return default_place()
 
     def devices(self) -> tuple[str, ...]:
         """All devices.
 
-        >>> nb.__array_namespace_info__().devices()
-        ('cpu',)
+        >>> nb.__array_namespace_info__().devices() == nb.devices()
+        True
         """
-        return (CPU,)
+        return devices()
 
-    def default_dtypes(self, *, device: str | None = None) -> dict[str, np.dtype]:
+    def default_dtypes(self, *, device: Device | None = None) -> dict[str, np.dtype]:
         """The dtypes of what is made without naming one, by kind; the floating ones follow `nb.set_default_dtype`.
 
         >>> nb.__array_namespace_info__().default_dtypes()["real floating"]
         dtype('float64')
         """
-        want_cpu("default_dtypes", device)
+        want_place("default_dtypes", device)
         return {
             "real floating": dtypes.default_dtype(),
             "complex floating": dtypes.default_complex(),
@@ -75,7 +75,7 @@ class NamespaceInfo:
             "indexing": dtypes.int64,
         }
 
-    def dtypes(self, *, device: str | None = None, kind: str | tuple[str, ...] | None = None) -> dict[str, np.dtype]:
+    def dtypes(self, *, device: Device | None = None, kind: str | tuple[str, ...] | None = None) -> dict[str, np.dtype]:
         """The dtypes of the standard by name: all, or those of a kind that `nb.isdtype` knows, or of several.
 
         float16, which the standard does not know, is not among them.
@@ -83,7 +83,7 @@ class NamespaceInfo:
         >>> list(nb.__array_namespace_info__().dtypes(kind="real floating"))
         ['float32', 'float64']
         """
-        want_cpu("dtypes", device)
+        want_place("dtypes", device)
         kinds = tuple(KINDS) if kind is None else kind if isinstance(kind, tuple) else (kind,)
         for item in kinds:
             if item not in KINDS:
@@ -107,21 +107,7 @@ def array_namespace(self: Tensor, /, *, api_version: str | None = None) -> Modul
     return sys.modules[__name__.partition(".")[0]]
 
 
-def to_device(self: Tensor, device: str, /, *, stream: None = None) -> Tensor:
-    """The tensor on `device`: itself, for there is only "cpu". stream: None, as the CPU has no streams."""
-    if stream is not None:
-        raise ArgumentError(f"to_device: the CPU has no streams, so stream is None; got {stream!r}")
-    if device is None:
-        raise ArgumentError('to_device: the only device is "cpu"; got None')
-    want_cpu("to_device", device)
-    return self
-
-
-def _device(self: Tensor) -> str:
-    """Where the tensor lives: "cpu"."""
-    return CPU
-
-
 Tensor.__array_namespace__ = array_namespace  # type: ignore[attr-defined]
 Tensor.to_device = to_device  # type: ignore[attr-defined]
-Tensor.device = property(_device)  # type: ignore[attr-defined]
+Tensor.to = to_device  # type: ignore[attr-defined]
+Tensor.device = property(device_of)  # type: ignore[attr-defined]

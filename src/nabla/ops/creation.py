@@ -9,14 +9,15 @@ import numpy as np
 
 from nabla import dtypes
 from nabla.errors import ArgumentError, DTypeError, ShapeError
-from nabla.graph.node import Node, is_scalar, runtime
+from nabla.graph.node import Node, in_memory, is_scalar, runtime
 from nabla.graph.tokens import EMPTY, next_id
 from nabla.ops.axes import as_shape, integer, one_axis
-from nabla.ops.devices import want_cpu
+from nabla.ops.devices import Device, made, place_of
 from nabla.ops.lift import ArrayLike, DTypeLike, as_node, op
 from nabla.primitives.base import CONSTANT, constant
 from nabla.primitives.formulas import equal, floor, power, select
 from nabla.primitives.leaves import make_leaf, not_a_leaf
+from nabla.primitives.placement import MEMORY, PartitionSpec, Sharding
 from nabla.primitives.shape import broadcast, cast, move_axis
 from nabla.primitives.structure import detach
 
@@ -40,16 +41,18 @@ def _dtype(dtype: DTypeLike | None) -> np.dtype | None:
     return None if dtype is None else dtypes.canonical(dtype)
 
 
-def _made(node: Node, requires_grad: bool = False) -> Tensor:
-    """A handle on a node that was made from no tensor."""
+def _made(name: str, node: Node, device: Device | None = None, requires_grad: bool = False) -> Tensor:
+    """A handle on a node that was made from no tensor, on a device."""
+    node = made(name, node, device)
     return runtime.handle(make_leaf(node) if requires_grad else node)
 
 
-def array(x: ArrayLike, dtype: DTypeLike | None = None, *, requires_grad: bool = False) -> Tensor:
+def array(x: ArrayLike, dtype: DTypeLike | None = None, *, device: Device | None = None, requires_grad: bool = False) -> Tensor:
     """A new tensor with the values of `x`: a number, an ndarray, nested lists, or a tensor, whose derivative goes on.
 
     dtype: of the result; else ndarrays keep theirs and Python floats get the default dtype. requires_grad: make it a
-    leaf of `backward`; then the history of `x` is left behind.
+    leaf of `backward`; then the history of `x` is left behind. device: where it shall lie, one of `nb.devices()` or an
+    nb.Sharding; else a tensor stays where it is, and all else goes to the default device.
 
     >>> nb.array([[1.0, 2.0], [3.0, 4.0]]).shape
     (2, 2)
@@ -60,8 +63,10 @@ def array(x: ArrayLike, dtype: DTypeLike | None = None, *, requires_grad: bool =
         raise ArgumentError(
             f"the integer {x} is out of the range of {'int64 and uint64' if dtype is None else _dtype(dtype)}"
         ) from None
+    if type(x) is not runtime.handle or device is not None:
+        node = made("array", node, device)
     if requires_grad:
-        return _made(detach(node), True)
+        return runtime.handle(make_leaf(detach(node)))
     if type(x) is Node:
         return node  # type: ignore[return-value]
     return _own(node)
@@ -78,24 +83,23 @@ def _own(node: Node) -> Tensor:
     return handle
 
 
-def asarray(x: ArrayLike, /, dtype: DTypeLike | None = None, *, device: str | None = None, copy: bool | None = None) -> Tensor:
+def asarray(x: ArrayLike, /, dtype: DTypeLike | None = None, *, device: Device | None = None, copy: bool | None = None) -> Tensor:
     """`x` as a tensor: itself if it is one of that dtype, else made from a number, an ndarray or nested lists.
 
     An ndarray is copied, because later writes to it must not be seen. copy: True gives a new tensor always; False
-    raises where a copy would be needed. device: "cpu", the only one.
+    raises where a copy would be needed. device: where it shall lie; a tensor that lies elsewhere is copied.
 
     >>> t = nb.asarray(2.0)
     >>> nb.asarray(t) is t
     True
     """
-    want_cpu("asarray", device)
     wanted = _dtype(dtype)
     is_one = isinstance(x, runtime.handle) and (wanted is None or dtypes.strong(as_node(x).dtype) is wanted)
-    if is_one and not copy:
+    if is_one and not copy and (device is None or made("asarray", x._node, device) is x._node):
         return x
     if copy is False and not is_scalar(x):
         raise ArgumentError("asarray: copy=False, but a tensor of this input needs a copy; leave copy out")
-    return array(x, wanted)
+    return array(x, wanted, device=device)
 
 
 def copy(x: ArrayLike) -> Tensor:
@@ -119,48 +123,46 @@ def _astype(x: ArrayLike, dtype: DTypeLike) -> Tensor:
     return cast(node, wanted)  # type: ignore[return-value]
 
 
-def astype(x: ArrayLike, dtype: DTypeLike, /, *, copy: bool = True, device: str | None = None) -> Tensor:
+def astype(x: ArrayLike, dtype: DTypeLike, /, *, copy: bool = True, device: Device | None = None) -> Tensor:
     """`x` in another dtype, a tensor of its own; with copy=False `x` itself, if it is a tensor of that dtype.
 
-    device: "cpu", the only one. Floats become integers by being cut towards zero, and the derivative is zero then. Raises
-    DTypeError for complex numbers made real: say nb.real(x), or nb.abs(x).
+    device: where it shall lie, if not where `x` is. Floats become integers by being cut towards zero, and the derivative is zero
+    then. Raises DTypeError for complex numbers made real: say nb.real(x), or nb.abs(x).
 
     >>> nb.astype([1.7, -1.7], "int64").tolist()
     [1, -1]
     """
-    want_cpu("astype", device)
-    if not copy and isinstance(x, runtime.handle) and x.dtype is dtypes.canonical(dtype):
+    if not copy and device is None and isinstance(x, runtime.handle) and x.dtype is dtypes.canonical(dtype):
         return x
-    return _astype(x, dtype)
+    out = _astype(x, dtype)
+    return out if device is None else array(out, device=device)
 
 
 def zeros(
-    shape: int | tuple[int, ...], dtype: DTypeLike | None = None, *, device: str | None = None, requires_grad: bool = False
+    shape: int | tuple[int, ...], dtype: DTypeLike | None = None, *, device: Device | None = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor of zeros.
 
     >>> nb.zeros((2, 2)).tolist()
     [[0.0, 0.0], [0.0, 0.0]]
     """
-    want_cpu("zeros", device)
     wanted = _dtype(dtype) or dtypes.default_dtype()
-    return _made(constant(np.zeros(as_shape("zeros", shape), wanted), wanted), requires_grad)
+    return _made("zeros", constant(np.zeros(as_shape("zeros", shape), wanted), wanted), device, requires_grad)
 
 
 def ones(
-    shape: int | tuple[int, ...], dtype: DTypeLike | None = None, *, device: str | None = None, requires_grad: bool = False
+    shape: int | tuple[int, ...], dtype: DTypeLike | None = None, *, device: Device | None = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor of ones.
 
     >>> nb.ones(3).tolist()
     [1.0, 1.0, 1.0]
     """
-    want_cpu("ones", device)
     wanted = _dtype(dtype) or dtypes.default_dtype()
-    return _made(constant(np.ones(as_shape("ones", shape), wanted), wanted), requires_grad)
+    return _made("ones", constant(np.ones(as_shape("ones", shape), wanted), wanted), device, requires_grad)
 
 
-def empty(shape: int | tuple[int, ...], dtype: DTypeLike | None = None, *, device: str | None = None) -> Tensor:
+def empty(shape: int | tuple[int, ...], dtype: DTypeLike | None = None, *, device: Device | None = None) -> Tensor:
     """A tensor to be filled; it holds zeros, so that the same program gives the same bits.
 
     >>> nb.empty((2, 3)).shape
@@ -170,74 +172,81 @@ def empty(shape: int | tuple[int, ...], dtype: DTypeLike | None = None, *, devic
 
 
 def full(
-    shape: int | tuple[int, ...], fill_value: ArrayLike, dtype: DTypeLike | None = None, *, device: str | None = None
+    shape: int | tuple[int, ...], fill_value: ArrayLike, dtype: DTypeLike | None = None, *, device: Device | None = None
 ) -> Tensor:
     """A tensor with one value everywhere (or a tensor broadcast to `shape`); its derivative goes on.
 
     >>> nb.full((2,), 7.0).tolist()
     [7.0, 7.0]
     """
-    want_cpu("full", device)
-    return _filled(as_node(fill_value, _dtype(dtype)), as_shape("full", shape))
+    return _filled("full", as_node(fill_value, _dtype(dtype)), as_shape("full", shape), device)
 
 
-def _filled(node: Node, shape: tuple[int, ...]) -> Tensor:
+def _filled(name: str, node: Node, shape: tuple[int, ...], device: Device | None) -> Tensor:
     own = node.shape
     if len(own) > len(shape) or any(n not in (1, m) for n, m in zip(reversed(own), reversed(shape))):
-        raise ShapeError(f"full: a value of shape {own} does not broadcast to shape {shape}")
+        raise ShapeError(f"{name}: a value of shape {own} does not broadcast to shape {shape}")
     if node.shape != shape:
         node = broadcast(node, shape=shape)
-    return runtime.handle(node)
+    return _made(name, node, device)
 
 
-def zeros_like(x: ArrayLike, /, dtype: DTypeLike | None = None, *, device: str | None = None, shape: Any = None) -> Tensor:
+def zeros_like(x: ArrayLike, /, dtype: DTypeLike | None = None, *, device: Device | None = None, shape: Any = None) -> Tensor:
     """Zeros in the shape, unless another is given, and dtype of `x`.
 
     >>> nb.zeros_like(nb.array([1.0, 2.0])).tolist()
     [0.0, 0.0]
     """
-    want_cpu("zeros_like", device)
-    return _like("zeros_like", x, dtype, shape, np.zeros)
+    return _like("zeros_like", x, dtype, device, shape, np.zeros)
 
 
-def ones_like(x: ArrayLike, /, dtype: DTypeLike | None = None, *, device: str | None = None, shape: Any = None) -> Tensor:
+def ones_like(x: ArrayLike, /, dtype: DTypeLike | None = None, *, device: Device | None = None, shape: Any = None) -> Tensor:
     """Ones in the shape, unless another is given, and dtype of `x`.
 
     >>> nb.ones_like(nb.array([1.0, 2.0])).tolist()
     [1.0, 1.0]
     """
-    want_cpu("ones_like", device)
-    return _like("ones_like", x, dtype, shape, np.ones)
+    return _like("ones_like", x, dtype, device, shape, np.ones)
 
 
-def empty_like(x: ArrayLike, /, dtype: DTypeLike | None = None, *, device: str | None = None, shape: Any = None) -> Tensor:
+def empty_like(x: ArrayLike, /, dtype: DTypeLike | None = None, *, device: Device | None = None, shape: Any = None) -> Tensor:
     """A tensor to be filled, in the shape, unless another is given, and dtype of `x`; it holds zeros.
 
     >>> nb.empty_like(nb.array([1.0, 2.0])).shape
     (2,)
     """
-    want_cpu("empty_like", device)
-    return _like("empty_like", x, dtype, shape, np.zeros)
+    return _like("empty_like", x, dtype, device, shape, np.zeros)
 
 
-def _like(name: str, x: ArrayLike, dtype: DTypeLike | None, shape: Any, make: Any) -> Tensor:
+def _like(name: str, x: ArrayLike, dtype: DTypeLike | None, device: Device | None, shape: Any, make: Any) -> Tensor:
     node = as_node(x)
     wanted = _dtype(dtype) or dtypes.strong(node.dtype)
-    return _made(constant(make(node.shape if shape is None else as_shape(name, shape), wanted), wanted))
+    filled = constant(make(node.shape if shape is None else as_shape(name, shape), wanted), wanted)
+    return _made(name, filled, _beside(node, device, filled.shape))
+
+
+def _beside(x: Node, device: Device | None, shape: tuple[int, ...]) -> Device | None:
+    """Where an array like `x` is made: where `x` lies, if nobody says otherwise."""
+    if device is not None:
+        return device
+    place = place_of(x)
+    if isinstance(place, Sharding) and shape != x.shape:
+        return Sharding(place.mesh, PartitionSpec())
+    return None if place is MEMORY else place
 
 
 def full_like(
-    x: ArrayLike, /, fill_value: ArrayLike, dtype: DTypeLike | None = None, *, device: str | None = None, shape: Any = None
+    x: ArrayLike, /, fill_value: ArrayLike, dtype: DTypeLike | None = None, *, device: Device | None = None, shape: Any = None
 ) -> Tensor:
     """One value everywhere, in the shape, unless another is given, and dtype of `x`.
 
     >>> nb.full_like(nb.array([1.0, 2.0]), 3).tolist()
     [3.0, 3.0]
     """
-    want_cpu("full_like", device)
     node = as_node(x)
     value = as_node(fill_value, _dtype(dtype) or dtypes.strong(node.dtype))
-    return _filled(value, node.shape if shape is None else as_shape("full_like", shape))
+    wanted = node.shape if shape is None else as_shape("full_like", shape)
+    return _filled("full_like", value, wanted, _beside(node, device, wanted))
 
 
 def arange(
@@ -247,7 +256,7 @@ def arange(
     step: ArrayLike = 1,
     *,
     dtype: DTypeLike | None = None,
-    device: str | None = None,
+    device: Device | None = None,
 ) -> Tensor:
     """The numbers from `start` (0 if only one is given) up to `stop`, which is left out, `step` apart.
 
@@ -257,7 +266,6 @@ def arange(
     >>> nb.arange(2, 8, 3).tolist()
     [2, 5]
     """
-    want_cpu("arange", device)
     given = (0, start, step) if stop is None else (start, stop, step)
     first, last, apart = [_number("arange", x) for x in given]
     if apart == 0:
@@ -272,9 +280,9 @@ def arange(
     numbers = np.arange(first, last, apart, wanted)  # type: ignore[call-overload]
     begin, between = as_node(given[0]), as_node(given[2])
     if begin.tokens is EMPTY and between.tokens is EMPTY:
-        return _made(constant(numbers, wanted))
+        return _made("arange", constant(numbers, wanted), device)
     places = constant(np.arange(numbers.size).astype(wanted), wanted)
-    return runtime.handle(cast(begin, wanted) + cast(between, wanted) * places)
+    return _made("arange", cast(begin, wanted) + cast(between, wanted) * places, device)
 
 
 def _number(name: str, x: ArrayLike) -> Any:
@@ -285,7 +293,7 @@ def _number(name: str, x: ArrayLike) -> Any:
     if node.shape:
         raise ShapeError(f"{name} takes numbers; got an array of shape {node.shape}")
     runtime.realize((node,))
-    return node.value.item()
+    return in_memory(node).item()
 
 
 @op
@@ -296,7 +304,7 @@ def linspace(
     num: int = 50,
     *,
     dtype: DTypeLike | None = None,
-    device: str | None = None,
+    device: Device | None = None,
     endpoint: bool = True,
     retstep: bool = False,
     axis: int = 0,
@@ -309,7 +317,6 @@ def linspace(
     >>> nb.linspace(0.0, 1.0, 5).tolist()
     [0.0, 0.25, 0.5, 0.75, 1.0]
     """
-    want_cpu("linspace", device)
     count = integer("linspace", "num", num, 0)
     a, b = as_node(start), as_node(stop)
     wanted = _dtype(dtype)
@@ -326,20 +333,20 @@ def linspace(
     else:
         out = a * (1.0 - part) + b * part  # exact at both ends
     out = move_axis(out if wanted is None else cast(out, wanted), 0, one_axis("linspace", axis, out.ndim))
+    out = made("linspace", out, device)
     return (out, (b - a) / (float(steps) if steps > 0 else math.nan)) if retstep else out
 
 
-def eye(n: int, m: int | None = None, /, *, k: int = 0, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
+def eye(n: int, m: int | None = None, /, *, k: int = 0, dtype: DTypeLike | None = None, device: Device | None = None) -> Tensor:
     """The n by m matrix (n by n without m) with ones on its k-th diagonal and zeros elsewhere.
 
     >>> nb.eye(2).tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
-    want_cpu("eye", device)
     rows = integer("eye", "the number of rows", n, 0)
     columns = rows if m is None else integer("eye", "the number of columns", m, 0)
     wanted = _dtype(dtype) or dtypes.default_dtype()
-    return _made(constant(np.eye(rows, columns, integer("eye", "k", k), wanted), wanted))
+    return _made("eye", constant(np.eye(rows, columns, integer("eye", "k", k), wanted), wanted), device)
 
 
 def identity(n: int, dtype: DTypeLike | None = None) -> Tensor:
@@ -360,7 +367,7 @@ def tri(n: int, m: int | None = None, k: int = 0, dtype: DTypeLike | None = None
     rows = integer("tri", "the number of rows", n, 0)
     columns = rows if m is None else integer("tri", "the number of columns", m, 0)
     wanted = _dtype(dtype) or dtypes.default_dtype()
-    return _made(constant(np.tri(rows, columns, integer("tri", "k", k), wanted), wanted))
+    return _made("tri", constant(np.tri(rows, columns, integer("tri", "k", k), wanted), wanted))
 
 
 @op

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from nabla import dtypes
 from nabla.errors import ArgumentError, DTypeError
-from nabla.graph.node import Node, is_scalar, runtime
+from nabla.graph.node import Node, in_memory, is_scalar, runtime
 from nabla.ops.axes import integer
 from nabla.ops.lift import ArrayLike, as_node, binary, inexact, op, pair, together, unary, want_real
 from nabla.ops.sharing import shares
@@ -289,10 +289,10 @@ def pow(x: ArrayLike, y: ArrayLike, /) -> Tensor:
 def _power(x: Node, y: Node) -> Node:
     if x.dtype.kind in "biu" and y.dtype.kind == "i" and not y.tokens.placeholder:
         runtime.realize((y,))
-        if (y.value < 0).any():
+        if (in_memory(y) < 0).any():
             raise ArgumentError(
                 f"pow: integers to negative integer powers are not allowed, got a base of {x.dtype} and an exponent "
-                f"that is {y.value.min()} somewhere. Make the base floating."
+                f"that is {in_memory(y).min()} somewhere. Make the base floating."
             )
     return f.power(x, y)
 

@@ -17,7 +17,7 @@ from nabla.graph.node import Node, is_scalar
 from nabla.ops.axes import integer, one_axis
 from nabla.ops.cosine import dct, dctn, dst, dstn, idct, idctn, idst, idstn
 from nabla.ops.creation import arange
-from nabla.ops.devices import want_cpu
+from nabla.ops.devices import Device, made
 from nabla.ops.joining import roll
 from nabla.ops.lift import ArrayLike, DTypeLike, as_node, inexact, op
 from nabla.primitives import fourier as p
@@ -352,7 +352,7 @@ def ihfft(x: ArrayLike, /, n: int | None = None, axis: int = -1, norm: str | Non
 
 
 @op
-def fftfreq(n: int, /, d: float = 1.0, *, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
+def fftfreq(n: int, /, d: float = 1.0, *, dtype: DTypeLike | None = None, device: Device | None = None) -> Tensor:
     """The frequencies of the elements of `fft`, in cycles per unit of the spacing d: 0, 1, ..., -2, -1 over n d.
 
     >>> nb.fft.fftfreq(4, 0.5).tolist()
@@ -364,7 +364,7 @@ def fftfreq(n: int, /, d: float = 1.0, *, dtype: DTypeLike | None = None, device
 
 
 @op
-def rfftfreq(n: int, /, d: float = 1.0, *, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
+def rfftfreq(n: int, /, d: float = 1.0, *, dtype: DTypeLike | None = None, device: Device | None = None) -> Tensor:
     """The frequencies of the elements of `rfft`: 0, 1, ..., n // 2 over n d.
 
     >>> nb.fft.rfftfreq(4, 0.5).tolist()
@@ -378,13 +378,12 @@ def _whole(start: int, stop: int) -> Node:
     return as_node(arange(start, stop))
 
 
-def _frequencies(name: str, numbers: Any, n: int, d: Any, dtype: DTypeLike | None, device: str | None) -> Node:
+def _frequencies(name: str, numbers: Any, n: int, d: Any, dtype: DTypeLike | None, device: Device | None) -> Node:
     wanted = dtypes.default_dtype() if dtype is None else dtypes.canonical(dtype)
     if wanted.kind != "f":
         raise DTypeError(f"{name}: dtype is a real floating one; got {wanted}")
-    want_cpu(name, device)
     span = n * d if is_scalar(d) else cast(as_node(d), wanted) * n
-    return cast(as_node(numbers), wanted) / span
+    return made(name, cast(as_node(numbers), wanted) / span, device)
 
 
 @op

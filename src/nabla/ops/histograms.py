@@ -9,7 +9,7 @@ import numpy as np
 
 from nabla import dtypes
 from nabla.errors import ArgumentError, DTypeError, ShapeError
-from nabla.graph.node import Node, is_scalar, runtime
+from nabla.graph.node import Node, in_memory, is_scalar, runtime
 from nabla.ops.axes import integer
 from nabla.ops.keys import value_for_shape
 from nabla.ops.lift import ArrayLike, as_node, op, want_real
@@ -36,7 +36,7 @@ def _known(x: Node) -> Any:
         return None
     if x.value is None:
         runtime.realize((x,))
-    return x.value
+    return in_memory(x)
 
 
 @op

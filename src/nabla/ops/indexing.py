@@ -12,7 +12,7 @@ import numpy as np
 
 from nabla import dtypes
 from nabla.errors import ArgumentError, BoundsError, DTypeError, ShapeError
-from nabla.graph.node import Node, is_scalar
+from nabla.graph.node import Node, in_memory, is_scalar
 from nabla.graph.tokens import EMPTY
 from nabla.ops.axes import integer, one_axis
 from nabla.ops.keys import (
@@ -159,7 +159,7 @@ def _fits(value: Any, v: Node, dtype: np.dtype) -> bool:
     """Whether nested lists of Python integers fit a narrower dtype, as single numbers would."""
     if not isinstance(value, (list, tuple)) or v.value is None or v.dtype.kind not in "iu" or dtype.kind not in "biu":
         return False
-    return bool(np.all(v.value.astype(dtype) == v.value))
+    return bool(np.all(in_memory(v).astype(dtype) == in_memory(v)))
 
 
 # Functions that pick elements

@@ -8,7 +8,7 @@ import numpy as np
 
 from nabla import dtypes
 from nabla.errors import ArgumentError, ArgumentTypeError, ShapeError, TracedValueError, user_line
-from nabla.graph.node import Node, runtime
+from nabla.graph.node import Node, in_memory, runtime
 from nabla.ops.axes import integer, one_axis
 from nabla.ops.lift import ArrayLike, DTypeLike, as_node, op, together
 from nabla.ops.shape import reshaped
@@ -217,7 +217,7 @@ def _counts(repeats: ArrayLike) -> np.ndarray:
             f"under vmap or jit. Pass repeats as a constant, or as a number"
         )
     runtime.realize((node,))
-    return np.asarray(node.value)
+    return np.asarray(in_memory(node))
 
 
 def gathered(x: Node, positions: np.ndarray, axis: int) -> Node:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Sequence
 import numpy as np
 
 from nabla.errors import ArgumentError, BoundsError, ShapeError, TracedValueError, user_line
-from nabla.graph.node import Node, runtime
+from nabla.graph.node import Node, in_memory, runtime
 from nabla.ops.lift import as_node
 from nabla.primitives.base import Shape, constant
 from nabla.primitives.indexing import Spec, part_shape
@@ -199,7 +199,7 @@ def _rows(array: Node, shape: Shape, distinct: bool) -> Part:
     """The commonest of them: one index array, for the first axis."""
     n = shape[0]
     rows = checked(array, 0, n)
-    unique = rows.size <= 1 or (distinct and rows.value is not None and len(np.unique(rows.value % n)) == rows.size)
+    unique = rows.size <= 1 or (distinct and rows.value is not None and len(np.unique(in_memory(rows) % n)) == rows.size)
     spec = (None, *[(0, m, 1) for m in shape[1:]])
     return Part(spec, _IN_ORDER[rows.ndim + len(shape) - 1], (rows,), unique)
 
@@ -317,7 +317,7 @@ class _Reader:
         if any(a.value is None for a in self.arrays):
             return False
         sizes = [n for n, entry in zip(self.shape, self.spec) if entry is None]
-        positions = np.ravel_multi_index([np.asarray(a.value) % n for a, n in zip(self.arrays, sizes)], sizes)
+        positions = np.ravel_multi_index([np.asarray(in_memory(a)) % n for a, n in zip(self.arrays, sizes)], sizes)
         return len(np.unique(positions)) == positions.size == prod(size)
 
 
@@ -367,7 +367,7 @@ def value_for_shape(name: str, what: str, x: Node, remedy: str) -> Any:
 def _value(node: Node) -> Any:
     if node.value is None:
         runtime.realize((node,))
-    return node.value
+    return in_memory(node)
 
 
 # What is shown, and back

@@ -11,7 +11,7 @@ import numpy as np
 
 from nabla import dtypes
 from nabla.errors import ArgumentError
-from nabla.graph.node import Node, runtime
+from nabla.graph.node import Node, in_memory, runtime
 from nabla.ops.cumulative import cumprod, cumsum
 from nabla.ops.lift import ArrayLike, DTypeLike, as_node, op, want_real
 from nabla.ops.reductions import all as all_of, argmax, argmin, max as max_of, mean, min as min_of, prod, std, sum as sum_of, var
@@ -236,6 +236,6 @@ def _position(name: str, of: Callable[..., Any], rest: float, x: Node, axis: int
         nothing: Any = all_of(f.isnan(x), axis)
         if not nothing.tokens.placeholder:
             runtime.realize((nothing,))
-            if np.any(nothing.value):
+            if np.any(in_memory(nothing)):
                 raise ArgumentError(f"{name}: nothing but NaN along axis {axis} of shape {x.shape}: there is no position")
     return of(_replaced(x, rest), axis, keepdims=keepdims)

@@ -12,7 +12,7 @@ import numpy as np
 
 from nabla import dtypes
 from nabla.errors import ArgumentError, ShapeError
-from nabla.graph.node import Node, runtime
+from nabla.graph.node import Node, in_memory, runtime
 from nabla.ops.axes import integer
 from nabla.ops.contraction import matmul
 from nabla.ops.lift import ArrayLike, as_node, inexact, op, pair
@@ -42,7 +42,7 @@ def _value(x: Node) -> Any:
     if x.tokens.placeholder:
         return None
     runtime.realize((x,))
-    return np.asarray(x.value)
+    return np.asarray(in_memory(x))
 
 
 def _without_leading_zeros(p: Node) -> Node:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from nabla import dtypes
 from nabla.errors import ArgumentError, ArgumentTypeError, ShapeError
-from nabla.graph.node import Node, is_scalar, runtime
+from nabla.graph.node import Node, in_memory, is_scalar, runtime
 from nabla.ops.axes import ordered_axes, several_axes
 from nabla.ops.lift import ArrayLike, as_node, broadcast_to, inexact, op, want_real
 from nabla.primitives import cumulative as c, formulas as f, sorting as s
@@ -113,8 +113,8 @@ def _want_levels(name: str, q: Node, top: int) -> None:
     if q.tokens.placeholder or not q.size:
         return
     runtime.realize((q,))
-    if not (q.value >= 0).all() or not (q.value <= top).all():
-        raise ArgumentError(f"{name}: q lies from 0 to {top}; got {q.value.tolist()}")
+    if not (in_memory(q) >= 0).all() or not (in_memory(q) <= top).all():
+        raise ArgumentError(f"{name}: q lies from 0 to {top}; got {in_memory(q).tolist()}")
 
 
 def _quantiles(
@@ -221,8 +221,8 @@ def _weight_rows(name: str, weights: ArrayLike, x: Node, axis: Any, axes: tuple[
         w = broadcast(reshape(w, shape=tuple([n if i in axes else 1 for i, n in enumerate(x.shape)])), shape=x.shape)
     if not w.tokens.placeholder and w.size:
         runtime.realize((w,))
-        if (w.value < 0).any():
-            raise ArgumentError(f"{name}: weights are not negative; the least one is {w.value.min()}")
+        if (in_memory(w) < 0).any():
+            raise ArgumentError(f"{name}: weights are not negative; the least one is {in_memory(w).min()}")
     return _arranged(name, w, axis)[0]
 
 
@@ -244,7 +244,7 @@ def _weighted(name: str, rows: Node, q: Node, weights: Node, skip: bool) -> Node
     total = pick(sums, 0, rows.shape[0] - 1)
     if not total.tokens.placeholder and not skip:
         runtime.realize((total,))
-        if not ((total.value > 0) & (total.value < float("inf"))).all():
+        if not ((in_memory(total) > 0) & (in_memory(total) < float("inf"))).all():
             raise ArgumentError(f"{name}: the weights that belong together must have a finite sum that is not 0")
     part = cast(sums / total, q.dtype)
     part = f.select(f.equal(part, f.zero_of(part)), f.like(part, -1), part)  # an element of weight 0 is not the first one

@@ -8,7 +8,7 @@ import numpy as np
 
 from nabla import dtypes
 from nabla.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
-from nabla.graph.node import Node, runtime
+from nabla.graph.node import Node, in_memory, runtime
 from nabla.ops.axes import ordered_axes
 from nabla.ops.contraction import matmul
 from nabla.ops.diagonals import diagonal
@@ -52,7 +52,7 @@ def average(
     total: Any = sum_of(w, axis, keepdims=keepdims)
     if not total.tokens.placeholder:
         runtime.realize((total,))
-        if np.any(total.value == 0):
+        if np.any(in_memory(total) == 0):
             raise ZeroDivisionError("average: the weights sum to zero, so there is no mean")
     summed: Any = sum_of(cast(node, dtype) * w, axis, keepdims=keepdims)
     return (summed / total, total) if returned else summed / total
@@ -135,10 +135,10 @@ def _observation_weights(name: str, fweights: Any, aweights: Any, count: int, dt
             raise ShapeError(f"{name}: {argument} has an entry for each of the {count} observations; got shape {w.shape}")
         if not w.tokens.placeholder:
             runtime.realize((w,))
-            if argument == "fweights" and w.dtype.kind == "f" and np.any(w.value != np.round(w.value)):
+            if argument == "fweights" and w.dtype.kind == "f" and np.any(in_memory(w) != np.round(in_memory(w))):
                 raise ArgumentTypeError(f"{name}: fweights count observations, so they are integers; aweights may be any")
-            if np.any(w.value < 0):
-                raise ArgumentError(f"{name}: {argument} are not negative; the least one is {w.value.min()}")
+            if np.any(in_memory(w) < 0):
+                raise ArgumentError(f"{name}: {argument} are not negative; the least one is {in_memory(w).min()}")
         found.append(cast(w, dtype))
     return found[0], found[1]
 

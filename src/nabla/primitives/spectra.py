@@ -30,7 +30,7 @@ from typing import Any, Mapping, Sequence
 import numpy as np
 
 from nabla import dtypes
-from nabla.graph.node import Node, runtime
+from nabla.graph.node import Node, in_memory, runtime
 from nabla.primitives.base import Shape, constant, scalar, zeros
 from nabla.primitives.formulas import abs_, greater, less_equal, logical_and, logical_not, logical_or, select
 from nabla.primitives.kinds import General, derived
@@ -128,7 +128,7 @@ def _may_be_close(w: Node, zero: bool = False) -> bool:
         return True
     if w.value is None:
         runtime.realize((w,))
-    x = np.asarray(w.value)
+    x = np.asarray(in_memory(w))
     limit = np.abs(x).max(axis=-1, initial=0.0)[..., None] * _eps(w) ** 0.5
     y = np.sort(x, axis=-1)
     return bool((np.abs(y[..., 1:] - y[..., :-1]) <= limit).any() or (zero and (np.abs(x) <= limit).any()))
@@ -138,7 +138,7 @@ def _are_equal(w: Node, zero: bool = False) -> bool:
     """Whether values are equal (or zero), of those that are known."""
     if w.value is None:
         runtime.realize((w,))
-    x = np.asarray(w.value)
+    x = np.asarray(in_memory(w))
     many = np.count_nonzero(equal_values(x)) > x.size
     return bool(many or (zero and (x <= x.max(axis=-1, keepdims=True) * _tolerance(w)).any()))
 

@@ -11,6 +11,7 @@ from nabla.autodiff.reverse import reverse
 from nabla.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, TracedValueError, user_line
 from nabla.graph.node import FREED, Node, runtime
 from nabla.graph.tokens import cut_older
+from nabla.ops.devices import beside
 from nabla.primitives.base import scalar, zeros_like
 from nabla.primitives.elementwise import add
 from nabla.primitives.leaves import LeafToken, is_leaf, leaf_token
@@ -122,7 +123,7 @@ def _want_one_value(x: Node, path: Path) -> None:
 
 def _by_leaf(found: dict[Node, Node], order: Sequence[Node]) -> list[tuple[LeafToken, Node]]:
     """The gradient of each leaf that was met; zeros where the outputs depend on it by steps only."""
-    return [(leaf_token(x), found[x] if x in found else zeros_like(x)) for x in order if is_leaf(x)]
+    return [(leaf_token(x), beside(found[x] if x in found else zeros_like(x), x)) for x in order if is_leaf(x)]
 
 
 def _free(order: Sequence[Node], targets: set[Any]) -> None:

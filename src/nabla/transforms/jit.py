@@ -19,6 +19,7 @@ from nabla.engines.engine import Engine
 from nabla.errors import ArgumentError, ArgumentTypeError, RecompilationWarning
 from nabla.graph.node import is_scalar
 from nabla.ops.collectives import axes as open_axes
+from nabla.ops.devices import default_place
 from nabla.tensor import Tensor
 from nabla.transforms.capture import is_tracing
 from nabla.transforms.lowered import Lowered
@@ -147,7 +148,7 @@ class Jitted:
                 leaves = [x if type(x) in PLAIN else _as_tensor(x, structure, i) for i, x in enumerate(leaves)]
                 kinds = []
                 _append_kinds(kinds, leaves)
-        return leaves, structure, statics, (structure, tuple(kinds), statics, id(dtypes.default_dtype()))
+        return leaves, structure, statics, (structure, tuple(kinds), statics, id(dtypes.default_dtype()), default_place())
 
     def _program(self, leaves: list[Any], structure: tree.TreeDef, statics: Statics | None, key: Any) -> tuple[Program, list[Any]]:
         for program in self._programs.get(key, ()):
@@ -311,7 +312,7 @@ def _as_tensor(x: Any, structure: tree.TreeDef, i: int) -> Tensor:
 
 
 def _shown(key: Any) -> str:
-    structure, kinds, statics, _ = key
+    structure, kinds, statics, *_ = key
     shown = [kind.__name__ if isinstance(kind, type) else str(list(kind[0])) for kind in kinds]
     parts = [f"{name}: {kind}" for name, kind in zip(argument_names(structure), shown)]
     return ", ".join(parts + [repr(statics)] if statics is not None else parts) or "no arguments"

@@ -108,7 +108,7 @@ class Program:
                 if value is None:
                     runtime.realize((node,))
                     value = node.value
-                elif held is not None and value.base is None:
+                elif held is not None and getattr(value, "base", value) is None:
                     if seen[i] == node.id:
                         value = node.value = held(value)
                     seen[i] = node.id
@@ -123,9 +123,12 @@ class Program:
         run = self._run
         if run is None:
             run = self._run = self.compilation().run
+        if runtime.away and self._engine.in_memory:
+            runtime.devices.want_memory(values)
         results = run(*values)
         if arrays and True in self._aliases:
-            results = [value.copy() if alias else value for value, alias in zip(results, self._aliases)]
+            shown = [alias and type(value) is np.ndarray for value, alias in zip(results, self._aliases)]
+            results = [value.copy() if alias else value for value, alias in zip(results, shown)]
         return self._given([constant(value, dtype) for value, dtype in zip(results, self._dtypes)], hidden)
 
     def _as_node(self, inputs: Sequence[Any], hidden: Sequence[Any]) -> Any:

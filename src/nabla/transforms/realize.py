@@ -7,7 +7,7 @@ from typing import TypeVar
 from nabla import tree
 from nabla.graph.node import runtime
 from nabla.tensor import Tensor
-from nabla.values import value_of
+from nabla.values import compute
 
 T = TypeVar("T")
 
@@ -25,5 +25,5 @@ def realize(x: T) -> T:
     nodes = [leaf._node for leaf in tree.leaves(x) if isinstance(leaf, Tensor)]
     runtime.realize(nodes)
     for node in nodes:
-        value_of(node)
+        compute(node)
     return x

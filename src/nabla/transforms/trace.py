@@ -19,6 +19,7 @@ from nabla.errors import ArgumentError, ArgumentTypeError, DTypeError, NablaErro
 from nabla.graph.node import Node, runtime
 from nabla.graph.tokens import EMPTY, Token, raise_ended
 from nabla.graph.walk import between
+from nabla.ops.devices import beside
 from nabla.ops.lift import as_node, born
 from nabla.primitives.base import constant, scalar
 from nabla.primitives.leaves import not_a_leaf
@@ -271,7 +272,7 @@ def give(node: Node, leaf: Leaf, as_numpy: bool) -> Any:
     """
     if as_numpy and leaf.numpy is not None and node.value is not None and node.dtype.kind != "V" and is_free(node):
         return as_numpy_kind(node.value, leaf.numpy)
-    result = hand_out(node)
+    result = hand_out(beside(node, leaf.node))
     if as_numpy and leaf.numpy is not None and node.dtype.kind != "V":
         result._numpy = leaf.numpy
     return result

@@ -117,5 +117,5 @@ def _last_uses(graph: Graph) -> dict[Node, Node]:
     return last
 
 
-ENGINE = Engine("numpy", Lowering)
+ENGINE = Engine("numpy", Lowering, in_memory=True)
 runtime.compile = ENGINE.executable

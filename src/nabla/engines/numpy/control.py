@@ -17,6 +17,8 @@ from nabla.primitives.while_loop import WHILE, Loop
 
 
 def _call(*values: Any, graph: Graph, engine: Any, **_: Any) -> Any:
+    if runtime.away and engine.in_memory:
+        runtime.devices.want_memory(values)
     return tuple(engine.executable(graph)(*values))
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from nabla.engines.numpy.kernel import Kernel
-from nabla.primitives import joining, shape as s, structure
+from nabla.graph.node import runtime
+from nabla.primitives import joining, placement, shape as s, structure
 from nabla.primitives.base import Primitive
 
 
@@ -23,6 +24,8 @@ KERNELS: dict[Primitive, Kernel] = {
     structure.detach: lambda x: x,
     structure.named: lambda x, name: x,
     structure.output: lambda x, index: x[index],
+    placement.put: lambda x, place, source: runtime.devices.put(x, place),
+    placement.constrain: lambda x, place: x,  # memory is one place
     # moving and casting
     s.convert: lambda x, dtype: x.astype(dtype),
     s.real: np.real,

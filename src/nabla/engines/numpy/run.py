@@ -2,7 +2,8 @@
 
 It runs nodes one by one, oldest first, and publishes each value on its node; a value that nobody holds is freed by reference
 counting as its consumers let go of it. Kernels run with floating-point warnings off and never write to their inputs, but
-for the updates of indexing, which take over the buffer of an old version that nobody can see any more.
+for the updates of indexing, which take over the buffer of an old version that nobody can see any more. A node that has an input
+on a device runs there (`runtime.devices`).
 """
 
 from __future__ import annotations
@@ -44,6 +45,9 @@ def realize(nodes: Sequence[Node]) -> None:
             _run(order)
 
 
+IN_MEMORY = (np.ndarray, np.generic)
+"""What a value is that lies on no device."""
+
 _updating = RLock()
 """Held while updates run: of two threads that ask for the same update, the second finds it done."""
 
@@ -52,10 +56,13 @@ _updating = RLock()
 def _run(order: list[Node]) -> None:
     """Run nodes, oldest first; each leaves the list as it runs, so that nothing is held longer than needed."""
     order.reverse()
+    away = runtime.away
     while order:
         node = order.pop()
         inputs = node.inputs  # read before the value: another thread sets the value and then drops the inputs
         if node.value is None:
+            if away and runtime.devices.run(node):
+                continue
             prim = node.prim
             if prim.updates:
                 _update(node, inputs)
@@ -129,7 +136,7 @@ def _serve_readers(x: Node) -> int | None:
         inputs = reader.inputs
         if reader.value is None:
             values = [y.value for y in inputs]
-            if reader.size > x.size or reader.tokens.placeholder or any(value is None for value in values):
+            if reader.size > x.size or reader.tokens.placeholder or not all(isinstance(value, IN_MEMORY) for value in values):
                 return None
             try:
                 set_value(reader, KERNELS[reader.prim](*values, **reader.params))

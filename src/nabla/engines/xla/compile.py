@@ -4,7 +4,7 @@ The whole graph is one program. It is traced and compiled at its first call, fro
 jitted function of jax costs, and about two microseconds more for the switch to 64-bit numbers, which is thrown for our own calls
 alone and never for the program that uses us. The inputs may be ndarrays, NumPy scalars, or arrays of jax. On a CPU, XLA reads an
 ndarray that starts at a multiple of 64 bytes where it lies, and copies others; outputs are read-only ndarrays on its own buffers.
-On other devices outputs stay there, as arrays of jax.
+Inputs that lie on devices, as arrays of jax, say where the program runs, and its outputs stay there.
 
 Constants of up to `INLINE` bytes stand in the program itself, and so does one number seen everywhere, whatever its shape; larger
 ones are arguments, transferred once.
@@ -20,10 +20,12 @@ from nabla.engines.engine import Engine, Executable, Memory
 from nabla.engines.xla import control, devices, host
 from nabla.engines.xla.failures import reported, translated
 from nabla.engines.xla.kernel import jax, lax
+from nabla.engines.xla.meshes import put_beside, want_one_place
 from nabla.engines.xla.table import HOST, KERNELS
 from nabla.graph.graph import Graph
-from nabla.graph.node import Node
+from nabla.graph.node import Node, runtime
 from nabla.graph.simplify import simplify
+from nabla.primitives.placement import Mesh, constrain
 
 INLINE = 1 << 15
 """Bytes of a constant above which it is an argument of the program: XLA takes long over large constants."""
@@ -43,11 +45,13 @@ class Lowering:
         inside = set(graph.nodes)
         self.graph = graph
         self.computed = tuple(dict.fromkeys([x for x in graph.outputs if x in inside]))
-        program = _Program(Graph(graph.inputs, graph.nodes, self.computed))
+        self.program = Program(Graph(graph.inputs, graph.nodes, self.computed))
+        self.mesh = next(_meshes(graph), None)
         # Where jax computes on the device anyway, telling it so costs time at each call.
-        placed = {} if self.device == jax.devices()[0] else {"in_shardings": jax.sharding.SingleDeviceSharding(self.device)}
-        self.function = jax.jit(program, **placed)
-        self.passed: list[np.ndarray] = [np.ascontiguousarray(x.value) for x in program.passed]
+        here = self.mesh is not None or self.device == jax.devices()[0]
+        placed = {} if here else {"in_shardings": jax.sharding.SingleDeviceSharding(self.device)}
+        self.function = jax.jit(self.program, **placed)
+        self.passed = [x.value if devices.away([x.value]) else np.ascontiguousarray(x.value) for x in self.program.passed]
         with reported(), jax.enable_x64(True):
             kinds = [*map(_kind, graph.inputs), *map(_kind, self.passed)]
             self.lowered = self.function.lower(*kinds)
@@ -85,14 +89,21 @@ class Compilation:
 def _runner(lowering: Lowering) -> Executable:
     """A call of the program, which finds what was compiled: from values of the inputs to those of what is computed."""
     function, count = lowering.function, len(lowering.graph.inputs)
-    arguments = [devices.put(x, lowering.device) for x in lowering.passed]
+    bound = lowering.mesh is not None or bool(devices.away(lowering.passed))
+    arguments = [] if bound else [devices.put(x, lowering.device) for x in lowering.passed]
+    elsewhere: Executable | None = None  # for inputs that lie on devices
     on_cpu = lowering.device.platform == "cpu"
     enable_x64, failure, buffer_of = jax.enable_x64, jax.errors.JaxRuntimeError, devices.buffer_of
     asarray, ndarray = np.asarray, np.ndarray
 
     def run(*values: Any) -> Sequence[Any]:
+        nonlocal elsewhere
         if len(values) != count:
             raise TypeError(f"this graph has {count} inputs; got {len(values)} values")
+        if bound or (runtime.away and devices.away(values)):
+            if elsewhere is None:
+                elsewhere = _where_the_inputs_are(lowering)
+            return elsewhere(*values)
         given = [buffer_of(x) if type(x) is ndarray and x.base is not None else x for x in values] if on_cpu else values
         try:
             with enable_x64(True):
@@ -121,10 +132,28 @@ def _arranged(lowering: Lowering, run: Executable) -> Executable:
     return arrange
 
 
+def _where_the_inputs_are(lowering: Lowering) -> Executable:
+    """The program on the devices that its inputs or its constants lie on, or on those of the mesh that it names. What lies in
+    memory goes there, too, and as a whole to each of them if they are several."""
+    function, constants, mesh = jax.jit(lowering.program), lowering.passed, lowering.mesh
+    moved: dict[Any, list[Any]] = {}
+
+    def run(*values: Any) -> Sequence[Any]:
+        buffers = devices.away([*values, *constants])
+        key = want_one_place("jit", buffers, mesh)
+        with reported(), jax.enable_x64(True):
+            arguments = moved.get(key)
+            if arguments is None:
+                arguments = moved[key] = [put_beside(x, buffers, mesh) for x in constants]
+            return function(*values, *arguments)
+
+    return run
+
+
 ENGINE = Engine("xla", Lowering, devices.held)
 
 
-class _Program:
+class Program:
     """The graph as a function that jax can trace: of its inputs, and then of its large constants (`passed`)."""
 
     def __init__(self, graph: Graph) -> None:
@@ -170,11 +199,26 @@ def _constants(graph: Graph) -> Iterator[Node]:
     known = {*graph.inputs, *graph.nodes}
     for node in graph.nodes:
         yield from (x for x in node.inputs if x not in known)
-        for value in node.params.values():
-            for held in value if isinstance(value, tuple) else (value,):
-                if isinstance(held, Graph):
-                    yield from _constants(held)
+        for held in _held(node):
+            yield from _constants(held)
     yield from (x for x in graph.outputs if x not in known)
+
+
+def _meshes(graph: Graph) -> Iterator[Mesh]:
+    """The meshes that the nodes of a graph name, and those of the graphs that they hold."""
+    for node in graph.nodes:
+        if node.prim is constrain:
+            yield node.params["place"].mesh
+        for held in _held(node):
+            yield from _meshes(held)
+
+
+def _held(node: Node) -> Iterator[Graph]:
+    """The graphs that a node holds."""
+    for value in node.params.values():
+        for held in value if isinstance(value, tuple) else (value,):
+            if isinstance(held, Graph):
+                yield held
 
 
 def _is_one_number(value: Any) -> bool:
@@ -183,6 +227,8 @@ def _is_one_number(value: Any) -> bool:
 
 
 def _is_large(value: Any) -> bool:
+    if not isinstance(value, (np.ndarray, np.generic)):  # it lies on a device
+        return True
     return value.nbytes > INLINE and not _is_one_number(value)
 
 

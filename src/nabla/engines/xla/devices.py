@@ -43,10 +43,29 @@ def find(name: str) -> Any:
     device = devices().get(name if ":" in name else f"{name}:0")
     if device is None:
         raise ArgumentError(
-            f"there is no device {name!r} here: there are {', '.join(devices())}. A GPU needs pip install 'nabla[cuda13]', a TPU "
-            f"pip install 'nabla[tpu]'"
+            f"there is no device {name!r} here: there are cpu, {', '.join(devices())}. A GPU needs pip install 'nabla[cuda13]', "
+            f"a TPU pip install 'nabla[tpu]'"
         )
     return device
+
+
+def name_of(device: Any) -> str:
+    """The name of a device of this process; of another process, jax's own words."""
+    for name, known in devices().items():
+        if known == device:
+            return name
+    return str(device)
+
+
+def away(values: Any) -> list[Any]:
+    """Those of the values, or of their parts, that are buffers of XLA."""
+    found = []
+    for x in values:
+        if type(x) is tuple:
+            found += away(x)
+        elif not isinstance(x, (np.ndarray, np.generic)):
+            found.append(x)
+    return found
 
 
 def put(value: Any, device: Any) -> Any:

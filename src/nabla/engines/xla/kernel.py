@@ -18,7 +18,13 @@ Kernel = Callable[..., Any]
 
 jax = lazy.optional("jax", "xla")
 jnp = lazy.optional("jax.numpy", "xla")
+jsp = lazy.optional("jax.scipy.special", "xla")
 lax = lazy.optional("jax.lax", "xla")
+
+
+def is_installed() -> bool:
+    """Whether jax could be imported."""
+    return lazy.installed("jax")
 
 
 def together(*xs: Any) -> list[Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from nabla.dtypes import strong
 from nabla.engines.xla.kernel import Kernel, broadcast_to, lax
-from nabla.primitives import custom, joining, shape as s, structure
+from nabla.engines.xla.meshes import constraint
+from nabla.primitives import custom, joining, placement, shape as s, structure
 from nabla.primitives.base import Primitive
 
 KERNELS: dict[Primitive, Kernel] = {
@@ -13,6 +14,8 @@ KERNELS: dict[Primitive, Kernel] = {
     structure.detach: lambda x: x,
     structure.named: lambda x, name: x,
     structure.output: lambda x, index: x[index],
+    placement.put: lambda x, place, source: x,  # a program runs in one place
+    placement.constrain: lambda x, place: lax.with_sharding_constraint(x, constraint(place)),
     custom.custom: lambda *xs, arguments, results, **_: xs[arguments : arguments + results],
     # moving and casting
     s.convert: lambda x, dtype: lax.convert_element_type(x, strong(dtype)),

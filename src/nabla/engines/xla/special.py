@@ -10,16 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from nabla import lazy
 from nabla.engines.numpy.polygamma import BERNOULLI
 from nabla.engines.xla import transcendental as t
 from nabla.engines.xla.double import exp_square, in_double, integrated, inverse_power, repeated
-from nabla.engines.xla.kernel import Kernel, jnp, lax
+from nabla.engines.xla.kernel import Kernel, jnp, jsp, lax
 from nabla.primitives import special as s
 from nabla.primitives.base import Primitive
-
-jsp = lazy.optional("jax.scipy.special", "xla")
-
 
 # Error functions
 

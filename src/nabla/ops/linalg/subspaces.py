@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from nabla.errors import ArgumentError, ShapeError, TracedValueError, user_line
-from nabla.graph.node import Node, runtime
+from nabla.graph.node import Node, in_memory, runtime
 from nabla.ops.lift import ArrayLike, as_node, op, together
 from nabla.ops.linalg.checks import matrices
 from nabla.ops.linalg.norms import matrix_rank
@@ -83,7 +83,7 @@ def _rank(name: str, x: Node, rcond: Any) -> int:
         )
     found: Node = matrix_rank(x, rtol=rcond)  # type: ignore[assignment]
     runtime.realize((found,))
-    ranks = np.unique(np.asarray(found.value))
+    ranks = np.unique(np.asarray(in_memory(found)))
     if len(ranks) > 1:
         raise ShapeError(f"{name}: the matrices of the stack have different ranks, {ranks.tolist()}: take them one by one")
     return int(ranks[0]) if len(ranks) else min(x.shape[-2:])
