@@ -6,7 +6,7 @@ returns the dtype of its inputs.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from math import comb, factorial, pi, sqrt
 from typing import Any, Callable
 
@@ -29,10 +29,10 @@ def of_scipy(name: str) -> Kernel:
     return kernel
 
 
-@lru_cache(maxsize=1)
-def rule() -> tuple[np.ndarray, np.ndarray]:
-    """Gauss's rule of 80 points on (0, 1)."""
-    nodes, weights = np.polynomial.legendre.leggauss(80)
+@cache
+def rule(points: int = 80) -> tuple[np.ndarray, np.ndarray]:
+    """Gauss's rule on (0, 1)."""
+    nodes, weights = np.polynomial.legendre.leggauss(points)
     return (nodes + 1.0) / 2.0, weights / 2.0
 
 

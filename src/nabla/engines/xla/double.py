@@ -31,10 +31,10 @@ def repeated(first: int, last: int, body: Callable[[Any, Any], Any], start: Any)
     return lax.fori_loop(0, abs(last - first) + 1, lambda i, state: body(1.0 * first + step * i.astype(np.float64), state), start)
 
 
-def integrated(f: Callable[[Any], Any], like: Any) -> Any:
+def integrated(f: Callable[[Any], Any], like: Any, points: int = 80) -> Any:
     """The integral of f from 0 to 1 by Gauss's rule, one node after the other."""
-    nodes, weights = (jnp.asarray(x) for x in rule())
-    return lax.fori_loop(0, len(rule()[0]), lambda i, total: total + weights[i] * f(nodes[i]), jnp.zeros_like(like))
+    nodes, weights = (jnp.asarray(x) for x in rule(points))
+    return lax.fori_loop(0, points, lambda i, total: total + weights[i] * f(nodes[i]), jnp.zeros_like(like))
 
 
 def exp_square(x: Any, factor: float = 1.0) -> Any:

@@ -9,6 +9,8 @@ from nabla.engines.xla import (
     elementwise,
     fourier,
     gamma,
+    incomplete,
+    incomplete_beta,
     indexing,
     linalg,
     moving,
@@ -36,23 +38,25 @@ KERNELS: dict[Primitive, Kernel] = {
     **linalg.KERNELS,
     **random.KERNELS,
     **gamma.KERNELS,
+    **incomplete.KERNELS,
+    **incomplete_beta.KERNELS,
     **special.KERNELS,
     **spectra.KERNELS,
 }
 
 _ON_THE_HOST = (
-    "airy", "amplitude", "banded_solve", "bessel", "beta_density", "betainc", "betaincc", "betainccinv", "betaincinv",
-    "binom", "btdtria", "btdtrib", "callback", "carlson", "carlson_j", "circular_integral", "classical_polynomial",
-    "ellipe", "ellipeinc", "ellipkinc", "elliprg", "eval_gegenbauer", "eval_genlaguerre", "eval_jacobi", "gamma_density",
-    "gamma_shape", "gammainc", "gammaincc", "gammainccinv", "gammaincinv", "holomorphic", "hyp0f1", "hyp1f1", "hyp2f1", "hyperu",
-    "kolmogi", "kolmogorov", "lambertw", "loggamma_slope", "ndtri_exp", "poch", "riemann_zeta",
-    "spherical_bessel", "stdtr", "stdtridf", "stdtrit", "sylvester", "toeplitz_solve", "unitary", "zetac",
+    "airy", "amplitude", "banded_solve", "bessel", "betainccinv", "betaincinv", "binom", "btdtria", "btdtrib", "callback",
+    "carlson", "carlson_j", "circular_integral", "classical_polynomial", "ellipe", "ellipeinc", "ellipkinc", "elliprg",
+    "eval_gegenbauer", "eval_genlaguerre", "eval_jacobi", "gamma_shape", "gammainccinv", "gammaincinv", "holomorphic",
+    "hyp0f1", "hyp1f1", "hyp2f1", "hyperu", "kolmogi", "kolmogorov", "lambertw", "loggamma_slope", "ndtri_exp", "poch",
+    "riemann_zeta", "spherical_bessel", "stdtr", "stdtridf", "stdtrit", "sylvester", "toeplitz_solve", "unitary", "zetac",
 )  # fmt: skip
 
 HOST: frozenset[Primitive] = frozenset([REGISTRY[name] for name in _ON_THE_HOST])
 """Those for which XLA has no code: a compiled program calls out to the NumPy engine for them (host.py)."""
 
 PARTLY_ON_HOST: dict[Primitive, str] = {
+    REGISTRY["betainc"]: "its derivatives in the parameters",
     REGISTRY["cofactor"]: "its second derivative",
     REGISTRY["matrix_function"]: "`logm`, `sqrtm`",
 }
