@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from nabla.engines.engine import Engine, Executable, Memory
-from nabla.engines.numpy.table import KERNELS
+from nabla.engines.numpy.writing import Names, Writer, last_uses
 from nabla.graph.graph import Graph
-from nabla.graph.node import Node, runtime
+from nabla.graph.node import runtime
 from nabla.graph.simplify import simplify
 from nabla.primitives.cost import bytes_of
 
@@ -29,36 +29,14 @@ class Lowering:
 
     def __init__(self, graph: Graph) -> None:
         graph = simplify(graph)
-        scope: dict[str, Any] = {"own": _own, "errstate": np.errstate}
-        names: dict[Node, str] = {x: f"x{i}" for i, x in enumerate(graph.inputs)}
-
-        def name(x: Node) -> str:
-            if x not in names:
-                names[x] = f"c{len(scope)}"
-                scope[names[x]] = x.value
-            return names[x]
-
-        last = _last_uses(graph)
-        lines = []
-        for i, node in enumerate(graph.nodes):
-            arguments = [name(x) for x in node.inputs]
-            if node.prim.updates:
-                taken = arguments[0]
-                arguments[0] = f"own({taken}, {taken[0] == 'v' and last.get(node.inputs[0]) is node})"
-            kernel = f"{node.prim.name}_{i}"
-            if node.params:
-                scope[f"p{i}"] = node.params
-                arguments.append(f"**p{i}")
-            scope[kernel] = KERNELS[node.prim]
-            names[node] = f"v{i}"
-            lines.append(f"v{i} = {kernel}({', '.join(arguments)})")
-            done = [names[x] for x in dict.fromkeys(node.inputs) if last.get(x) is node and names[x][0] == "v"]
-            if done:
-                lines.append(f"del {', '.join(done)}")
-        lines.append(f"return ({''.join([name(x) + ', ' for x in graph.outputs])})")
+        writer = Writer({"own": _own, "empty": np.empty, "errstate": np.errstate})
+        arguments = [f"x{i}" for i in range(len(graph.inputs))]
+        names: Names = dict(zip(graph.inputs, arguments))
+        writer.body(graph, names, {}, graph.outputs, {})
+        writer.line(f"return ({''.join([writer.name(x, names) + ', ' for x in graph.outputs])})")
         self.graph = graph
-        self.text = _function_text([names[x] for x in graph.inputs], lines)
-        self.run: Executable = _function(self.text, scope)
+        self.text = _function_text(arguments, writer.lines)
+        self.run: Executable = _function(self.text, writer.scope)
 
     def as_text(self) -> str:
         """The function, a line per node."""
@@ -70,7 +48,7 @@ class Lowering:
     def memory(self) -> Memory:
         """From the shapes: what a run holds when it holds most."""
         graph = self.graph
-        last = _last_uses(graph)
+        last = last_uses(graph, graph.outputs)
         own = set(graph.nodes)
         most = held = 0
         for node in graph.nodes:
@@ -82,13 +60,12 @@ class Lowering:
 
 
 def _function_text(arguments: list[str], lines: list[str]) -> str:
-    body = "\n".join([f"        {line}" for line in lines])
-    return f"def run({', '.join(arguments)}):\n    with errstate(all='ignore'):\n{body}\n"
+    return "\n".join([f"def run({', '.join(arguments)}):", "    with errstate(all='ignore'):", *lines, ""])
 
 
 def _function(text: str, scope: dict[str, Any]) -> Any:
     exec(text, scope)
-    return scope["run"]
+    return scope.pop("run")  # which refers to the scope
 
 
 def _own(x: Any, done: bool) -> np.ndarray:
@@ -102,19 +79,8 @@ def _probe(x: Any, done: bool) -> int:
     return getrefcount(x)
 
 
-_ALONE = _function(_function_text([], ["v0 = [object()]", "return own(v0, True)"]), {"own": _probe, "errstate": np.errstate})()
+_ALONE = _function(_function_text([], ["        v0 = [object()]", "        return own(v0, True)"]), {"own": _probe, "errstate": np.errstate})()
 """What getrefcount says inside `_own` of a value that one local variable of a run holds."""
-
-
-def _last_uses(graph: Graph) -> dict[Node, Node]:
-    """The last node that takes each value; none for what is returned."""
-    last: dict[Node, Node] = {}
-    for node in graph.nodes:
-        for x in node.inputs:
-            last[x] = node
-    for x in graph.outputs:
-        last.pop(x, None)
-    return last
 
 
 ENGINE = Engine("numpy", Lowering, in_memory=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
-from typing import Any
+from operator import itemgetter
+from typing import Any, Callable
 
 import numpy as np
 
@@ -112,6 +114,60 @@ def _assemble(*parts: Any, shape: tuple[int, ...], specs: tuple[i.Spec, ...], di
             out[key] += part
     return out
 
+
+def _bind_index(spec: i.Spec, unique: bool = True) -> Kernel:
+    """index for one `spec`: what follows from it is found once. Rows by one number are the common case of loops."""
+    if None not in spec:
+        if len(spec) == 1 and type(spec[0]) is int:
+            return itemgetter(spec[0])
+        key = _key(spec)
+
+        def part(x: Any) -> Any:
+            out = x[key]
+            return out.copy() if out.base is not None and out.size * SMALL <= x.size else out
+
+        return part
+    general = partial(_index, spec=spec, unique=unique)
+    if not _is_row(spec):
+        return general
+
+    def row(x: Any, i: Any) -> Any:
+        if i.shape or not x.shape or x.shape[1:] != sizes:
+            return general(x, i)
+        try:
+            return x[i].copy() if sizes else x[i]
+        except IndexError as error:
+            raise BoundsError(f"an index array does not fit: {error}") from None
+
+    sizes = tuple([entry[1] for entry in spec[1:]])
+    return row
+
+
+def _bind_index_set(spec: i.Spec, unique: bool = True) -> Kernel:
+    general = partial(_index_set, spec=spec, unique=unique)
+    if not spec or None not in spec or not _is_row(spec):
+        return general
+
+    def row(buffer: Any, v: Any, i: Any) -> Any:
+        if i.shape or buffer.shape[1:] != sizes:
+            return general(buffer, v, i)
+        try:
+            buffer[i] = v
+        except IndexError as error:
+            raise BoundsError(f"an index array does not fit: {error}") from None
+        return buffer
+
+    sizes = tuple([entry[1] for entry in spec[1:]])
+    return row
+
+
+def _is_row(spec: i.Spec) -> bool:
+    """Whether it names rows by an index array, whole ones if they are as long as it says."""
+    return spec[0] is None and all(type(entry) is tuple and entry[0] == 0 and entry[2] == 1 for entry in spec[1:])
+
+
+BOUND: dict[Primitive, Callable[..., Kernel]] = {i.index: _bind_index, i.index_set: _bind_index_set}
+"""Kernels for given parameters, where that saves work at each call."""
 
 KERNELS: dict[Primitive, Kernel] = {
     i.index: _index,
