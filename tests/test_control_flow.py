@@ -500,6 +500,24 @@ def test_fori_loop_with_bounds_that_are_values():
     assert nb.fori_loop(5, 2, lambda i, v: v + 1, 7).item() == 7
 
 
+PASSED_ON = {
+    "cond": lambda x: nb.cond(True, lambda x: x, lambda x: x * 2, x),
+    "while_loop": lambda x: nb.while_loop(lambda v: v.sum() < -5, lambda v: v * 2, x),
+    "scan": lambda x: nb.scan(lambda c, _: (c, None), x, length=3)[0],
+    "where": lambda x: nb.where(nb.array(True), x, x * 2),
+    "checkpoint": lambda x: nb.checkpoint(lambda y: y)(x),
+}
+
+
+@pytest.mark.parametrize("name", PASSED_ON)
+def test_a_result_is_not_the_memory_of_an_array_that_was_given(name):
+    for f in (PASSED_ON[name], jit(PASSED_ON[name])):
+        given = np.ones(3)
+        result = f(nb.array(given)) if f is PASSED_ON[name] else f(given)
+        given[0] = 7.0
+        assert result.tolist() == [1.0, 1.0, 1.0]
+
+
 # ---- unroll, max_steps, batch_size, associative_scan --------------------------------------------------------------------
 
 

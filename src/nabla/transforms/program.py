@@ -17,8 +17,12 @@ from nabla.graph.walk import between
 from nabla.ops.lift import as_node, born
 from nabla.primitives import indexing, shape
 from nabla.primitives.base import constant
-from nabla.primitives.call import call
+from nabla.primitives.call import CALL, call
+from nabla.primitives.conditional import COND
+from nabla.primitives.formulas import select
+from nabla.primitives.scan import SCAN
 from nabla.primitives.structure import VARIABLE, detach, output, placeholder
+from nabla.primitives.while_loop import WHILE
 from nabla.tensor import Tensor
 from nabla.transforms.capture import Capture, handles_of, roots
 from nabla.transforms.roads import Roads
@@ -26,8 +30,8 @@ from nabla.transforms.trace import as_numpy_kind, is_free, output_node, realize_
 from nabla.views import replace
 
 VIEWS = frozenset([VARIABLE, detach, output, shape.reshape, shape.transpose, shape.broadcast, shape.flip, shape.real, shape.imag,
-                   indexing.index])  # fmt: skip
-"""What may give a view of its input, in an engine that computes in the memory of its inputs."""
+                   indexing.index, select, CALL, COND, WHILE, SCAN])  # fmt: skip
+"""What may give an input or a view of it, in an engine that computes in the memory of its inputs."""
 
 
 LEAF = tree.structure(0)
@@ -255,6 +259,6 @@ def _may_be_inputs(graph: Graph) -> list[bool]:
     """For each output whether it may be, or show a part of, the memory of an input."""
     shown = set(graph.inputs)
     for node in graph.nodes:
-        if node.prim in VIEWS and node.inputs[0] in shown:
+        if node.prim in VIEWS and not shown.isdisjoint(node.inputs):
             shown.add(node)
     return [x in shown for x in graph.outputs]

@@ -79,7 +79,9 @@ def _probe(x: Any, done: bool) -> int:
     return getrefcount(x)
 
 
-_ALONE = _function(_function_text([], ["        v0 = [object()]", "        return own(v0, True)"]), {"own": _probe, "errstate": np.errstate})()
+_ALONE = _function(
+    _function_text([], ["        v0 = [object()]", "        return own(v0, True)"]), {"own": _probe, "errstate": np.errstate}
+)()
 """What getrefcount says inside `_own` of a value that one local variable of a run holds."""
 
 

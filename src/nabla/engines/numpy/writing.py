@@ -265,7 +265,12 @@ def _begin(w: Writer, starts: Sequence[str], handed: Sequence[str]) -> list[str]
 
 
 def _advance(
-    w: Writer, body: Graph, arguments: Sequence[str], carry: Sequence[str], rows: Sequence[str], stores: Mapping[Node, Sequence[str]]
+    w: Writer,
+    body: Graph,
+    arguments: Sequence[str],
+    carry: Sequence[str],
+    rows: Sequence[str],
+    stores: Mapping[Node, Sequence[str]],
 ) -> None:
     """One step: from the carry to the next one."""
     names: Names = dict(zip(body.inputs, arguments))
