@@ -6,6 +6,7 @@ from contextlib import ContextDecorator
 from typing import Any, Callable
 
 from nabla import tree
+from nabla.graph.node import is_scalar
 from nabla.graph.tokens import cut_older
 from nabla.ops.lift import as_node
 from nabla.primitives.structure import detach as detach_node
@@ -50,12 +51,14 @@ class no_grad(ContextDecorator):
 def detach(x: Any) -> Any:
     """The same values, constant for every derivative; `x` is an array or a pytree of arrays.
 
-    It goes by the name of `stop_gradient`, too.
+    It goes by the name of `stop_gradient`, too. Nested lists of nothing but numbers are one array, as everywhere.
 
     >>> import nabla as nb
     >>> nb.grad(lambda x: x * nb.detach(x))(3.0).item()
     3.0
     """
+    if isinstance(x, (list, tuple)) and all(map(is_scalar, tree.leaves(x))):
+        return Tensor(detach_node(as_node(x)))
     return tree.map(lambda leaf: Tensor(detach_node(as_node(leaf))), x)
 
 
