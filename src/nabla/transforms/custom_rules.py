@@ -28,7 +28,7 @@ from nabla.primitives.shape import cast, reduce_sum, spread
 from nabla.primitives.structure import output, placeholder
 from nabla.tensor import Tensor
 from nabla.transforms.jvp import matching, zero_tangent
-from nabla.transforms.replay import Transposed
+from nabla.transforms.replay import Transposed, taken_apart
 from nabla.transforms.trace import aux_nodes, flatten_outputs, leaf_node
 from nabla.transforms.vjp import Pullback
 
@@ -73,10 +73,10 @@ class _Pullback:
 
     __slots__ = ("count", "start", "transposed")
 
-    def __init__(self, transposed: Transposed, start: int) -> None:
+    def __init__(self, transposed: Transposed, start: int, count: int) -> None:
         self.transposed = transposed
         self.start = start
-        self.count = len(transposed.nodes)
+        self.count = count
 
 
 def pack_residuals(residuals: Any, apart: bool) -> tuple[list[Node], Packed]:
@@ -84,9 +84,9 @@ def pack_residuals(residuals: Any, apart: bool) -> tuple[list[Node], Packed]:
     nodes, packed = pack(residuals, is_array)
     for i, x in enumerate(packed.values):
         if apart and isinstance(x, Pullback):
-            transposed = Transposed(x)
-            packed.values[i] = _Pullback(transposed, len(nodes))
-            nodes += transposed.nodes
+            transposed, own = taken_apart(x)
+            packed.values[i] = _Pullback(transposed, len(nodes), len(own))
+            nodes += own
     return nodes, packed
 
 

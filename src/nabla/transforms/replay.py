@@ -6,26 +6,33 @@ from typing import Any, Sequence
 
 from nabla import tree
 from nabla.autodiff.closing import close, inline
+from nabla.graph.graph import Graph
 from nabla.graph.node import Node
 from nabla.graph.tokens import Token, Tokens
 from nabla.primitives.structure import leave, placeholder
-from nabla.transforms.trace import hand_out
+from nabla.transforms.trace import KeptCall, hand_out
 from nabla.transforms.vjp import Pullback, cotangents_of
 
 
+def taken_apart(pullback: Pullback) -> tuple[Transposed, list[Node]]:
+    """What a pullback computes, and the nodes that it hangs on."""
+    call = pullback._call
+    tokens = Tokens((Token("pullback", placeholder=True, inlines=True),))
+    stand_ins = [placeholder(x.shape, x.dtype, tokens, "a cotangent") for x in call.outputs]
+    moving = [x for x in stand_ins if x.dtype.kind in "fc"]
+    grads = pullback._sweep([x if x.dtype.kind in "fc" else None for x in stand_ins])
+    graph, captured = close(grads, moving)
+    return Transposed(call, graph, stand_ins), [leave(x, call.trace.token) for x in captured]
+
+
 class Transposed:
-    """What a pullback computes, as a graph of the cotangents and of `nodes`."""
+    """What a pullback computes, as a graph of the cotangents and of the nodes that it hangs on."""
 
-    __slots__ = ("_graph", "_outputs", "_paths", "_spans", "_structure", "_structures", "nodes")
+    __slots__ = ("_graph", "_outputs", "_paths", "_spans", "_structure", "_structures")
 
-    def __init__(self, pullback: Pullback) -> None:
-        call = pullback._call
-        tokens = Tokens((Token("pullback", placeholder=True, inlines=True),))
-        self._outputs = [placeholder(x.shape, x.dtype, tokens, "a cotangent") for x in call.outputs]
-        moving = [x for x in self._outputs if x.dtype.kind in "fc"]
-        grads = pullback._sweep([x if x.dtype.kind in "fc" else None for x in self._outputs])
-        self._graph, captured = close(grads, moving)
-        self.nodes = [leave(x, call.trace.token) for x in captured]
+    def __init__(self, call: KeptCall, graph: Graph, outputs: Sequence[Node]) -> None:
+        self._graph = graph
+        self._outputs = outputs
         self._structure, self._paths = call.structure, call.paths
         self._spans, self._structures = call.spans, call.structures
 
