@@ -69,9 +69,12 @@ def away(values: Any) -> list[Any]:
 
 
 def put(value: Any, device: Any) -> Any:
-    """An ndarray, a NumPy scalar or a buffer of XLA as a buffer on `device`, with the dtype that it has."""
+    """An ndarray, a NumPy scalar or a buffer of XLA as a buffer on `device`, with the dtype that it has.
+
+    Where jax computes on the device anyway the buffer is not bound to it: a program would be compiled once more for bound ones.
+    """
     with reported(), jax.enable_x64(True):
-        return jax.device_put(value, device)
+        return jax.device_put(value, None if device == jax.devices()[0] else device)
 
 
 def get(buffer: Any) -> np.ndarray:
