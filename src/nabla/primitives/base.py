@@ -209,6 +209,11 @@ def scalar(value: bool | int | float | complex, dtype: np.dtype) -> Node:
     return _scalar(value, dtype, id(dtype), repr(value))  # 0.0 and -0.0 are equal but not the same
 
 
+def is_shared_number(node: Node) -> bool:
+    """Whether it is the one node for all of a Python number: no handle stands on it alone."""
+    return not node.shape and node.prim is CONSTANT and scalar(node.value.item(), node.dtype) is node
+
+
 def zeros(shape: Shape, dtype: np.dtype) -> Node:
     """Zeros, known as such to the sweeps."""
     size = 1

@@ -139,16 +139,18 @@ class Jitted:
             args, kwargs, statics = _split(self._fn, self._argnums, self._argnames, args, kwargs)
         leaves: Any = args
         kinds: list[Any] = []
+        shape: Any
         if not kwargs and _append_kinds(kinds, args):  # the common case: no containers
-            structure = _row(len(args))
+            structure, shape = _row(len(args)), len(args)
         else:
             leaves, structure = tree.flatten((args, kwargs))
+            shape = structure
             kinds = []
             if not _append_kinds(kinds, leaves):
                 leaves = [x if type(x) in PLAIN else _as_tensor(x, structure, i) for i, x in enumerate(leaves)]
                 kinds = []
                 _append_kinds(kinds, leaves)
-        return leaves, structure, statics, (structure, tuple(kinds), statics, id(dtypes.default_dtype()), default_place())
+        return leaves, structure, statics, (shape, tuple(kinds), statics, id(dtypes.default_dtype()), default_place())
 
     def _program(self, leaves: list[Any], structure: tree.TreeDef, statics: Statics | None, key: Any) -> tuple[Program, list[Any]]:
         for program in self._programs.get(key, ()):
@@ -168,13 +170,13 @@ class Jitted:
         return found
 
     def _fitting(self, key: Any) -> tuple[tuple[Program, list[Any]] | None, str]:
-        reason = f"the first call with {_shown(key)}"
+        reason = ""
         for program in self._programs.get(key, ()):
             hidden = program.hidden()
             if type(hidden) is list:
                 return (program, hidden), ""
             reason = str(hidden)
-        return None, reason
+        return None, reason or f"the first call with {_shown(key)}"
 
     def _remember(self, key: Any, program: Program, reason: str) -> None:
         programs = self._programs
@@ -312,7 +314,8 @@ def _as_tensor(x: Any, structure: tree.TreeDef, i: int) -> Tensor:
 
 
 def _shown(key: Any) -> str:
-    structure, kinds, statics, *_ = key
+    shape, kinds, statics, *_ = key
+    structure = _row(shape) if isinstance(shape, int) else shape
     shown = [kind.__name__ if isinstance(kind, type) else str(list(kind[0])) for kind in kinds]
     parts = [f"{name}: {kind}" for name, kind in zip(argument_names(structure), shown)]
     return ", ".join(parts + [repr(statics)] if statics is not None else parts) or "no arguments"

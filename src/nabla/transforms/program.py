@@ -12,7 +12,7 @@ from nabla.autodiff.closing import close
 from nabla.engines.engine import Compilation, Engine, Executable, Lowering
 from nabla.graph.graph import Graph
 from nabla.graph.node import Node, is_scalar, runtime
-from nabla.graph.tokens import Token, Tokens, cut_older
+from nabla.graph.tokens import EMPTY, Token, Tokens, cut_older
 from nabla.graph.walk import between
 from nabla.ops.lift import as_node, born
 from nabla.primitives import indexing, shape
@@ -105,9 +105,10 @@ class Program:
         arrays = False
         held, seen = self._held, self._seen
         for i, x in enumerate(inputs):
-            if isinstance(x, Tensor):
+            kind = type(x)
+            if kind is Tensor or isinstance(x, Tensor):
                 node = x._node
-                if node.tokens.members:
+                if node.tokens is not EMPTY and node.tokens.members:
                     return self._as_node(inputs, hidden)
                 value = node.value
                 if value is None:
@@ -118,7 +119,7 @@ class Program:
                         value = node.value = held(value)
                     seen[i] = node.id
                 values.append(value)
-            elif type(x) is np.ndarray:
+            elif kind is np.ndarray:
                 arrays = True
                 values.append(x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("=")))
             else:
@@ -134,7 +135,13 @@ class Program:
         if arrays and True in self._aliases:
             shown = [alias and type(value) is np.ndarray for value, alias in zip(results, self._aliases)]
             results = [value.copy() if alias else value for value, alias in zip(results, shown)]
-        return self._given([constant(value, dtype) for value, dtype in zip(results, self._dtypes)], hidden)
+        if self._written:
+            return self._given([constant(value, dtype) for value, dtype in zip(results, self._dtypes)], hidden)
+        given = [
+            born(constant(value, dtype)) if kind is None else as_numpy_kind(value, kind)
+            for value, dtype, kind in zip(results, self._dtypes, self._numpy)
+        ]
+        return given[0] if self._structure is LEAF else tree.unflatten(self._structure, given)
 
     def _as_node(self, inputs: Sequence[Any], hidden: Sequence[Any]) -> Any:
         """Under a transform, the program is one node."""
