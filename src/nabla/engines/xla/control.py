@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any, Callable, Sequence
 
 import numpy as np
@@ -38,15 +39,52 @@ def _while(trace: Trace, *values: Any, loop: Loop, **_: Any) -> Any:
 
 def _scan(trace: Trace, *values: Any, walk: Walk, **_: Any) -> Any:
     constants, carry, stacks = walk.split(values)
+    read = _Packing(walk.body.inputs[walk.of_constants + walk.of_carry :])
+    made = _Packing(walk.body.outputs[walk.of_carry :])
 
     def step(state: Any, rows: Any) -> Any:
-        outs = trace(walk.body, [*constants, *state, *rows])
-        return tuple(outs[: walk.of_carry]), tuple(outs[walk.of_carry :])
+        outs = trace(walk.body, [*constants, *state, *read.unpacked(rows, 0)])
+        return tuple(outs[: walk.of_carry]), made.packed(outs[walk.of_carry :], 0)
 
-    last, rows = lax.scan(
-        step, tuple(map(jnp.asarray, carry)), tuple(stacks), length=walk.length, reverse=walk.reverse
-    )  # fmt: skip
-    return (*last, *rows)
+    start = tuple(map(jnp.asarray, carry))
+    last, rows = lax.scan(step, start, read.packed(stacks, 1), length=walk.length, reverse=walk.reverse)
+    return (*last, *made.unpacked(rows, 1))
+
+
+FEW = 16
+"""Rows of so many numbers are packed with others: what a step reads and writes costs by the piece, not by the number."""
+
+
+class _Packing:
+    """Small rows of one dtype lie side by side in one. axis: 0 for rows, 1 for stacks of them."""
+
+    def __init__(self, rows: Sequence[Any]) -> None:
+        self.shapes = [x.shape for x in rows]
+        groups: dict[Any, list[int]] = {}
+        for i, x in enumerate(rows):
+            groups.setdefault(x.dtype.str if x.size <= FEW else i, []).append(i)
+        self.groups = list(groups.values())
+
+    def packed(self, rows: Sequence[Any], axis: int) -> tuple[Any, ...]:
+        return tuple(
+            [
+                lax.concatenate([jnp.reshape(rows[i], (*jnp.shape(rows[i])[:axis], -1)) for i in group], axis)
+                if len(group) > 1
+                else jnp.asarray(rows[group[0]])
+                for group in self.groups
+            ]
+        )
+
+    def unpacked(self, packs: Sequence[Any], axis: int) -> list[Any]:
+        rows: list[Any] = [None] * len(self.shapes)
+        for group, pack in zip(self.groups, packs):
+            start = 0
+            for i in group:
+                size = prod(self.shapes[i])
+                part = lax.slice_in_dim(pack, start, start + size, axis=axis) if len(group) > 1 else pack
+                rows[i] = jnp.reshape(part, (*pack.shape[:axis], *self.shapes[i]))
+                start += size
+        return rows
 
 
 KERNELS: dict[Primitive, Kernel] = {c.CALL: _call, COND: _cond, WHILE: _while, SCAN: _scan}

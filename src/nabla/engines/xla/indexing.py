@@ -231,9 +231,10 @@ def _assemble(*parts: Any, shape: Shape, specs: tuple[i.Spec, ...], disjoint: bo
 
 
 def _rows(parts: Sequence[Any], shape: Shape, specs: tuple[i.Spec, ...]) -> Any:
-    """Where the parts are each place along one axis once, and whole along the others: one behind the other."""
+    """Where the parts are each place along one axis, and whole along the others: one behind the other, after those of one place are
+    added up."""
     ints = [axis for axis, entry in enumerate(specs[0]) if type(entry) is int]
-    if len(ints) != 1 or shape[ints[0]] != len(parts):
+    if len(ints) != 1 or shape[ints[0]] > len(parts):
         return None
     (axis,) = ints
     others = [None if k == axis else (0, n, 1) for k, n in enumerate(shape)]
@@ -242,11 +243,11 @@ def _rows(parts: Sequence[Any], shape: Shape, specs: tuple[i.Spec, ...]) -> Any:
         at = spec[axis]
         if type(at) is not int or [None if k == axis else entry for k, entry in enumerate(spec)] != others:
             return None
-        found[at] = part
-    if len(found) < len(parts):
+        found[at] = found[at] + part if at in found else part
+    if len(found) < shape[axis]:
         return None
     box = (*shape[:axis], 1, *shape[axis + 1 :])
-    return lax.concatenate([lax.reshape(found[k], box) for k in range(len(parts))], axis)
+    return lax.concatenate([lax.reshape(found[k], box) for k in range(shape[axis])], axis)
 
 
 KERNELS: dict[Primitive, Kernel] = {
