@@ -605,3 +605,49 @@ def test_associative_scan_takes_few_rounds():
     calls = []
     nb.associative_scan(lambda x, y: (calls.append(x.shape), x + y)[1], nb.arange(1000.0))
     assert len(calls) <= 2 * 10
+
+
+# ---- gradients of what all steps share ------------------------------------------------------------------------------------
+
+
+def recurrent(w, u, b, xs, scan):
+    def step(c, x):
+        z = x @ w + c @ u + b
+        return nb.tanh(z[..., :6]) * nb.sigmoid(z[..., 6:]) + 0.1 * (c @ (u + 1.0)) @ nb.ones((12, 6)), z.sum()
+
+    c, ys = scan(step, nb.zeros((2, 6)), xs)
+    return (c * c).sum() + ys.sum()
+
+
+def python_scan(step, c, xs):
+    ys = []
+    for i in range(xs.shape[0]):
+        c, y = step(c, xs[i])
+        ys.append(y)
+    return c, nb.stack(ys)
+
+
+def weights():
+    rng = np.random.default_rng(5)
+    return [nb.array(rng.normal(size=shape)) for shape in ((3, 12), (6, 12), (12,), (4, 2, 3))]
+
+
+def test_weights_of_a_recurrent_network():
+    args = weights()
+    rolled = lambda *args: recurrent(*args, nb.scan)
+    unrolled = lambda *args: recurrent(*args, python_scan)
+    for reverse in (nb.grad(rolled, argnums=(0, 1, 2, 3)), jit(nb.grad(rolled, argnums=(0, 1, 2, 3)))):
+        for a, b in zip(reverse(*args), nb.grad(unrolled, argnums=(0, 1, 2, 3))(*args)):
+            same(a, b, rtol=1e-11, atol=1e-14)
+    along_w = lambda f: nb.grad(lambda w: (nb.grad(f)(w, *args[1:]) ** 2).sum())(args[0])
+    same(along_w(rolled), along_w(unrolled), rtol=1e-10, atol=1e-13)
+    many = nb.stack([args[1], args[1] * 0.5])
+    per_lane = lambda f: nb.vmap(lambda u: nb.grad(f, argnums=1)(args[0], u, *args[2:]))(many)
+    same(per_lane(rolled), per_lane(unrolled), rtol=1e-10, atol=1e-13)
+
+
+def test_products_of_weights_are_summed_up_after_the_loop():
+    text = str(jit(nb.grad(lambda *args: recurrent(*args, nb.scan), argnums=(0, 1))).lower(*weights()))
+    assert text.count("dot_general") == 3  # of w once, of u for each of its two uses
+    backwards = [line for line in text.splitlines() if "scan" in line][-1]
+    assert "float64[3,12]" not in backwards.split("=")[0] and "float64[6,12]" not in backwards.split("=")[0]

@@ -219,6 +219,20 @@ def _assemble_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], 
     return assemble(*parts, shape=(size, *p["shape"]), specs=specs, disjoint=p["disjoint"]), True
 
 
+def _lined_up(specs: Sequence[Spec], shape: Shape, axis: int) -> bool:
+    """Whether the parts that are whole along the other axes leave nothing out along this one."""
+    whole = tuple([(0, n, 1) for n in shape])
+    before, behind = whole[:axis], whole[axis + 1 :]
+    entries: Any = [spec[axis] for spec in specs if spec[:axis] == before and spec[axis + 1 :] == behind]
+    ranges = sorted([(x, x + 1) if type(x) is int else (x[0], x[0] + x[1]) for x in entries if type(x) is int or x[2] == 1])
+    end = 0
+    for start, stop in ranges:
+        if start > end:
+            return False
+        end = max(end, stop)
+    return end >= shape[axis]
+
+
 class _Assemble(Linear):
     """The reads of one node gather their cotangents in one of these (autodiff/reverse.py), so each costs what it reads."""
 
@@ -236,11 +250,9 @@ class _Assemble(Linear):
         return self(*parts, shape=nodes[0].shape, specs=specs, disjoint=False)
 
     def covers(self, node: Node) -> bool:
-        """Whether parts are written everywhere, as far as that is easy to tell: whole rows, or the whole."""
-        n, *rest = node.shape or (1,)
-        ranges = tuple([(0, m, 1) for m in rest])
-        firsts = {spec[0] if spec else 0 for spec in node.params["specs"] if spec[1:] == ranges}
-        return (0, n, 1) in firsts or len([i for i in firsts if type(i) is int]) == n
+        """Whether parts are written everywhere, as far as that is easy to tell: side by side along one axis."""
+        shape, specs = node.shape, node.params["specs"]
+        return not shape or any(_lined_up(specs, shape, axis) for axis in range(len(shape)))
 
     def add_to(self, whole: Node, node: Node) -> Node:
         """whole + node, written into `whole`."""

@@ -7,6 +7,7 @@ and carries that it reads. What does not change from step to step is computed be
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import reduce
 from typing import AbstractSet, Any, NamedTuple, Sequence
 
 from nabla.errors import NotDifferentiableError
@@ -15,6 +16,8 @@ from nabla.graph.node import Node, make
 from nabla.graph.tokens import Token
 from nabla.primitives.base import Primitive, zeros_like
 from nabla.primitives.call import is_live, marked, modes_of, sweeps
+from nabla.primitives.elementwise import add
+from nabla.primitives.gathering import Product, products, varying
 from nabla.primitives.joining import concat, cut, pick, side_by_side
 from nabla.primitives.kinds import depends
 from nabla.primitives.shape import broadcast, move_axis, reshape
@@ -139,10 +142,14 @@ class _Reading:
             places.append(("row", len(stacks)))
             stacks.append(output(source.record, index=source.count + i))
         self.stacks = stacks
-        self._places = places
+        self.places = places
 
     def given(self, constants: Sequence[Node], rows: Sequence[Node]) -> list[Node]:
-        return [constants[i] if kind == "constant" else rows[i] for kind, i in self._places]
+        return [constants[i] if kind == "constant" else rows[i] for kind, i in self.places]
+
+    def stack(self, n: int) -> Node:
+        """The rows that the n-th input of the derivative graph takes, which is no constant."""
+        return self.stacks[self.places[n][1]]
 
 
 class _Tangents:
@@ -237,7 +244,15 @@ class _Cotangents:
         reading = source.reading(derived)
         given = len(reading.constants)
         summed = [i for i in constants if found[i] is not None]
+        gathered = {} if masked and not self.masked else self._gathered(derived, {i: found[i] for i in summed})
+        summed = [i for i in summed if i not in gathered]
         emitted = [i for i in stacks if found[i] is not None]
+        heads_of = dict(zip(derived.graph.inputs, range(len(derived.graph.inputs))))
+        read_first = len(reading.places)
+        at_hand = {x: n for x, n in heads_of.items() if n < read_first or n >= read_first + len(carries)}
+        operands = [x for terms in gathered.values() for term in terms for x in term.node.inputs]
+        stacked = [x for x in dict.fromkeys(operands) if x not in at_hand]
+        graph = Graph(derived.graph.inputs, derived.graph.nodes, (*derived.graph.outputs, *stacked))
 
         def body(heads: list[Node]) -> list[Node]:
             fixed, rest = heads[:given], heads[given:]
@@ -245,17 +260,20 @@ class _Cotangents:
             totals, rest = rest[: len(summed)], rest[len(summed) :]
             read, rest = rest[: len(reading.stacks)], rest[len(reading.stacks) :]
             row_cotangents, more = rest[: len(rows)], rest[len(rows) :]
-            outs = sweeps.inline(derived.graph, [*reading.given(fixed, read), *state, *row_cotangents])
+            outs = sweeps.inline(graph, [*reading.given(fixed, read), *state, *row_cotangents])
             value = {i: outs[n] for i, n in found.items() if n is not None}
             before = [value.get(a + i, zeros_like(source.carry[i])) for i in carries]
             for i, ct in zip(extra, more):
                 before[carries.index(i)] = before[carries.index(i)] + ct
-            return [*before, *[t + value[i] for t, i in zip(totals, summed)], *[value[i] for i in emitted]]
+            added = [t + value[i] for t, i in zip(totals, summed)]
+            return [*before, *added, *[value[i] for i in emitted], *outs[len(derived.graph.outputs) :]]
 
         starts = [g.get(i, zeros_like(source.carry[i])) for i in carries]
         sums = [zeros_like(source.constants[i]) for i in summed]
-        inputs = [*reading.constants, *starts, *sums, *reading.stacks, *[g[i] for i in rows], *extra.values()]
-        marks = (masked,) * (len(carries) + len(summed) + len(emitted))
+        cotangents = [g[i] for i in rows]
+        inputs = [*reading.constants, *starts, *sums, *reading.stacks, *cotangents, *extra.values()]
+        count = len(carries) + len(summed) + len(emitted)
+        marks = (*[masked] * count, *[False] * len(stacked))
         result = _scanned(walk._replace(reverse=not walk.reverse), body, inputs, given, len(carries) + len(summed), marks)
         answer: list[Node | None] = [None] * len(node.inputs)
         for n, i in enumerate(carries):
@@ -263,7 +281,25 @@ class _Cotangents:
                 answer[a + i] = output(result, index=n)
         for n, i in enumerate((*summed, *emitted)):
             answer[i] = output(result, index=len(carries) + n)
+
+        def stack_of(x: Node) -> Node:
+            n = at_hand.get(x)
+            if n is None:
+                return output(result, index=count + stacked.index(x))
+            return reading.stack(n) if n < read_first else cotangents[n - read_first - len(carries)]
+
+        for i, terms in gathered.items():
+            parts = [term.over_steps(*[stack_of(x) for x in term.node.inputs]) for term in terms]
+            answer[i] = reduce(add, parts)
         return answer
+
+    def _gathered(self, derived: Any, results: dict[int, int]) -> dict[int, list[Product]]:
+        """The constants whose cotangents are products in each step, to be summed up as one after the loop."""
+        graph = derived.graph
+        first = sum([i < self.source.walk.of_constants for i in derived.primals])
+        moving = varying(graph, graph.inputs[first:])  # the constants come first among what a derivative graph reads
+        found = {i: products(graph.outputs[n], moving) for i, n in results.items()}
+        return {i: terms for i, terms in found.items() if terms is not None}
 
 
 def _scanned(
