@@ -87,4 +87,63 @@ def test_arrays_as_they_come():
     out = f(read_only, 0.0)
     assert out.shape == (3, 4) and f(np.float64(1.0), 1).item() == 3.0
     large = np.arange(1000.0)
-    np.testing.assert_array_equal(f(large, 1.0), large * 2.0 + 1.0)  # no code for it here yet: NumPy's engine runs it
+    np.testing.assert_array_equal(f(large, 1.0), large * 2.0 + 1.0)
+    ordered = nb.jit(lambda x: nb.sort(x) * 2.0, engine="native")  # no code for it here yet: NumPy's engine runs it
+    np.testing.assert_array_equal(ordered(-large), np.sort(-large) * 2.0)
+
+
+RNG = np.random.default_rng(3)
+LONG, OTHER, TABLE, ROW, COLUMN = (RNG.normal(size=n) for n in (10007, 10007, (30, 57), 57, (30, 1)))
+WIDE = np.tile(TABLE, 3)
+LARGE = {
+    "a chain": (lambda x, y: nb.tanh(x * y) + nb.sin(x) * nb.exp(-y * y), LONG, OTHER),
+    "in single precision": (lambda x, y: nb.sqrt(x * x + 1.0) * y, LONG.astype("f4"), OTHER.astype("f4")),
+    "a sum": (lambda x, y: nb.tanh(x * y).sum(), LONG, OTHER),
+    "a gradient": (nb.grad(lambda x, y: (nb.tanh(x * y) * x).sum()), LONG, OTHER),
+    "a value and a gradient": (nb.value_and_grad(lambda x: (nb.tanh(x) * x).sum()), LONG),
+    "broadcasting": (lambda m, v, c: m * v + c, TABLE, ROW, COLUMN),
+    "sums of columns": (lambda m, v: (m * v).sum(axis=0), TABLE, ROW),
+    "sums of rows": (lambda m, v: (m * v).sum(axis=1), TABLE, ROW),
+    "extrema": (lambda m: (m.max(axis=1), m.min(axis=0), m.max()), TABLE),
+    "normalised": (lambda m: nb.exp(m) / nb.exp(m).sum(axis=1, keepdims=True), TABLE),
+    "transposed": (lambda m: nb.sin(m.T) + 1.0, TABLE),
+    "slices": (lambda x: x[1:] - x[:-1], LONG),
+    "steps and flips": (lambda x: x[::-1][::3] * 2.0 + x[::3], LONG),
+    "joined": (lambda x, y: nb.concat([x * 2.0, y]), LONG, OTHER),
+    "padded": (lambda m: nb.pad(m, 2), TABLE),
+    "written into": (lambda x, y: _written(x, y), LONG, OTHER),
+    "a matrix by a vector": (lambda m, v: m @ v, TABLE, ROW),
+    "a matrix by a matrix": (lambda m: m @ m.T, TABLE),
+    "a layer's gradient": (nb.grad(lambda w, x: nb.tanh(x @ w).sum()), ROW[:, None] * ROW[:20], TABLE),
+    "a choice": (lambda x, y: nb.where(x > y, x, y * 2.0), LONG, OTHER),
+    "integers": (lambda n: (n // 3 + n % 5).sum(), np.arange(1000) - 500),
+    "truth": (lambda x: (x > 0.0).any() & (x < 50.0).all(), LONG),
+    "a scan": (lambda c, x: nb.scan(lambda c, u: (nb.sin(c) * u + c[::-1], c.sum()), c, x), ROW, TABLE),
+    "a scan's gradient": (
+        nb.grad(lambda c, x: nb.scan(lambda c, u: (nb.sin(c) * u + c[::-1], None), c, x)[0].sum()), WIDE[0], WIDE
+    ),
+    "added into": (lambda x, y: _added(x, y), LONG, OTHER),
+}  # fmt: skip
+
+
+def _written(x, y):
+    x[2:9000:3] = 0.0
+    x[:5] += y[:5]
+    return x
+
+
+def _added(x, y):
+    x[1:] += y[:-1]
+    x[:101] += 1.0
+    return x
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_large_arrays(name):
+    f, *arrays = LARGE[name]
+    graph = nb.make_graph(f)(*arrays)
+    assert is_native(graph)
+    found, expected = NATIVE_ENGINE.executable(graph)(*arrays), NUMPY_ENGINE.executable(graph)(*arrays)
+    for a, b in zip(found, expected, strict=True):
+        rtol, atol = (1e-12, 1e-12) if a.dtype.itemsize == 8 else (1e-5, 1e-6)
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=atol)

@@ -10,11 +10,12 @@ from typing import Callable
 
 import numpy as np
 
-from nabla.engines.native.text import Code, literal, type_of
+from nabla.engines.native.text import Code
 from nabla.primitives import elementwise as e, formulas as f
 from nabla.primitives.base import Primitive
 
 Row = Callable[..., str]
+BOOL = np.dtype(np.bool_)
 
 
 def _floating(instruction: str, of_integers: str | None = None) -> Row:
@@ -22,76 +23,72 @@ def _floating(instruction: str, of_integers: str | None = None) -> Row:
         name = instruction if dtype.kind == "f" else of_integers
         if dtype.kind == "b":
             name = {"add": "or", "mul": "and"}.get(str(name), name)
-        return code.op(f"{name} {type_of(dtype)} {', '.join(xs)}")
+        return code.op(f"{name} {code.kind(dtype)} {', '.join(xs)}")
 
     return row
 
 
 def _intrinsic(name: str) -> Row:
-    return lambda code, dtype, *xs: code.call(f"llvm.{name}.{_suffix(dtype)}", type_of(dtype), *xs)
-
-
-def _suffix(dtype: np.dtype) -> str:
-    return "f64" if dtype.itemsize == 8 else "f32"
+    return lambda code, dtype, *xs: code.intrinsic(name, dtype, *xs)
 
 
 def _libm(name: str) -> Row:
     """A function of the C library; single precision has its own."""
-    return lambda code, dtype, *xs: code.call(name if dtype.itemsize == 8 else name + "f", type_of(dtype), *xs)
+    return lambda code, dtype, *xs: code.function(name, dtype, *xs)
 
 
 def _compare(of_floats: str, of_signed: str, of_unsigned: str | None = None) -> Row:
     def row(code: Code, dtype: np.dtype, x: str, y: str) -> str:
         if dtype.kind == "f":
-            return code.op(f"fcmp {of_floats} {type_of(dtype)} {x}, {y}")
+            return code.op(f"fcmp {of_floats} {code.kind(dtype)} {x}, {y}")
         name = of_signed if dtype.kind == "i" or of_unsigned is None else of_unsigned
-        return code.op(f"icmp {name} {type_of(dtype)} {x}, {y}")
+        return code.op(f"icmp {name} {code.kind(dtype)} {x}, {y}")
 
     return row
 
 
 def _choose(code: Code, condition: str, dtype: np.dtype, x: str, y: str) -> str:
-    kind = type_of(dtype)
-    return code.op(f"select i1 {condition}, {kind} {x}, {kind} {y}")
+    kind = code.kind(dtype)
+    return code.op(f"select {code.truth} {condition}, {kind} {x}, {kind} {y}")
 
 
-def _zero(dtype: np.dtype) -> str:
-    return literal(0, dtype)
+def _zero(code: Code, dtype: np.dtype) -> str:
+    return code.number(0, dtype)
 
 
 def _neg(code: Code, dtype: np.dtype, x: str) -> str:
-    kind = type_of(dtype)
-    return code.op(f"fneg {kind} {x}") if dtype.kind == "f" else code.op(f"sub {kind} 0, {x}")
+    kind = code.kind(dtype)
+    return code.op(f"fneg {kind} {x}") if dtype.kind == "f" else code.op(f"sub {kind} {_zero(code, dtype)}, {x}")
 
 
 def _safe_mul(code: Code, dtype: np.dtype, x: str, y: str) -> str:
-    kind, zero = type_of(dtype), _zero(dtype)
-    either = code.op(f"or i1 {code.op(f'fcmp oeq {kind} {x}, {zero}')}, {code.op(f'fcmp oeq {kind} {y}, {zero}')}")
+    kind, zero = code.kind(dtype), _zero(code, dtype)
+    either = code.op(f"or {code.truth} {code.op(f'fcmp oeq {kind} {x}, {zero}')}, {code.op(f'fcmp oeq {kind} {y}, {zero}')}")
     return _choose(code, either, dtype, zero, code.op(f"fmul {kind} {x}, {y}"))
 
 
 def _square(code: Code, dtype: np.dtype, x: str) -> str:
-    return code.op(f"{'fmul' if dtype.kind == 'f' else 'mul'} {type_of(dtype)} {x}, {x}")
+    return code.op(f"{'fmul' if dtype.kind == 'f' else 'mul'} {code.kind(dtype)} {x}, {x}")
 
 
 def _reciprocal(code: Code, dtype: np.dtype, x: str) -> str:
-    return code.op(f"fdiv {type_of(dtype)} {literal(1, dtype)}, {x}")
+    return code.op(f"fdiv {code.kind(dtype)} {code.number(1, dtype)}, {x}")
 
 
 def _power_by(code: Code, dtype: np.dtype, x: str, exponent: float) -> str:
-    kind = type_of(dtype)
+    kind = code.kind(dtype)
     if exponent == 3.0:
         return code.op(f"fmul {kind} {code.op(f'fmul {kind} {x}, {x}')}, {x}")
-    return _libm("pow")(code, dtype, x, literal(exponent, dtype))
+    return _libm("pow")(code, dtype, x, code.number(exponent, dtype))
 
 
 def _extremum(larger: str, signed: str, unsigned: str) -> Row:
     def row(code: Code, dtype: np.dtype, x: str, y: str) -> str:
-        kind = type_of(dtype)
+        kind = code.kind(dtype)
         if dtype.kind == "f":  # a NaN of either wins
             first = code.op(f"fcmp {larger} {kind} {x}, {y}")
             nan = code.op(f"fcmp uno {kind} {x}, {x}")
-            return _choose(code, code.op(f"or i1 {first}, {nan}"), dtype, x, y)
+            return _choose(code, code.op(f"or {code.truth} {first}, {nan}"), dtype, x, y)
         name = signed if dtype.kind == "i" else unsigned
         return _choose(code, code.op(f"icmp {name} {kind} {x}, {y}"), dtype, x, y)
 
@@ -103,36 +100,38 @@ def _abs(code: Code, dtype: np.dtype, x: str) -> str:
         return _intrinsic("fabs")(code, dtype, x)
     if dtype.kind in "ub":
         return x
-    kind = type_of(dtype)
-    return _choose(code, code.op(f"icmp slt {kind} {x}, 0"), dtype, code.op(f"sub {kind} 0, {x}"), x)
+    kind, zero = code.kind(dtype), _zero(code, dtype)
+    return _choose(code, code.op(f"icmp slt {kind} {x}, {zero}"), dtype, code.op(f"sub {kind} {zero}, {x}"), x)
 
 
 def _sign(code: Code, dtype: np.dtype, x: str) -> str:
-    kind, zero, one = type_of(dtype), _zero(dtype), literal(1, dtype)
+    kind, zero = code.kind(dtype), _zero(code, dtype)
+    one, minus_one = code.number(1, dtype), code.number(-1, dtype) if dtype.kind != "u" else zero
     if dtype.kind == "f":
         above, below = code.op(f"fcmp ogt {kind} {x}, {zero}"), code.op(f"fcmp olt {kind} {x}, {zero}")
-        nan = code.op(f"fcmp uno {kind} {x}, {x}")
-        rest = _choose(code, nan, dtype, x, zero)
-        return _choose(code, above, dtype, one, _choose(code, below, dtype, literal(-1, dtype), rest))
-    above = code.op(f"icmp {'ugt' if dtype.kind == 'u' else 'sgt'} {kind} {x}, 0")
-    below = "false" if dtype.kind == "u" else code.op(f"icmp slt {kind} {x}, 0")
-    return _choose(code, above, dtype, "1", _choose(code, below, dtype, "-1", "0"))
+        rest = _choose(code, code.op(f"fcmp uno {kind} {x}, {x}"), dtype, x, zero)
+    elif dtype.kind == "u":
+        return _choose(code, code.op(f"icmp ne {kind} {x}, {zero}"), dtype, one, zero)
+    else:
+        above, below = code.op(f"icmp sgt {kind} {x}, {zero}"), code.op(f"icmp slt {kind} {x}, {zero}")
+        rest = zero
+    return _choose(code, above, dtype, one, _choose(code, below, dtype, minus_one, rest))
 
 
 def _logistic(code: Code, dtype: np.dtype, x: str) -> str:
-    kind, one = type_of(dtype), literal(1, dtype)
-    right = code.op(f"fcmp ogt {kind} {x}, {_zero(dtype)}")
+    kind, one = code.kind(dtype), code.number(1, dtype)
+    right = code.op(f"fcmp ogt {kind} {x}, {_zero(code, dtype)}")
     decay = _libm("exp")(code, dtype, code.op(f"fneg {kind} {_abs(code, dtype, x)}"))
     return code.op(f"fdiv {kind} {_choose(code, right, dtype, one, decay)}, {code.op(f'fadd {kind} {one}, {decay}')}")
 
 
 def _sech2(code: Code, dtype: np.dtype, x: str) -> str:
-    kind, one = type_of(dtype), literal(1, dtype)
-    twice = code.op(f"fmul {kind} {_abs(code, dtype, x)}, {literal(-2, dtype)}")
+    kind, one = code.kind(dtype), code.number(1, dtype)
+    twice = code.op(f"fmul {kind} {_abs(code, dtype, x)}, {code.number(-2, dtype)}")
     decay = _libm("exp")(code, dtype, twice)
     below = code.op(f"fadd {kind} {one}, {decay}")
     squared = code.op(f"fmul {kind} {below}, {below}")
-    return code.op(f"fdiv {kind} {code.op(f'fmul {kind} {literal(4, dtype)}, {decay}')}, {squared}")
+    return code.op(f"fdiv {kind} {code.op(f'fmul {kind} {code.number(4, dtype)}, {decay}')}, {squared}")
 
 
 def _floor_div(code: Code, dtype: np.dtype, x: str, y: str) -> str:
@@ -149,41 +148,39 @@ def _remainder(code: Code, dtype: np.dtype, x: str, y: str) -> str:
 
 def _divided(code: Code, dtype: np.dtype, x: str, y: str) -> tuple[str, str]:
     """Quotient and remainder, rounded down; by zero they are zero, and so nothing traps."""
-    kind = type_of(dtype)
-    none = code.op(f"icmp eq {kind} {y}, 0")
+    kind, zero, one = code.kind(dtype), code.number(0, dtype), code.number(1, dtype)
+    none = code.op(f"icmp eq {kind} {y}, {zero}")
     if dtype.kind == "u":
-        divisor = code.op(f"select i1 {none}, {kind} 1, {kind} {y}")
+        divisor = _choose(code, none, dtype, one, y)
         quotient, rest = code.op(f"udiv {kind} {x}, {divisor}"), code.op(f"urem {kind} {x}, {divisor}")
     else:
-        minus = code.op(f"icmp eq {kind} {y}, -1")  # the smallest number has no opposite: what would trap is computed apart
-        divisor = code.op(f"select i1 {code.op(f'or i1 {none}, {minus}')}, {kind} 1, {kind} {y}")
+        # The smallest number has no opposite: a division by -1, which would trap there, is a subtraction.
+        minus = code.op(f"icmp eq {kind} {y}, {code.number(-1, dtype)}")
+        divisor = _choose(code, code.op(f"or {code.truth} {none}, {minus}"), dtype, one, y)
         quotient, rest = code.op(f"sdiv {kind} {x}, {divisor}"), code.op(f"srem {kind} {x}, {divisor}")
-        turned = code.op(f"icmp slt {kind} {code.op(f'xor {kind} {rest}, {divisor}')}, 0")
-        turned = code.op(f"and i1 {turned}, {code.op(f'icmp ne {kind} {rest}, 0')}")
-        quotient = code.op(f"sub {kind} {quotient}, {code.op(f'zext i1 {turned} to {kind}') if kind != 'i1' else turned}")
-        rest = code.op(f"add {kind} {rest}, {code.op(f'select i1 {turned}, {kind} {divisor}, {kind} 0')}")
-        quotient = code.op(f"select i1 {minus}, {kind} {code.op(f'sub {kind} 0, {x}')}, {kind} {quotient}")
-        rest = code.op(f"select i1 {minus}, {kind} 0, {kind} {rest}")
-    return (
-        code.op(f"select i1 {none}, {kind} 0, {kind} {quotient}"),
-        code.op(f"select i1 {none}, {kind} 0, {kind} {rest}"),
-    )
+        apart = code.op(f"icmp slt {kind} {code.op(f'xor {kind} {rest}, {divisor}')}, {zero}")
+        turned = code.op(f"and {code.truth} {apart}, {code.op(f'icmp ne {kind} {rest}, {zero}')}")
+        quotient = code.op(f"sub {kind} {quotient}, {_choose(code, turned, dtype, one, zero)}")
+        rest = code.op(f"add {kind} {rest}, {_choose(code, turned, dtype, divisor, zero)}")
+        quotient = _choose(code, minus, dtype, code.op(f"sub {kind} {zero}, {x}"), quotient)
+        rest = _choose(code, minus, dtype, zero, rest)
+    return _choose(code, none, dtype, zero, quotient), _choose(code, none, dtype, zero, rest)
 
 
 def _isnan(code: Code, dtype: np.dtype, x: str) -> str:
-    return code.op(f"fcmp uno {type_of(dtype)} {x}, {x}") if dtype.kind == "f" else "false"
+    return code.op(f"fcmp uno {code.kind(dtype)} {x}, {x}") if dtype.kind == "f" else code.number(False, BOOL)
 
 
 def _isinf(code: Code, dtype: np.dtype, x: str) -> str:
     if dtype.kind != "f":
-        return "false"
-    return code.op(f"fcmp oeq {type_of(dtype)} {_abs(code, dtype, x)}, {literal(np.inf, dtype)}")
+        return code.number(False, BOOL)
+    return code.op(f"fcmp oeq {code.kind(dtype)} {_abs(code, dtype, x)}, {code.number(np.inf, dtype)}")
 
 
 def _isfinite(code: Code, dtype: np.dtype, x: str) -> str:
     if dtype.kind != "f":
-        return "true"
-    return code.op(f"fcmp olt {type_of(dtype)} {_abs(code, dtype, x)}, {literal(np.inf, dtype)}")
+        return code.number(True, BOOL)
+    return code.op(f"fcmp olt {code.kind(dtype)} {_abs(code, dtype, x)}, {code.number(np.inf, dtype)}")
 
 
 def _rounded(name: str) -> Row:
@@ -194,19 +191,19 @@ def _truth(code: Code, dtype: np.dtype, x: str) -> str:
     if dtype.kind == "b":
         return x
     if dtype.kind == "f":
-        return code.op(f"fcmp une {type_of(dtype)} {x}, {_zero(dtype)}")
-    return code.op(f"icmp ne {type_of(dtype)} {x}, 0")
+        return code.op(f"fcmp une {code.kind(dtype)} {x}, {_zero(code, dtype)}")
+    return code.op(f"icmp ne {code.kind(dtype)} {x}, {_zero(code, dtype)}")
 
 
 def _logical(instruction: str) -> Row:
     def row(code: Code, dtype: np.dtype, x: str, y: str) -> str:
-        return code.op(f"{instruction} i1 {_truth(code, dtype, x)}, {_truth(code, dtype, y)}")
+        return code.op(f"{instruction} {code.truth} {_truth(code, dtype, x)}, {_truth(code, dtype, y)}")
 
     return row
 
 
 def _not(code: Code, dtype: np.dtype, x: str) -> str:
-    return code.op(f"xor i1 {_truth(code, dtype, x)}, true")
+    return code.op(f"xor {code.truth} {_truth(code, dtype, x)}, {code.number(True, BOOL)}")
 
 
 class Unsupported(Exception):
@@ -220,21 +217,19 @@ def select(code: Code, condition: str, of: np.dtype, dtype: np.dtype, x: str, y:
 
 def convert(code: Code, x: str, old: np.dtype, new: np.dtype) -> str:
     """The same number in another dtype."""
-    a, b = type_of(old), type_of(new)
-    if old.kind == new.kind and a == b:
-        return x
+    a, b = code.kind(old), code.kind(new)
     if new.kind == "b":
         return _truth(code, old, x)
     if old.kind == "b":
-        return code.op(f"uitofp i1 {x} to {b}") if new.kind == "f" else code.op(f"zext i1 {x} to {b}")
+        return code.op(f"{'uitofp' if new.kind == 'f' else 'zext'} {a} {x} to {b}")
+    if a == b:
+        return x
     if old.kind == "f":
         if new.kind == "f":
             return code.op(f"{'fptrunc' if new.itemsize < old.itemsize else 'fpext'} {a} {x} to {b}")
         raise Unsupported("floats to integers, which NumPy leaves to the processor where they do not fit")
     if new.kind == "f":
         return code.op(f"{'uitofp' if old.kind == 'u' else 'sitofp'} {a} {x} to {b}")
-    if new.itemsize == old.itemsize:
-        return x
     if new.itemsize < old.itemsize:
         return code.op(f"trunc {a} {x} to {b}")
     return code.op(f"{'zext' if old.kind == 'u' else 'sext'} {a} {x} to {b}")

@@ -7,6 +7,7 @@ pointer. Its outputs are new arrays at each call. A graph for which there is no 
 from __future__ import annotations
 
 import ctypes
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from nabla import lazy
 from nabla.engines import engine
 from nabla.engines.engine import Engine, Executable
 from nabla.engines.native.arithmetic import Unsupported
+from nabla.engines.native.arrays import Lazy, stored
 from nabla.engines.native.registers import Memory, Writer
 from nabla.engines.native.text import TYPES
 from nabla.engines.numpy.compile import ENGINE as REFERENCE
@@ -64,7 +66,7 @@ class Compiled:
 
 def written(graph: Graph) -> tuple[str, Writer]:
     """The graph as LLVM's assembly."""
-    w = Writer()
+    w = Writer(*vectors())
     code = w.code
     inputs = []
     for i, x in enumerate((*graph.inputs, *graph.outputs)):
@@ -72,11 +74,18 @@ def written(graph: Graph) -> tuple[str, Writer]:
             raise Unsupported(f"the dtype {x.dtype}")
         array = code.op(f"inttoptr i64 %a{i} to ptr")
         where = code.op(f"getelementptr i8, ptr {array}, i64 {_offset_of_data()}")
-        inputs.append(Memory(code.op(f"load ptr, ptr {where}", "data"), x.shape, x.dtype, False))
+        data = code.op(f"load ptr, ptr {where}", "data")
+        inputs.append(Memory(data, x.shape, x.dtype, False, data))
     count = len(graph.inputs)
     outs = w.graph(graph, inputs[:count])
+    lazies: dict[tuple[int, ...], list[tuple[Lazy, Memory]]] = {}
     for room, out in zip(inputs[count:], outs):
-        w.store_all(room, out)
+        if isinstance(out, Lazy):
+            lazies.setdefault(out.shape, []).append((out, room))
+        else:
+            w.store_all(room, out)
+    for parts in lazies.values():
+        stored(w, parts)
     code.do("ret void")
     arguments = ", ".join([f"i64 %a{i}" for i in range(len(inputs))] + ["ptr %arena"])
     lines = [
@@ -129,6 +138,32 @@ def _built(source: str) -> tuple[str, Any]:
 
 
 _machines: list[Any] = []
+
+
+@lru_cache(maxsize=1)
+def vectors() -> tuple[int, dict[tuple[str, int], str]]:
+    """The lanes of this processor, and the functions of glibc's vector library for as many numbers."""
+    features = llvm.get_host_cpu_features()
+    lanes = 8 if features.get("avx512f") else 4 if features.get("avx2") else 2
+    found: dict[tuple[str, int], str] = {}
+    prefix = {8: "_ZGVeN8", 4: "_ZGVdN4", 2: "_ZGVbN2"}[lanes]
+    try:
+        library = ctypes.CDLL("libmvec.so.1")
+    except OSError:  # not this C library, or not this processor
+        return lanes, found
+    for name in VECTOR_FUNCTIONS:
+        symbol = prefix + ("vv_" if name in ("pow", "atan2", "hypot") else "v_") + name
+        address = getattr(library, symbol, None)
+        if address is not None:
+            llvm.add_symbol(symbol, ctypes.cast(address, ctypes.c_void_p).value)
+            found[name, lanes] = symbol
+    return lanes, found
+
+
+VECTOR_FUNCTIONS = (
+    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh",
+    "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "cbrt", "pow", "hypot",
+)  # fmt: skip
 
 
 def _machine() -> Any:

@@ -7,14 +7,16 @@ is read at a place known only when the program runs, lies in *memory*. Loops and
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import product
 from math import prod
-from typing import Any, Callable, NamedTuple, Sequence
+from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
 import numpy as np
 
-from nabla.engines.native import arithmetic
+from nabla.engines.native import arithmetic, arrays
 from nabla.engines.native.arithmetic import Unsupported
+from nabla.engines.native.arrays import Lazy
 from nabla.engines.native.text import Code, in_memory, literal, type_of
 from nabla.graph.graph import Graph
 from nabla.graph.node import Node
@@ -41,12 +43,13 @@ class Small(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """A tensor in memory, in C order. owned: nobody outside this function sees it."""
+    """A tensor in memory, in C order. owned: nobody outside this function sees it. root: the memory that it is, or is a part of."""
 
     pointer: str
     shape: tuple[int, ...]
     dtype: np.dtype
     owned: bool
+    root: str
 
 
 Value = Any  # Small, Memory, or a tuple of these for a node of several outputs
@@ -55,8 +58,9 @@ Value = Any  # Small, Memory, or a tuple of these for a node of several outputs
 class Writer:
     """Writes graphs into one function."""
 
-    def __init__(self) -> None:
-        self.code = Code()
+    def __init__(self, lanes: int = 1, vector_functions: Mapping[tuple[str, int], str] | None = None) -> None:
+        self.code = Code(vector_functions)
+        self.lanes = lanes  # numbers of double precision that the processor takes at once
         self.constants: list[np.ndarray] = []  # whose addresses stand in the code
         self.arena = 0  # bytes of memory that a call needs besides the stack
 
@@ -65,6 +69,8 @@ class Writer:
     def small(self, x: Value) -> Small:
         if isinstance(x, Small):
             return x
+        if isinstance(x, Lazy):
+            x = self.memory(x)
         size = prod(x.shape)
         if size > MOST:
             raise Unsupported(f"a tensor of shape {x.shape} in registers")
@@ -77,17 +83,19 @@ class Writer:
     def memory(self, x: Value) -> Memory:
         if isinstance(x, Memory):
             return x
-        room = self.room(x.names.shape, x.dtype)
+        room = self.room(shape_of(x), x.dtype)
         self.store_all(room, x)
         return room
 
     def room(self, shape: tuple[int, ...], dtype: np.dtype) -> Memory:
         size = prod(shape)
         if size * dtype.itemsize <= 4096:
-            return Memory(self.code.space(in_memory(dtype), size), shape, dtype, True)
+            place = self.code.space(in_memory(dtype), size)
+            return Memory(place, shape, dtype, True, place)
         offset = self.arena
         self.arena += -(-size * dtype.itemsize // 64) * 64
-        return Memory(self.code.op(f"getelementptr i8, ptr %arena, i64 {offset}", "room"), shape, dtype, True)
+        place = self.code.op(f"getelementptr i8, ptr %arena, i64 {offset}", "room")
+        return Memory(place, shape, dtype, True, place)
 
     def address(self, x: Memory, offset: str) -> str:
         if offset == "0":
@@ -104,8 +112,20 @@ class Writer:
             value = self.code.op(f"zext i1 {value} to i8")
         self.code.do(f"store {in_memory(x.dtype)} {value}, ptr {self.address(x, offset)}")
 
+    def lazy(self, x: Value) -> Lazy:
+        """x as a recipe for its numbers."""
+        if isinstance(x, Lazy):
+            return x
+        if isinstance(x, Small) and x.names.size == 1:
+            shape = x.names.shape
+            return arrays.moved(arrays.of_number(x.names.item(), x.dtype), shape, lambda index, rank: ())
+        return arrays.of_memory(self.memory(x))
+
     def store_all(self, room: Memory, x: Value) -> None:
         """Copy all of x to `room`."""
+        if isinstance(x, Lazy):
+            arrays.stored(self, [(x, room)])
+            return
         if isinstance(x, Memory):
             if x.pointer != room.pointer:
                 size = prod(x.shape) * x.dtype.itemsize
@@ -123,12 +143,13 @@ class Writer:
             return Small(names, x.dtype)
         kept = np.ascontiguousarray(value)
         self.constants.append(kept)
-        return Memory(self.code.op(f"inttoptr i64 {kept.ctypes.data} to ptr", "constant"), kept.shape, x.dtype, False)
+        place = self.code.op(f"inttoptr i64 {kept.ctypes.data} to ptr", "constant")
+        return Memory(place, kept.shape, x.dtype, False, place)
 
     def row(self, x: Memory, i: str) -> Memory:
         size = prod(x.shape[1:])
         offset = self.code.op(f"mul i64 {i}, {size}") if size != 1 else i
-        return Memory(self.address(x, offset), x.shape[1:], x.dtype, False)
+        return Memory(self.address(x, offset), x.shape[1:], x.dtype, False, x.root)
 
     # Graphs
 
@@ -138,16 +159,29 @@ class Writer:
         last = {x: i for i, node in enumerate(graph.nodes) for x in node.inputs}
         for x in graph.outputs:
             last[x] = len(graph.nodes)
+        uses = Counter(x for node in graph.nodes for x in dict.fromkeys(node.inputs))
         for i, node in enumerate(graph.nodes):
             if len(self.code.lines) > MOST_INSTRUCTIONS:
                 raise Unsupported("a program of so many instructions")
             given = [values[x] if x in values else values.setdefault(x, self.constant(x)) for x in node.inputs]
-            free = [last[x] == i and node.inputs.count(x) == 1 for x in node.inputs]
-            values[node] = self.node(node, given, free)
+            free = [
+                last[x] == i and node.inputs.count(x) == 1 and node.prim.updates and _is_alone(x, values, last, i)
+                for x in node.inputs
+            ]
+            value = self.node(node, given, free)
+            if isinstance(value, Lazy) and uses[node] + graph.outputs.count(node) > 1 and value.cost > CHEAP:
+                value = self.memory(value)
+            values[node] = value
         return [values[x] if x in values else self.constant(x) for x in graph.outputs]
 
     def node(self, node: Node, given: list[Value], free: list[bool]) -> Value:
         prim = node.prim
+        if prim not in HOLDERS and (size_of(node) > MOST or any(prod(shape_of(x)) > MOST for x in given)):
+            large = LARGE.get(prim)
+            if large is not None:
+                return large(self, node, given, free)
+            if isinstance(prim, Elementwise):
+                return self.fused(node, [self.lazy(x) for x in given])
         special = SPECIAL.get(prim)
         if special is not None:
             return special(self, node, given, free)
@@ -173,6 +207,19 @@ class Writer:
                 flat[i] = row(self.code, given[0].dtype, *names, **node.params)
         return Small(out, node.dtype)
 
+    def fused(self, node: Node, given: list[Lazy]) -> Lazy:
+        """An elementwise operation on large values."""
+        row = arithmetic.ROWS.get(node.prim)
+        of = given[0].dtype
+        if node.prim is formulas.select:
+            return arrays.elementwise(
+                node.shape, node.dtype, lambda code, *xs: arithmetic.select(code, xs[0], of, node.dtype, xs[1], xs[2]), given, 1
+            )
+        if row is None:
+            raise Unsupported(node.prim.name)
+        cost = 1 if node.prim in QUICK else 12
+        return arrays.elementwise(node.shape, node.dtype, lambda code, *xs: row(code, of, *xs, **node.params), given, cost)
+
     def total(self, names: Any, dtype: np.dtype, row: Any, nothing: Any) -> str:
         """Numbers brought together two by two, in a fixed order."""
         if not len(names):
@@ -182,6 +229,32 @@ class Writer:
             paired = [row(self.code, dtype, a, b) for a, b in zip(level[::2], level[1::2])]
             level = paired + ([level[-1]] if len(level) % 2 else [])
         return level[0]
+
+
+def _is_alone(x: Node, values: Mapping[Node, Value], last: Mapping[Node, int], now: int) -> bool:
+    """Whether no other value that is still wanted lies in the memory of x, or is to be made from it."""
+    own = values[x]
+    if not isinstance(own, Memory):
+        return False
+    for y, value in values.items():
+        if y is not x and last.get(y, -1) >= now:
+            if isinstance(value, Lazy) and own.root in value.reads:
+                return False
+            if isinstance(value, Memory) and value.root == own.root:
+                return False
+            if type(value) is tuple and any(isinstance(part, Memory) and part.root == own.root for part in value):
+                return False
+    return True
+
+
+def shape_of(x: Value) -> tuple[int, ...]:
+    if type(x) is tuple:
+        return ()
+    return x.names.shape if isinstance(x, Small) else x.shape
+
+
+def size_of(node: Node) -> int:
+    return 0 if type(node.dtype) is tuple else node.size
 
 
 # What only moves numbers: NumPy's own functions on their names.
@@ -265,17 +338,17 @@ def _dot_general(w: Writer, node: Node, given: list[Value], free: list[bool]) ->
     return Small(out, node.dtype)
 
 
-def _places(w: Writer, shape: tuple[int, ...], spec: tuple[Any, ...], arrays: Sequence[Small]) -> np.ndarray:
+def _places(w: Writer, shape: tuple[int, ...], spec: tuple[Any, ...], indices: Sequence[Small]) -> np.ndarray:
     """The flat offset in an array of `shape` of each element of a part: an int, or the name of a number known at run time."""
-    together = np.broadcast_shapes(*[a.names.shape for a in arrays]) if arrays else ()
+    together = np.broadcast_shapes(*[a.names.shape for a in indices]) if indices else ()
     ranges = [entry for entry in spec if isinstance(entry, tuple)]
     strides = [prod(shape[axis + 1 :]) for axis in range(len(shape))]
     out = np.empty((*together, *[entry[1] for entry in ranges]), object)
-    broad = [np.broadcast_to(a.names, together) for a in arrays]
+    broad = [np.broadcast_to(a.names, together) for a in indices]
     for at in np.ndindex(*together):
         fixed, moving = 0, []
         index: Any = iter([b[at] for b in broad])
-        dtypes = iter([a.dtype for a in arrays])
+        dtypes = iter([a.dtype for a in indices])
         steps = []
         for axis, entry in enumerate(spec):
             if entry is None:
@@ -309,23 +382,23 @@ def _offset(w: Writer, name: str, dtype: np.dtype, length: int, stride: int) -> 
 
 
 def _index(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
-    x, arrays, spec = given[0], [w.small(a) for a in given[1:]], node.params["spec"]
-    if isinstance(x, Small) and not arrays:
+    x, indices, spec = given[0], [w.small(a) for a in given[1:]], node.params["spec"]
+    if isinstance(x, Small) and not indices:
         return Small(np.asarray(x.names[key_of(spec)], object).reshape(node.shape), node.dtype)
     shape = x.names.shape if isinstance(x, Small) else x.shape
     if (
         isinstance(x, Memory)
-        and not arrays
+        and not indices
         and node.size > MOST
         and all(isinstance(entry, tuple) and entry == (0, n, 1) for entry, n in zip(spec[1:], shape[1:]))
     ):  # whole rows: they lie side by side
         entry = spec[0]
         start = entry[0] if isinstance(entry, tuple) else entry
         if not isinstance(entry, tuple) or entry[2] == 1:
-            return Memory(w.address(x, str(start * prod(shape[1:]))), node.shape, node.dtype, False)
+            return Memory(w.address(x, str(start * prod(shape[1:]))), node.shape, node.dtype, False, x.root)
     if node.size > MOST:
         raise Unsupported("a large part of an array")
-    places = _places(w, shape, spec, arrays)
+    places = _places(w, shape, spec, indices)
     if isinstance(x, Small) and all(isinstance(p, int) for p in places.reshape(-1)):
         flat = x.names.reshape(-1)
         names = np.empty(places.shape, object)
@@ -339,9 +412,9 @@ def _index(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value
 
 def _update(adds: bool) -> Any:
     def special(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
-        x, v, arrays = given[0], w.small(given[1]), [w.small(a) for a in given[2:]]
+        x, v, indices = given[0], w.small(given[1]), [w.small(a) for a in given[2:]]
         shape = x.names.shape if isinstance(x, Small) else x.shape
-        places = _places(w, shape, node.params["spec"], arrays)
+        places = _places(w, shape, node.params["spec"], indices)
         values = np.broadcast_to(v.names, places.shape)
         add = arithmetic.ROWS[elementwise.add]
         if isinstance(x, Small) and all(isinstance(p, int) for p in places.reshape(-1)):
@@ -420,7 +493,7 @@ def _starts(w: Writer, carry: Sequence[Value]) -> list[Value]:
     """The carry before a loop; what lies in memory is copied to a place that the loop may write to."""
     result: list[Value] = []
     for x in carry:
-        shape = x.names.shape if isinstance(x, Small) else x.shape
+        shape = shape_of(x)
         if prod(shape) <= MOST:
             result.append(w.small(x))
         else:
@@ -433,6 +506,7 @@ def _starts(w: Writer, carry: Sequence[Value]) -> list[Value]:
 def _turned(w: Writer, state: Sequence[Value], outs: Sequence[Value]) -> list[Value]:
     """The carry at the end of a turn; what lies in memory is brought to its place."""
     ends: list[Value] = []
+    outs = [w.memory(x) if isinstance(x, Lazy) else x for x in outs]  # before what they may read is written over
     for old, new in zip(state, outs):
         if isinstance(old, Memory):
             w.store_all(old, new)
@@ -554,4 +628,169 @@ SPECIAL: dict[Primitive, Any] = {
     WHILE: _while,
     COND: _cond,
     CALL: _call,
+}
+
+
+# Large tensors
+
+
+def _large_view(view: Any) -> Any:
+    def special(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
+        return view(w.lazy(given[0]), **node.params)
+
+    return special
+
+
+def _large_reshape(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
+    x = given[0]
+    if isinstance(x, Lazy):
+        seen = arrays.reshape(x, node.shape)
+        if seen is not None:
+            return seen
+    room = w.memory(x)
+    return Memory(room.pointer, node.shape, room.dtype, False, room.root)
+
+
+def _large_convert(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
+    x = w.lazy(given[0])
+    return arrays.elementwise(
+        node.shape, node.dtype, lambda code, name: arithmetic.convert(code, name, x.dtype, node.dtype), [x], 1
+    )
+
+
+def _large_reduction(row: Any, start: Any) -> Any:
+    def special(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
+        if not prod(shape_of(given[0])):
+            raise Unsupported("a reduction of nothing")
+        return arrays.reduced(w, w.lazy(given[0]), node.params["axes"], node.dtype, row, start(node.dtype))
+
+    return special
+
+
+def _lowest(dtype: np.dtype) -> Any:
+    return -np.inf if dtype.kind == "f" else 0 if dtype.kind == "b" else np.iinfo(dtype.name).min
+
+
+def _highest(dtype: np.dtype) -> Any:
+    return np.inf if dtype.kind == "f" else 1 if dtype.kind == "b" else np.iinfo(dtype.name).max
+
+
+def _large_index(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
+    if len(given) > 1:
+        return _index(w, node, given, free)
+    return arrays.part(w.lazy(given[0]), node.params["spec"], node.shape)
+
+
+def _large_update(adds: bool) -> Any:
+    def special(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
+        x, v, *indices = given
+        spec = node.params["spec"]
+        if indices:
+            return _update(adds)(w, node, given, free)
+        if isinstance(x, Memory) and x.owned and free[0]:
+            room = x
+        else:
+            room = w.room(node.shape, node.dtype)
+            w.store_all(room, x)
+        shape = tuple(entry[1] for entry in spec if isinstance(entry, tuple))
+        new = arrays.broadcast(w.lazy(v), shape)
+        if adds:
+            old = arrays.part(arrays.of_memory(room), spec, shape)
+            add = arithmetic.ROWS[elementwise.add]
+            new = arrays.elementwise(shape, node.dtype, lambda code, a, b: add(code, node.dtype, a, b), [old, new], 1)
+        arrays.stored_into(w, new, room, spec, not adds)
+        return room
+
+    return special
+
+
+def _large_concat(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
+    room = w.room(node.shape, node.dtype)
+    axis, start = node.params["axis"], 0
+    for x in given:
+        shape = shape_of(x)
+        spec = [(start if a == axis else 0, n, 1) for a, n in enumerate(shape)]
+        arrays.stored_into(w, w.lazy(x), room, spec)
+        start += shape[axis]
+    return room
+
+
+def _large_assemble(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
+    specs = node.params["specs"]
+    if any(entry is None for spec in specs for entry in spec):
+        raise Unsupported("an array put together at places known at run time")
+    room = w.room(node.shape, node.dtype)
+    zero = arrays.moved(arrays.of_number(literal(0, node.dtype), node.dtype), node.shape, lambda index, rank: ())
+    arrays.stored(w, [(zero, room)])
+    add = arithmetic.ROWS[elementwise.add]
+    for x, spec in zip(given, specs):
+        shape = tuple(entry[1] for entry in spec if isinstance(entry, tuple))
+        new = arrays.broadcast(w.lazy(x), shape)
+        if not node.params["disjoint"]:
+            old = arrays.part(arrays.of_memory(room), spec, shape)
+            new = arrays.elementwise(shape, node.dtype, lambda code, a, b: add(code, node.dtype, a, b), [old, new], 1)
+        arrays.stored_into(w, new, room, spec, node.params["disjoint"])
+    return room
+
+
+def _large_product(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
+    x, y = w.lazy(given[0]), w.lazy(given[1])
+    (xc, yc), (xb, yb) = node.params["contract"], node.params["batch"]
+    if node.dtype.kind != "f":
+        raise Unsupported("a product of this dtype")
+    xf = [axis for axis in range(len(x.shape)) if axis not in xc and axis not in xb]
+    yf = [axis for axis in range(len(y.shape)) if axis not in yc and axis not in yb]
+    shape = (*node.shape, *[x.shape[axis] for axis in xc])
+    at_y = [*range(len(xb)), *range(len(xb) + len(xf), len(shape))]
+    at_x = [*range(len(xb) + len(xf)), *range(len(node.shape), len(shape))]
+    order_x, order_y = [*xb, *xf, *xc], [*yb, *yf, *yc]
+
+    def seen(z: Lazy, order: Sequence[int], places: Sequence[int]) -> Lazy:
+        where = dict(zip(order, places))
+        return arrays.moved(z, shape, lambda index, rank: tuple(index[where[axis]] for axis in range(len(z.shape))))
+
+    if x.cost > CHEAP:
+        x = arrays.of_memory(w.memory(x))
+    if y.cost > CHEAP:
+        y = arrays.of_memory(w.memory(y))
+    mul = arithmetic.ROWS[elementwise.mul]
+    terms = arrays.elementwise(
+        shape, node.dtype, lambda code, a, b: mul(code, node.dtype, a, b), [seen(x, order_x, at_x), seen(y, order_y, at_y)], 1
+    )
+    if not prod(shape):
+        raise Unsupported("an empty product")
+    return arrays.reduced(w, terms, tuple(range(len(node.shape), len(shape))), node.dtype, arithmetic.ROWS[elementwise.add], 0)
+
+
+HOLDERS = frozenset([SCAN, WHILE, COND, CALL, structure.output])
+CHEAP = 3
+"""The cost of a number up to which it is computed again by each who wants it."""
+QUICK = frozenset([
+    elementwise.add, elementwise.mul, elementwise.neg, elementwise.safe_mul, formulas.sub, formulas.square, formulas.abs_,
+    formulas.maximum, formulas.minimum, formulas.equal, formulas.not_equal, formulas.less, formulas.less_equal, formulas.greater,
+    formulas.greater_equal, formulas.logical_not, formulas.logical_and, formulas.logical_or, formulas.isnan, formulas.isfinite,
+])  # fmt: skip
+
+LARGE: dict[Primitive, Any] = {
+    structure.VARIABLE: _large_view(lambda x: x),
+    structure.detach: _large_view(lambda x: x),
+    structure.named: _large_view(lambda x, name: x),
+    s.broadcast: _large_view(lambda x, shape: arrays.broadcast(x, shape)),
+    s.transpose: _large_view(lambda x, perm: arrays.transpose(x, perm)),
+    s.flip: _large_view(lambda x, axes: arrays.flip(x, axes)),
+    s.real: _large_view(lambda x: x),
+    s.conj: _large_view(lambda x: x),
+    s.reshape: _large_reshape,
+    s.convert: _large_convert,
+    s.reduce_sum: _large_reduction(arithmetic.ROWS[elementwise.add], lambda dtype: 0),
+    reductions.reduce_max: _large_reduction(arithmetic.ROWS[formulas.maximum], _lowest),
+    reductions.reduce_min: _large_reduction(arithmetic.ROWS[formulas.minimum], _highest),
+    reductions.reduce_any: _large_reduction(arithmetic.ROWS[formulas.logical_or], lambda dtype: 0),
+    reductions.reduce_all: _large_reduction(arithmetic.ROWS[formulas.logical_and], lambda dtype: 1),
+    joining.concat: _large_concat,
+    indexing.index: _large_index,
+    indexing.index_set: _large_update(False),
+    indexing.index_add: _large_update(True),
+    indexing.assemble: _large_assemble,
+    dot_general: _large_product,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import Any
+from typing import Any, Mapping, Sequence
 
 import numpy as np
 
@@ -34,7 +34,9 @@ def literal(value: Any, dtype: np.dtype) -> str:
 class Code:
     """One function being written: blocks of instructions, in static single assignment form."""
 
-    def __init__(self) -> None:
+    def __init__(self, vector_functions: Mapping[tuple[str, int], str] | None = None) -> None:
+        self.lanes = 1
+        self.vector_functions = vector_functions or {}
         self.entry: list[str] = []  # what stands before everything else: space on the stack
         self.lines: list[str] = []
         self.declared: dict[str, str] = {}
@@ -76,9 +78,52 @@ class Code:
         self.entry.append(f"  {name} = alloca [{max(count, 1)} x {kind}], align 64")
         return name
 
-    def call(self, function: str, kind: str, *arguments: str) -> str:
-        """A call of a function of numbers of one type."""
-        types = ", ".join([kind] * len(arguments))
-        self.declared[function] = f"declare {kind} @{function}({types}) #0"
-        given = ", ".join(f"{kind} {x}" for x in arguments)
-        return self.op(f"call {kind} @{function}({given})")
+    def space_of(self, kind: str) -> str:
+        """Room for one value of that type."""
+        name = self.name("room")
+        self.entry.append(f"  {name} = alloca {kind}, align 64")
+        return name
+
+    # Numbers, or as many side by side as there are lanes
+
+    def kind(self, dtype: np.dtype) -> str:
+        """The type of a number of that dtype, or of `lanes` of them."""
+        single = type_of(dtype)
+        return single if self.lanes == 1 else f"<{self.lanes} x {single}>"
+
+    @property
+    def truth(self) -> str:
+        return "i1" if self.lanes == 1 else f"<{self.lanes} x i1>"
+
+    def number(self, value: Any, dtype: np.dtype) -> str:
+        """A constant, in all lanes."""
+        single = literal(value, dtype)
+        return single if self.lanes == 1 else f"splat ({type_of(dtype)} {single})"
+
+    def intrinsic(self, name: str, dtype: np.dtype, *arguments: str) -> str:
+        """One of LLVM's own functions."""
+        suffix = "f64" if dtype.itemsize == 8 else "f32"
+        return self._call(f"llvm.{name}.{suffix}" if self.lanes == 1 else f"llvm.{name}.v{self.lanes}{suffix}", dtype, arguments)
+
+    def function(self, name: str, dtype: np.dtype, *arguments: str) -> str:
+        """A function of the C library, of all lanes at once where there is such a one."""
+        own = name if dtype.itemsize == 8 else name + "f"
+        if self.lanes == 1:
+            return self._call(own, dtype, arguments)
+        found = self.vector_functions.get((own, self.lanes))
+        if found is not None:
+            return self._call(found, dtype, arguments)
+        lanes, kind = self.lanes, self.kind(dtype)
+        result = "poison"
+        for i in range(lanes):
+            parts = [self.op(f"extractelement {kind} {x}, i64 {i}") for x in arguments]
+            self.lanes = 1
+            one = self._call(own, dtype, parts)
+            self.lanes = lanes
+            result = self.op(f"insertelement {kind} {result}, {type_of(dtype)} {one}, i64 {i}")
+        return result
+
+    def _call(self, function: str, dtype: np.dtype, arguments: Sequence[str]) -> str:
+        kind = self.kind(dtype)
+        self.declared[function] = f"declare {kind} @{function}({', '.join([kind] * len(arguments))}) #0"
+        return self.op(f"call {kind} @{function}({', '.join([f'{kind} {x}' for x in arguments])})")
