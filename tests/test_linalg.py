@@ -11,6 +11,7 @@ import scipy.linalg
 
 import nabla as nb
 from nabla import linalg
+from nabla.testing import check_grads
 
 rng = np.random.default_rng(0)
 DTYPES = ["float32", "float64", "complex64", "complex128"]
@@ -525,3 +526,62 @@ def test_parts_are_numpys():
 def test_every_name_is_there():
     assert all(callable(getattr(linalg, name)) for name in linalg.__all__)
     assert nb.linalg is linalg
+
+
+@pytest.mark.parametrize("t", [0.5, -1.3, 2.7, 3, -2.0, 0, 1e-9])
+@pytest.mark.parametrize("kind", [float, complex])
+def test_powers_that_are_not_whole(t, kind):
+    a = (
+        np.eye(4)
+        + 0.3 * np.cos(np.arange(16.0)).reshape(4, 4)
+        + (0.2j * np.sin(np.arange(16.0)).reshape(4, 4) if kind is complex else 0.0)
+    )
+    expected = scipy.linalg.fractional_matrix_power(a, t)
+    found = nb.linalg.fractional_matrix_power(a, t)
+    assert found.dtype == a.dtype
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(nb.linalg.fractional_matrix_power(a, nb.array(float(t))), expected, rtol=1e-11, atol=1e-12)
+
+
+def test_powers_of_defective_matrices_are_differentiated():
+    jordan = np.array([[2.0, 1.0], [0.0, 2.0]])
+    np.testing.assert_allclose(nb.linalg.fractional_matrix_power(jordan, 0.5), [[2**0.5, 8**-0.5], [0.0, 2**0.5]], rtol=1e-14)
+    check_grads(lambda a: nb.linalg.fractional_matrix_power(a, 0.3)[0], (jordan,))
+    corner = lambda t: nb.linalg.fractional_matrix_power(jordan, t)[0, 1]  # t * 2 ** (t - 1)
+    log = np.log(2.0)
+    np.testing.assert_allclose(nb.grad(corner)(1.3), 2**0.3 * (1 + 1.3 * log), rtol=1e-12)
+    np.testing.assert_allclose(nb.grad(nb.grad(corner))(1.3), 2**0.3 * (2 * log + 1.3 * log**2), rtol=1e-12)
+
+
+def test_q_of_lapacks_reflections():
+    for a in (np.cos(np.arange(15.0)).reshape(5, 3), np.exp(1j * np.arange(15.0) ** 2).reshape(5, 3)):
+        (h, tau), _ = scipy.linalg.qr(a, mode="raw")
+        np.testing.assert_allclose(nb.linalg.householder_product(h, tau), scipy.linalg.qr(a, mode="economic")[0], atol=1e-14)
+        w = np.concatenate([[1.0], h[1:, 0]])
+        first = (np.eye(5) - tau[0] * np.outer(w, w.conj()))[:, :3]
+        np.testing.assert_allclose(nb.linalg.householder_product(h, tau[:1]), first, atol=1e-14)
+        np.testing.assert_array_equal(nb.linalg.householder_product(h, tau[:0]), np.eye(5, 3))
+
+
+def test_pseudoinverse_of_hermitian_matrices():
+    u = np.cos(np.arange(8.0)).reshape(4, 2)
+    a = u @ u.T
+    np.testing.assert_allclose(nb.linalg.pinvh(a), scipy.linalg.pinvh(a), atol=1e-12)
+    np.testing.assert_allclose(nb.linalg.pinvh(np.tril(a), UPLO="L"), scipy.linalg.pinvh(a), atol=1e-12)
+    assert np.linalg.matrix_rank(nb.linalg.pinvh(np.diag([1.0, 1e-3]), rtol=1e-2).numpy()) == 1
+    np.testing.assert_allclose(nb.linalg.companion([2.0, 1, 3, 4]), scipy.linalg.companion([2.0, 1, 3, 4]))
+
+
+@pytest.mark.parametrize(
+    "call, error, text",
+    [
+        (lambda: nb.linalg.companion([1.0]), nb.ShapeError, "two coefficients at least"),
+        (lambda: nb.linalg.householder_product(np.ones((2, 3)), np.ones(3)), nb.ShapeError, "m >= n"),
+        (lambda: nb.linalg.householder_product(np.ones((3, 2)), np.ones(3)), nb.ShapeError, "n >= k"),
+        (lambda: nb.linalg.fractional_matrix_power(np.eye(2), np.ones(2)), nb.ShapeError, "t is one number"),
+        (lambda: nb.linalg.fractional_matrix_power(-np.eye(2), 0.5), nb.LinAlgError, "logm"),
+    ],
+)
+def test_refusals_of_the_further_functions(call, error, text):
+    with pytest.raises(error, match=text):
+        call()

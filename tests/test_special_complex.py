@@ -6,6 +6,7 @@ import pytest
 from scipy import special
 
 import nabla as nb
+from nabla.testing import check_grads
 
 S = nb.special
 # Both sides of every border of the kernels, near poles, near cuts and on either side of the axes.
@@ -47,7 +48,8 @@ def test_over_the_plane(name, order):
         points = [mp.mpmathify(complex(z)) for z in PLANE]
         step = {"h": mp.mpf(10) ** -40} if order else {}
         wanted = np.array([complex(mp.diff(FUNCTIONS[name], z, order, **step)) for z in points])
-    # of the derivatives of Faddeeva's function digits are lost inside abs(z) < 6.5, and near a zero of sinc or of the second one of sigmoid
+    # of the derivatives of Faddeeva's function digits are lost inside abs(z) < 6.5, and near a zero of sinc or of the second
+    # one of sigmoid
     rtol = 1e-13 if order == 0 else 1e-12 if order == 1 else 3e-11 if name in ("wofz", "erfcx", "dawsn") else 1e-12
     atol = 1e-16 if name in ("expit", "sinc") else 0.0
     np.testing.assert_allclose(nb.vmap(f)(PLANE), wanted, rtol=rtol, atol=atol)
@@ -124,3 +126,30 @@ def test_logsumexp_with_its_sign():
     assert [float(x) for x in nb.logsumexp([-np.inf, -np.inf], return_sign=True)] == [-np.inf, 0.0]
     assert [float(x) for x in nb.logsumexp([np.inf, 2.0], b=[-1.0, 1.0], return_sign=True)] == [np.inf, -1.0]
     assert nb.grad(lambda x: nb.logsumexp(x, return_sign=True)[1])(b).tolist() == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_polygamma_by_its_reflection_far_to_the_left(n):
+    points = np.array([-50.3 + 2j, -1000.2 - 0.1j, -3.5 + 0j, -4.3 - 2j, 1e3j, 1e5 + 0j])
+    with mp.workdps(40):
+        expected = [complex(mp.polygamma(n, complex(z))) for z in points]
+    np.testing.assert_allclose(S.polygamma(n, points), expected, rtol=1e-12)
+
+
+def test_voigt_profile():
+    x = np.array([-2.0, 0.0, 0.7, 30.0])
+    for sigma, gamma in [(1.0, 0.5), (0.3, 2.0), (1.5, 0.0), (0.0, 0.7)]:
+        np.testing.assert_allclose(S.voigt_profile(x, sigma, gamma), special.voigt_profile(x, sigma, gamma), rtol=1e-13)
+    check_grads(S.voigt_profile, (x[:3], 0.8, 0.4), order=2)
+    assert float(nb.grad(S.voigt_profile, 1)(0.5, 0.0, 0.3)) == 0.0
+    assert S.voigt_profile(np.float32(0.1), np.float32(1.0), np.float32(0.2)).dtype == np.float32
+    with pytest.raises(nb.DTypeError, match="complex128"):
+        S.voigt_profile(1j, 1.0, 1.0)
+
+
+def test_what_scipys_functions_call():
+    x = nb.array([0.3, 1.7])
+    np.testing.assert_allclose(special.lambertw(x, 1), special.lambertw(x.numpy(), 1), rtol=1e-15)
+    np.testing.assert_allclose(special.zeta(x + 1.0), special.zeta(x.numpy() + 1.0), rtol=1e-15)
+    np.testing.assert_allclose(special.zeta(x + 1.0, 0.5), special.zeta(x.numpy() + 1.0, 0.5), rtol=1e-15)
+    check_grads(lambda x: special.lambertw(x).real, (np.array([0.3, 1.7]),), order=2)

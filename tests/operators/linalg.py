@@ -103,6 +103,22 @@ def small(n):
     return between(-0.4, 0.4, n, n)
 
 
+def fractional_power(a, t):
+    w, v = np.linalg.eig(a)
+    found = (v * w.astype(complex) ** t) @ np.linalg.inv(v)
+    return (found if a.dtype.kind == "c" else found.real).astype(a.dtype)
+
+
+def householder_product(v, tau):
+    """The reflections one by one."""
+    m, n = v.shape
+    out = np.eye(m, dtype=v.dtype)
+    for i in range(n):
+        w = np.where(np.arange(m) > i, v[:, i], np.arange(m) == i)
+        out = out @ (np.eye(m) - tau[i] * np.outer(w, w.conj()))
+    return out[:, :n].astype(v.dtype)
+
+
 def sum_of_cubes(eigvals, x):
     """Eigenvalues in no order."""
     return (eigvals(x) ** 3).sum() if isinstance(x, np.ndarray) else nb.sum(eigvals(x) ** 3)
@@ -123,6 +139,7 @@ OPERATORS = [
         call=lambda f, x: f(hermitian(x), nb.sinh),
         value=lambda x: scipy.linalg.sinhm(hermitian(x)),
     ),
+    Operator("linalg.fractional_matrix_power", [A, between(0.2, 0.8)], value=fractional_power, dtypes=("float64", "complex128")),
     Operator("linalg.eigvalsh", [normal(3, 3)], call=lambda f, x: f(hermitian(x))),
     Operator("linalg.svdvals", [normal(3, 4)], value=lambda x: np.linalg.svd(x, compute_uv=False)),
     Operator("linalg.qr", [normal(4, 3)], call=without_signs, value=None),
@@ -161,6 +178,8 @@ OPERATORS = [
     Operator("linalg.matrix_norm", [A], {"ord": "nuc"}),
     Operator("linalg.matrix_rank", [A], constant="a count"),
     Operator("linalg.pinv", [normal(4, 3)]),
+    Operator("linalg.pinvh", [normal(3, 3)], call=lambda f, x: f(hermitian(x))),
+    Operator("linalg.householder_product", [normal(4, 3), normal(3)], value=householder_product),
     Operator("linalg.polar", [A]),
     Operator("linalg.orthogonal_procrustes", [normal(4, 2), normal(4, 2)]),
     Operator("linalg.orth", [normal(4, 2)], call=projector, unmapped=RANK),
@@ -170,6 +189,7 @@ OPERATORS = [
     Operator("linalg.solve_continuous_lyapunov", [A, normal(3, 3)]),
     Operator("linalg.solve_discrete_lyapunov", [A, normal(3, 3)], value=discrete_lyapunov),
     Operator("linalg.block_diag", [normal(2, 3), normal(2), normal()]),
+    Operator("linalg.companion", [nonzero(4)]),
     Operator("linalg.khatri_rao", [normal(2, 3), normal(4, 3)]),
     *[
         Operator(f"linalg.{name}", [small(3)], dtypes=("float64", "complex128"))

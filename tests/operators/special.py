@@ -11,7 +11,8 @@ X = positive(2, 3)
 UNIT = between(0.2, 0.8, 2, 3)
 
 ORDINARY = [
-    "boxcox1p", "exprel", "i0e", "i1", "i1e", "j0", "j1", "k0", "k0e", "k1", "k1e", "log_ndtr", "y0", "y1", "kolmogorov", "softplus",
+    "boxcox1p", "exprel", "i0e", "i1", "i1e", "j0", "j1", "k0", "k0e", "k1", "k1e", "log_ndtr", "y0", "y1", "kolmogorov",
+    "softplus",
     "zetac",
 ]  # fmt: skip
 UNARY = {
@@ -70,6 +71,7 @@ COMPLEX_TOO = ["dawsn", "erfcx", "erfi", "exp1", "expi", "gamma", "loggamma", "n
 OPERATORS = [
     *[Operator(name, [X]) for name in ("erf", "erfc", "digamma", *[f"special.{name}" for name in COMPLEX_TOO])],
     Operator("special.wofz", [X], dtypes=("float64", "complex128")),
+    Operator("special.voigt_profile", [X, positive(3), positive(3)], real_only=REAL),
     Operator("special.zeta", [between(-2.0, 0.8, 2, 3)], real_only=REAL),
     *[Operator(f"special.{name}", [x], real_only=REAL) for name, x in UNARY.items() if name != "boxcox1p"],
     *[Operator(f"special.{name}", list(xs), real_only=REAL) for name, xs in {**TWO, **THREE}.items()],

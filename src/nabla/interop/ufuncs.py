@@ -27,12 +27,21 @@ Function = Callable[..., Any]
 namespace = lazy.optional("nabla")  # ours: complete only when all of it is imported
 
 
+_BEHIND: dict[str, Function] = {
+    "_lambertw": lambda z, k, tol: namespace.special.lambertw(z, int(k)),
+    "_zeta": lambda x, q: namespace.special.zeta(x, q),
+    "_riemann_zeta": lambda x: namespace.special.zeta(x),
+}
+"""What runs in place of the ufuncs that functions of SciPy call. The tolerance of lambertw needs no heed: ours is exact."""
+
 NUMPYS = {ufunc for ufunc in vars(np).values() if isinstance(ufunc, np.ufunc)}
 
 
 @cache
 def counterpart(ufunc: np.ufunc) -> Function | None:
     """What runs in place of a ufunc of NumPy or SciPy; None if there is nothing."""
+    if ufunc not in NUMPYS and ufunc.__name__ in _BEHIND:
+        return _BEHIND[ufunc.__name__]
     found = getattr(namespace if ufunc in NUMPYS else namespace.special, ufunc.__name__, None)
     return found if callable(found) else None
 

@@ -55,8 +55,8 @@ class Program:
     """A function traced for one kind of arguments."""
 
     __slots__ = (
-        "_aliases", "_dtypes", "_engine", "_fixed", "_held", "_numpy", "_run", "_seen", "_structure", "_written", "graph", "roads",
-        "times",
+        "_aliases", "_dtypes", "_engine", "_fixed", "_held", "_numpy", "_run", "_seen", "_structure", "_written", "graph",
+        "roads", "times",
     )  # fmt: skip
 
     def __init__(

@@ -10,13 +10,13 @@ or singular values are equal is on the page docs/spectra.md.
 from nabla.errors import LinAlgError
 from nabla.ops.contraction import cross, kron, matmul, multi_dot, outer, tensordot, vecdot
 from nabla.ops.linalg.banded import solve_banded, solve_tridiagonal, solveh_banded
-from nabla.ops.linalg.blocks import block_diag, khatri_rao
+from nabla.ops.linalg.blocks import block_diag, companion, khatri_rao
 from nabla.ops.linalg.determinants import det, slogdet
 from nabla.ops.linalg.equations import solve_continuous_lyapunov, solve_discrete_lyapunov, solve_sylvester
 from nabla.ops.linalg.exponentials import coshm, cosm, expm_frechet, sinhm, sinm, tanhm, tanm
-from nabla.ops.linalg.factors import cho_factor, cho_solve, cholesky, lu, lu_factor, lu_solve, qr
-from nabla.ops.linalg.functions import expm, funmh, logm, matrix_power, sqrtm
-from nabla.ops.linalg.least_squares import lstsq, pinv
+from nabla.ops.linalg.factors import cho_factor, cho_solve, cholesky, householder_product, lu, lu_factor, lu_solve, qr
+from nabla.ops.linalg.functions import expm, fractional_matrix_power, funmh, logm, matrix_power, sqrtm
+from nabla.ops.linalg.least_squares import lstsq, pinv, pinvh
 from nabla.ops.linalg.norms import cond, matrix_norm, matrix_rank, norm, vector_norm
 from nabla.ops.linalg.parts import diagonal, trace
 from nabla.ops.linalg.solving import inv, solve, solve_triangular
@@ -41,6 +41,7 @@ __all__ = [
     "cho_solve",
     "cholesky",
     "circulant",
+    "companion",
     "cond",
     "convolution_matrix",
     "coshm",
@@ -54,8 +55,10 @@ __all__ = [
     "eigvalsh",
     "expm",
     "expm_frechet",
+    "fractional_matrix_power",
     "funmh",
     "hankel",
+    "householder_product",
     "inv",
     "khatri_rao",
     "kron",
@@ -77,6 +80,7 @@ __all__ = [
     "orthogonal_procrustes",
     "outer",
     "pinv",
+    "pinvh",
     "polar",
     "qr",
     "sinhm",

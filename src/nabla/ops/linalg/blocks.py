@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from nabla.errors import ShapeError
 from nabla.graph.node import Node
-from nabla.ops.lift import ArrayLike, as_node, broadcast_to, op, together
-from nabla.primitives.base import broadcast_shapes, zeros
-from nabla.primitives.joining import concat, pad_zeros
+from nabla.ops.lift import ArrayLike, as_node, broadcast_to, inexact, op, together
+from nabla.primitives.base import broadcast_shapes, constant, zeros
+from nabla.primitives.joining import concat, cut, pad_zeros
 from nabla.primitives.shape import reshape
 
 if TYPE_CHECKING:
@@ -51,3 +53,22 @@ def khatri_rao(a: ArrayLike, b: ArrayLike, /) -> Tensor:
         )
     out: Node = reshape(x, shape=(*x.shape[:-1], 1, x.shape[-1])) * reshape(y, shape=(*y.shape[:-2], 1, *y.shape[-2:]))
     return reshape(out, shape=(*out.shape[:-3], x.shape[-2] * y.shape[-2], x.shape[-1]))  # type: ignore[return-value]
+
+
+@op
+def companion(a: ArrayLike, /) -> Tensor:
+    """The matrix whose eigenvalues are the roots of the polynomial with the coefficients a, the highest first; a is (..., n).
+
+    Its first row is -a[1:] / a[0], and there are ones below the diagonal. Raises ShapeError for fewer than two coefficients.
+
+    >>> nb.linalg.companion([1.0, -3.0, 2.0]).tolist()
+    [[3.0, -2.0], [1.0, 0.0]]
+    """
+    node = inexact(as_node(a))
+    last = node.ndim - 1
+    if last < 0 or node.shape[-1] < 2:
+        raise ShapeError(f"companion: expected two coefficients at least, of shape (..., n); got shape {node.shape}")
+    n = node.shape[-1]
+    row = reshape(-cut(node, last, 1, n) / cut(node, last, 0, 1), shape=(*node.shape[:-1], 1, n - 1))
+    below = broadcast_to(constant(np.eye(n - 2, n - 1, dtype=node.dtype), node.dtype), (*node.shape[:-1], n - 2, n - 1))
+    return concat(row, below, axis=last)  # type: ignore[return-value]

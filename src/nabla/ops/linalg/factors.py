@@ -9,7 +9,7 @@ import numpy as np
 from nabla import dtypes
 from nabla.errors import ArgumentError, ShapeError
 from nabla.graph.node import Node
-from nabla.ops.lift import ArrayLike, as_node, broadcast_to, op
+from nabla.ops.lift import ArrayLike, as_node, broadcast_to, inexact, op, pair
 from nabla.ops.linalg.checks import matrices, square
 from nabla.ops.linalg.solving import solve_triangular, solved, system
 from nabla.ops.linalg.spectra import completed
@@ -205,3 +205,34 @@ def cho_solve(factor: Any, b: ArrayLike, /, *, lower: bool = True) -> Tensor:
     first, second = (0, 2) if lower else (2, 0)
     half = solve_triangular(factor, b, first, lower)
     return solve_triangular(factor, half, second, lower)
+
+
+@op
+def householder_product(v: ArrayLike, tau: ArrayLike, /) -> Tensor:
+    """The first n columns of the product of the reflections 1 - tau_i v_i v_i^H, in their order: Q, from what LAPACK's geqrf gives.
+
+    v: (..., m, n) with n <= m, the vectors in columns; of the i-th, what stands above place i counts as 0, and that place as 1.
+    tau: (..., k) with k <= n. Raises ShapeError for others.
+
+    The product is written as 1 - V T V^H with a triangular T (R. Schreiber and C. Van Loan, SIAM Journal on Scientific and
+    Statistical Computing 10 (1989) 53).
+
+    >>> nb.linalg.householder_product([[1.0], [1.0]], [1.0]).tolist()
+    [[0.0], [-1.0]]
+    """
+    x, t = pair(v, tau)
+    x, t = matrices("householder_product", x), inexact(t)
+    *stack, m, n = x.shape
+    k = t.shape[-1] if t.ndim else -1
+    if not 0 <= k <= n <= m or t.shape[:-1] != tuple(stack):
+        raise ShapeError(
+            f"householder_product: expected v of shape (..., m, n) with m >= n and tau of shape (..., k) with n >= k; "
+            f"got {x.shape} and {t.shape}"
+        )
+    mask = constant(np.tril(np.ones((m, k), x.dtype), -1), x.dtype)
+    top = constant(np.eye(m, k, dtype=x.dtype), x.dtype)
+    vectors = cut(x, x.ndim - 1, 0, k) * mask + top
+    flat = p.adjoint(vectors)
+    scale = reshape(t, shape=(*t.shape, 1))
+    inner = solve_triangular(scale * p.product(flat, vectors), scale * cut(flat, x.ndim - 1, 0, n), unit_diagonal=True)
+    return constant(np.eye(m, n, dtype=x.dtype), x.dtype) - p.product(vectors, as_node(inner))  # type: ignore[return-value]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Callable
 
 from nabla.errors import ShapeError
-from nabla.graph.node import Node
+from nabla.graph.node import Node, is_scalar
 from nabla.ops.axes import integer
 from nabla.ops.contraction import matrix_product
-from nabla.ops.lift import ArrayLike, as_node, born, inexact, op
+from nabla.ops.lift import ArrayLike, as_node, born, inexact, op, pair
 from nabla.ops.linalg.checks import square
 from nabla.ops.linalg.spectra import hermitian_part
 from nabla.primitives import linalg as p
@@ -74,6 +75,28 @@ def logm(x: ArrayLike, /) -> Tensor:
     [[0.0, 1.0], [0.0, 0.0]]
     """
     return matrix_function(square("logm", as_node(x)), name="logm")  # type: ignore[return-value]
+
+
+@op
+def fractional_matrix_power(x: ArrayLike, t: ArrayLike, /) -> Tensor:
+    """The principal power expm(t * logm(x)) of square matrices, differentiable in both; a whole number t is `matrix_power`.
+
+    t: a number or a tensor of shape (). A real matrix with a negative eigenvalue has complex powers: make it complex first.
+    Raises LinAlgError for one, and for singular matrices, unless t is a whole number; ShapeError for another shape of t.
+
+    >>> nb.linalg.fractional_matrix_power([[4.0, 0.0], [0.0, 9.0]], 0.5).round(9).tolist()
+    [[2.0, 0.0], [0.0, 3.0]]
+    """
+    node = as_node(x)
+    whole = math.floor(t + 0.5) if isinstance(t, (int, float)) else 0  # exactly, since the exponential loses digits of it
+    if is_scalar(t) and whole == t:
+        return matrix_power(node, whole)
+    node = square("fractional_matrix_power", node)
+    a, exponent = pair(node, t - whole if is_scalar(t) else t)
+    if exponent.shape:
+        raise ShapeError(f"fractional_matrix_power: t is one number, of shape (); got shape {exponent.shape}")
+    rest = expm(exponent * as_node(logm(a)))
+    return matrix_product(as_node(matrix_power(node, whole)), as_node(rest)) if whole else rest  # type: ignore[return-value]
 
 
 @op

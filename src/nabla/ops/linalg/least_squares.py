@@ -12,6 +12,7 @@ from nabla.ops.keys import mask_value
 from nabla.ops.lift import ArrayLike, as_node, broadcast_to, inexact, op, pair
 from nabla.ops.linalg.checks import matrices, relative_tolerance
 from nabla.ops.linalg.norms import matrix_rank
+from nabla.ops.linalg.spectra import hermitian_part
 from nabla.primitives import rectangular, spectra
 from nabla.primitives.base import scalar, zeros
 from nabla.primitives.formulas import equal, square
@@ -46,8 +47,19 @@ def pinv(x: ArrayLike, /, rcond: Any = None, hermitian: bool = False, *, rtol: A
         raise ArgumentError("pinv: rtol and rcond are the same thing; give one of them")
     node = matrices("pinv", as_node(x))
     if hermitian:
-        node = 0.5 * (node + adjoint(node))
+        node = hermitian_part("pinv", node, None)
     return _pseudoinverse(node, rcond if rtol is None else rtol)  # type: ignore[return-value]
+
+
+@op
+def pinvh(a: ArrayLike, /, *, rtol: Any = None, UPLO: str | None = None) -> Tensor:
+    """The pseudoinverse of Hermitian matrices, Hermitian itself. rtol as in `pinv`, a and UPLO as in `eigh`.
+
+    >>> nb.linalg.pinvh([[1.0, 1.0], [1.0, 1.0]]).round(9).tolist()
+    [[0.25, 0.25], [0.25, 0.25]]
+    """
+    found = _pseudoinverse(hermitian_part("pinvh", a, UPLO), rtol)
+    return 0.5 * (found + adjoint(found))  # type: ignore[return-value]
 
 
 def _pseudoinverse(x: Node, rtol: Any) -> Node:

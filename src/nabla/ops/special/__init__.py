@@ -51,7 +51,20 @@ from nabla.ops.special.elliptic import (
     shichi,
     sici,
 )
-from nabla.ops.special.error_functions import dawsn, erfcinv, erfcx, erfi, erfinv, kolmogorov, log_ndtr, ndtr, ndtri, owens_t, wofz
+from nabla.ops.special.error_functions import (
+    dawsn,
+    erfcinv,
+    erfcx,
+    erfi,
+    erfinv,
+    kolmogorov,
+    log_ndtr,
+    ndtr,
+    ndtri,
+    owens_t,
+    voigt_profile,
+    wofz,
+)
 from nabla.ops.special.gamma import (
     beta,
     betaln,
@@ -261,6 +274,7 @@ __all__ = [
     "stdtr",
     "stdtridf",
     "stdtrit",
+    "voigt_profile",
     "wofz",
     "xlog1py",
     "xlogy",
