@@ -15,7 +15,7 @@ from nabla.engines.numpy.incomplete import BERNOULLI, DEPTH
 from nabla.engines.xla import transcendental as t
 from nabla.engines.xla.double import in_double, integrated, log1pmx, repeated
 from nabla.engines.xla.gamma import digamma, gamma, polygamma, rgamma
-from nabla.engines.xla.kernel import Kernel, jnp
+from nabla.engines.xla.kernel import Kernel, jnp, lax
 from nabla.primitives import incomplete as i
 from nabla.primitives.base import Primitive
 
@@ -66,7 +66,8 @@ def _gamma_power(a: Any, x: Any) -> Any:
     far = a >= 10.0
     wide, close = jnp.where(far, a, 10.0), jnp.where(far, 1.0, a)
     large = jnp.exp(wide * log_less_line(x / wide, (x - wide) / wide)) / (sqrt(2.0 * pi) * stirling(wide))
-    return jnp.where(far, large, jnp.exp(_power_of(x, close) - x) * rgamma(close + 1.0))
+    half = jnp.exp(-0.5 * x)
+    return jnp.where(far, large, half * lax.pow(x, close) * half * rgamma(close + 1.0))
 
 
 def _gamma_sums(a: Any, x: Any) -> list[Any]:
