@@ -125,5 +125,9 @@ def test_errors():
         nb.special.yn(1.0, 2.0)
     with pytest.raises(DTypeError, match=r"spherical_jn: the order n is an integer"):
         nb.special.spherical_jn(0.5, 2.0)
-    with pytest.raises(DTypeError, match=r"kv takes real numbers; got complex128"):
-        nb.special.kv(1.0, 2j)
+    with pytest.raises(DTypeError, match=r"kv: the order v is real; got complex128"):
+        nb.special.kv(1j, 2j)
+    with pytest.raises(NotDifferentiableError, match=r"struve has its first and second derivative only in its argument v"):
+        nb.grad(nb.grad(nb.grad(nb.special.struve)))(1.0, 2.0)
+    with pytest.raises(NotDifferentiableError, match=r"hankel1 has its first and second derivative only in its argument v"):
+        nb.grad(nb.grad(nb.grad(lambda v: nb.real(nb.special.hankel1(v, 2.0)))))(1.0)

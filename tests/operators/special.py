@@ -11,15 +11,18 @@ X = positive(2, 3)
 UNIT = between(0.2, 0.8, 2, 3)
 
 ORDINARY = [
-    "boxcox1p", "exprel", "i0e", "i1", "i1e", "j0", "j1", "k0", "k0e", "k1", "k1e", "log_ndtr", "y0", "y1", "kolmogorov",
-    "softplus",
-    "zetac",
+    "boxcox1p", "exprel", "i0e", "i1", "i1e", "j0", "j1", "k0", "k0e", "k1", "k1e", "log_ndtr", "y0", "y1",
+    "kolmogorov", "softplus", "zetac", "ber", "bei", "ker", "kei", "berp", "beip", "kerp", "keip", "exp10", "cosm1",
+    "sindg", "cosdg", "tandg", "cotdg",
 ]  # fmt: skip
 UNARY = {
     **dict.fromkeys(ORDINARY, X),
     **dict.fromkeys(["erfinv", "ndtri", "erfcinv", "kolmogi"], between(0.2, 0.8, 2, 3)),
 }
-ORDERS = ["iv", "ive", "jv", "kv", "kve", "yv"]
+ORDERS = ["iv", "ive", "jv", "jve", "kv", "kve", "yv", "yve"]
+HANKEL = ["hankel1", "hankel2", "hankel1e", "hankel2e"]
+SLOPES = ["jvp", "yvp", "ivp", "kvp", "h1vp", "h2vp"]
+Y = positive(3)
 TWO = {
     **dict.fromkeys(["beta", "betaln", "kl_div", "rel_entr", "huber", "pseudo_huber", "boxcox", "owens_t"], (X, positive(3))),
     **dict.fromkeys(["inv_boxcox", "inv_boxcox1p", "gammainc", "gammaincc", "poch", "binom"], (X, positive(3))),
@@ -78,8 +81,19 @@ OPERATORS = [
     Operator("special.boxcox1p", [X, positive(3)], real_only=REAL),
     Operator("special.gammasgn", [X], real_only=REAL, constant="piecewise constant"),
     *[of_order(name) for name in ("expn", "jn", "yn", "kn", "spherical_jn", "spherical_yn", "spherical_in", "spherical_kn")],
-    *[Operator(f"special.{name}", [X], call=lambda f, x: f(1.5, x), dtypes=("float64",)) for name in ("hankel1", "hankel2")],
-    Operator("special.airy", [X], real_only=REAL),
+    *[Operator(f"special.{name}", [X], call=lambda f, x: f(1.5, x), dtypes=("float64",)) for name in HANKEL],
+    *[Operator(f"special.{name}", [X], call=lambda f, x: f(1.5, x), dtypes=("complex128",)) for name in ORDERS],
+    *[Operator(f"special.{name}", [X, Y], real_only=REAL) for name in ("struve", "modstruve")],
+    *[Operator(f"special.{name}", [X], call=lambda f, x: f(2, x), dtypes=("float64", "complex128")) for name in SLOPES],
+    Operator("special.kelvin", [X], dtypes=("float64",)),
+    Operator("special.powm1", [X, Y], real_only=REAL),
+    Operator("special.radian", [X, Y, Y], real_only=REAL),
+    Operator("special.diric", [X], {"n": 3}, dtypes=("float64",)),
+    Operator("special.perm", [between(3.2, 4.8, 2, 3), Y], value=lambda n, k: special.poch(n - k + 1, k), dtypes=("float64",)),
+    Operator("special.factorial2", [integers(0, 6, 4)], value=lambda n: special.factorial2(n, exact=False), dtypes=("int64",)),
+    Operator("special.lpmv", [between(-0.8, 0.8, 2, 3)], call=lambda f, x: f(2, 3, x), dtypes=("float64",)),
+    Operator("special.airy", [X]),
+    Operator("special.airye", [X]),
     Operator("special.multigammaln", [between(2.0, 3.0, 3)], call=lambda f, x: f(x, 2), dtypes=("float64",)),
     Operator("special.factorial", [integers(0, 6, 4)], dtypes=("int64",)),
     Operator("special.comb", [integers(3, 6, 4), integers(0, 3, 4)], dtypes=("int64",)),

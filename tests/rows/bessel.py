@@ -5,7 +5,7 @@ from math import inf
 import numpy as np
 from scipy import special
 
-from rows.row import Edge, Row, between, exactly, integers
+from rows.row import Edge, Row, between, exactly, integers, nonzero
 
 KINDS = ["jv", "yv", "iv", "kv", "ive", "kve"]
 AIRY = ["ai", "aip", "bi", "bip"]
@@ -87,6 +87,31 @@ ROWS = [
             "spherical_in": [Edge([0, 0.0], [None, 0], [None, 1 / 3]), Edge([1, 0.0], [None, 1 / 3], [None, 0])],
             "spherical_kn": [Edge([0, 0.0], [None, -inf], [None, inf]), Edge([2, 0.0], [None, -inf], [None, inf])],
         }.items()
+    ],
+    *[
+        Row(
+            "complex_bessel",
+            [between(0.3, 2.7, 2, 3), nonzero(3), between(-0.3, 0.3, 3)],
+            {"kind": kind, "n": 0},
+            value=lambda v, z, s, kind=kind: getattr(special, kind)(v.real, z) * np.exp(-s),
+            wrt=(1, 2),
+        )
+        for kind in ("jv", "yv", "iv", "kv", "hankel1", "hankel2")
+    ],
+    Row("complex_bessel", [between(0.3, 2.7, 2, 3), nonzero(3), between(-0.3, 0.3, 3)], {"kind": "jv", "n": 1}, wrt=(1, 2)),
+    *[
+        Row("struve", [between(0.3, 2.7, 2, 3), between(0.5, 6.0, 3)], {"kind": kind, "n": 0}, value=getattr(special, kind))
+        for kind in ("struve", "modstruve")
+    ],
+    Row("struve", [between(0.3, 2.7, 2, 3), between(0.5, 6.0, 3)], {"kind": "struve", "n": 2}, wrt=(1,)),
+    *[
+        Row(
+            "scaled_airy",
+            [between(0.5, 3.0, 2, 3), between(-0.3, 0.3, 3)],
+            {"kind": kind},
+            value=lambda z, s, i=i: special.airy(z)[i] * np.exp(-s),
+        )
+        for i, kind in enumerate(AIRY)
     ],
     *[
         Row("airy", [between(-5.0, 3.0, 2, 3)], {"kind": kind}, value=lambda x, i=i: special.airy(x)[i])

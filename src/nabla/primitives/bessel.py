@@ -8,10 +8,13 @@ kernel has a way around.
 
 from __future__ import annotations
 
+from math import comb, pi, sqrt as root
+
 from nabla.graph.node import Node
 from nabla.primitives import formulas as f
 from nabla.primitives.elementwise import ZERO, Elementwise, safe_mul
-from nabla.primitives.special import beyond
+from nabla.primitives.formulas import raised
+from nabla.primitives.special import beyond, rgamma
 
 SCALED = ("ive", "kve")
 
@@ -42,6 +45,49 @@ def _by_argument(out: Node, v: Node, x: Node, kind: str, n: int, k: int) -> Node
 bessel = Elementwise("bessel", _by_order, _by_argument, kinds="f")
 
 
+# Of complex numbers: C_v(z) exp(-s), where s is what the scaled functions scale by (|im(z)| in jve, i z in hankel1e) and 0 in the
+# others. As an input of its own it carries the derivative of the scale, which is not holomorphic in every case.
+
+
+def _complex_by_order(out: Node, v: Node, z: Node, s: Node, kind: str, n: int) -> Node:
+    if n == MOST:
+        raise beyond(kind, "v", MOST)
+    return complex_bessel(v, z, s, kind=kind, n=n + 1)
+
+
+def _complex_by_argument(out: Node, v: Node, z: Node, s: Node, kind: str, n: int) -> Node:
+    down, up = complex_bessel(v - 1.0, z, s, kind=kind, n=n), complex_bessel(v + 1.0, z, s, kind=kind, n=n)
+    if kind in ("iv", "kv"):
+        return (0.5 if kind == "iv" else -0.5) * (down + up)
+    return 0.5 * (down - up)
+
+
+complex_bessel = Elementwise(
+    "complex_bessel", _complex_by_order, _complex_by_argument, lambda out, v, z, s, kind, n: -out, kinds="c"
+)
+
+
+# Struve's functions H_v and L_v: DLMF 11.4.23, 11.4.24, 11.4.28, 11.4.29, which hold without a division by x
+
+
+def _struve_by_order(out: Node, v: Node, x: Node, kind: str, n: int) -> Node:
+    if n == MOST:
+        raise beyond(kind, "v", MOST)
+    return struve(v, x, kind=kind, n=n + 1)
+
+
+def _struve_by_argument(out: Node, v: Node, x: Node, kind: str, n: int) -> Node:
+    down, up = struve(v - 1.0, x, kind=kind, n=n), struve(v + 1.0, x, kind=kind, n=n)
+    power = f.power(0.5 * x, v) * (1.0 / root(pi))  # times 1 / gamma(v + 3/2), differentiated n times by v
+    rest = power * rgamma(v + 1.5, n=n)
+    for j in range(n):
+        rest = rest + comb(n, j) * power * raised(f.log_(0.5 * x), n - j) * rgamma(v + 1.5, n=j)
+    return 0.5 * ((down + up if kind == "modstruve" else down - up) + rest)
+
+
+struve = Elementwise("struve", _struve_by_order, _struve_by_argument, kinds="f")
+
+
 # Spherical ones: of whole order, which has no derivative. DLMF 10.51.2 and 10.51.5, in the form without a division by x.
 
 
@@ -67,4 +113,12 @@ def _airy_derivative(out: Node, x: Node, kind: str) -> Node:
     return x * airy(x, kind=kind[:2]) if kind.endswith("p") else airy(x, kind=kind + "p")
 
 
-airy = f.Family("airy", _airy_derivative, kinds="f")
+airy = f.Family("airy", _airy_derivative, kinds="fc")
+
+
+def _scaled_airy_derivative(out: Node, z: Node, s: Node, kind: str) -> Node:
+    return z * scaled_airy(z, s, kind=kind[:2]) if kind.endswith("p") else scaled_airy(z, s, kind=kind + "p")
+
+
+scaled_airy = Elementwise("scaled_airy", _scaled_airy_derivative, lambda out, z, s, kind: -out, kinds="fc")
+"""An Airy function times exp(-s), where s is what airye scales by."""

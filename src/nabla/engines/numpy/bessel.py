@@ -91,8 +91,58 @@ def _spherical(n: Any, x: Any, kind: str) -> Any:
     return np.asarray(getattr(special, kind)(order, np.asarray(x, np.float64))).astype(x.dtype)
 
 
+NATURAL = {  # what SciPy's scaled function of complex numbers is divided by the exponential of
+    "jv": lambda z: np.abs(z.imag),
+    "yv": lambda z: np.abs(z.imag),
+    "iv": lambda z: np.abs(z.real),
+    "kv": lambda z: -z,
+    "hankel1": lambda z: 1j * z,
+    "hankel2": lambda z: -1j * z,
+}
+
+
+def _complex_bessel(v: Any, z: Any, s: Any, kind: str, n: int) -> Any:
+    order, point, scale = np.asarray(v.real, np.float64), np.asarray(z, np.complex128), np.asarray(s, np.complex128)
+
+    def f(v: Any) -> Any:
+        if not np.any(scale):
+            return getattr(special, kind)(v, point + scale)
+        return getattr(special, kind + "e" if kind.startswith("h") else kind[:-1] + "ve")(v, point) * rest
+
+    rest = np.exp(NATURAL[kind](point) - scale)
+    if n == 0:
+        return np.asarray(f(order)).astype(z.dtype)
+    growth = np.log1p(2.0 * (np.abs(order) + 1.0) / np.abs(point))
+    return np.asarray(differentiated(f, [order], [n], [step_for(growth + 3.2)])).astype(z.dtype)
+
+
+def _struve(v: Any, x: Any, kind: str, n: int) -> Any:
+    f = getattr(special, kind)
+    if n == 0:
+        return f(v, x).astype(x.dtype, copy=False)
+    order, point = np.asarray(v, np.float64), np.asarray(x, np.float64)
+    growth = np.log1p(2.0 * (np.abs(order) + 1.0) / np.abs(point))
+    return np.asarray(differentiated(lambda v: f(v, point), [order], [n], [step_for(growth + 3.2)])).astype(x.dtype)
+
+
+AIRY = ("ai", "aip", "bi", "bip")
+
+
 def _airy(x: Any, kind: str) -> Any:
-    return special.airy(x)[("ai", "aip", "bi", "bip").index(kind)].astype(x.dtype, copy=False)
+    return special.airy(x)[AIRY.index(kind)].astype(x.dtype, copy=False)
 
 
-KERNELS: dict[Primitive, Kernel] = {p.bessel: _bessel, p.spherical: _spherical, p.airy: _airy}
+def _scaled_airy(z: Any, s: Any, kind: str) -> Any:
+    power = z * np.sqrt(z) / 1.5
+    natural = -power if kind.startswith("a") else np.abs(power.real) if z.dtype.kind == "c" else np.where(z > 0, power, 0.0)
+    return (special.airye(z)[AIRY.index(kind)] * np.exp(natural - s)).astype(z.dtype, copy=False)
+
+
+KERNELS: dict[Primitive, Kernel] = {
+    p.bessel: _bessel,
+    p.complex_bessel: _complex_bessel,
+    p.struve: _struve,
+    p.spherical: _spherical,
+    p.airy: _airy,
+    p.scaled_airy: _scaled_airy,
+}

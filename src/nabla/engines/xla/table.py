@@ -46,10 +46,11 @@ KERNELS: dict[Primitive, Kernel] = {
 
 _ON_THE_HOST = (
     "airy", "amplitude", "banded_solve", "bessel", "betainccinv", "betaincinv", "binom", "btdtria", "btdtrib", "callback",
-    "carlson", "carlson_j", "circular_integral", "classical_polynomial", "ellipe", "ellipeinc", "ellipkinc", "elliprg",
-    "eval_gegenbauer", "eval_genlaguerre", "eval_jacobi", "gamma_shape", "gammainccinv", "gammaincinv", "holomorphic",
-    "hyp0f1", "hyp1f1", "hyp2f1", "hyperu", "kolmogi", "kolmogorov", "lambertw", "loggamma_slope", "ndtri_exp", "poch",
-    "riemann_zeta", "spherical_bessel", "stdtr", "stdtridf", "stdtrit", "sylvester", "toeplitz_solve", "unitary", "zetac",
+    "carlson", "carlson_j", "circular_integral", "classical_polynomial", "complex_bessel", "ellipe", "ellipeinc",
+    "ellipkinc", "elliprg", "eval_gegenbauer", "eval_genlaguerre", "eval_jacobi", "gamma_shape", "gammainccinv",
+    "gammaincinv", "holomorphic", "hyp0f1", "hyp1f1", "hyp2f1", "hyperu", "kolmogi", "kolmogorov", "lambertw",
+    "loggamma_slope", "ndtri_exp", "poch", "riemann_zeta", "scaled_airy", "spherical_bessel", "stdtr", "stdtridf", "stdtrit",
+    "struve", "sylvester", "toeplitz_solve", "unitary", "zetac",
 )  # fmt: skip
 
 HOST: frozenset[Primitive] = frozenset([REGISTRY[name] for name in _ON_THE_HOST])

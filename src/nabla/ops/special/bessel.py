@@ -1,21 +1,22 @@
 """Bessel, Hankel, spherical Bessel and Airy functions. Names and argument orders are SciPy's.
 
-They take real numbers; integers and booleans become floats. All can be differentiated in the argument to any order. Derivatives
-in the order are given to the second where the order is a float; an order that is an integer, or a tensor of integers, has none.
-The first one keeps 11 digits or more, measured by the function itself where that is larger.
-Near x = 0 they are limits. Where SciPy itself has NaN (J and Y at infinity) they are NaN.
+The order is real, the argument real or complex (of the spherical functions real); integers and booleans become floats. All can be
+differentiated in the argument to any order. Derivatives in the order are given to the second where the order is a float; an order
+that is an integer, or a tensor of integers, has none. The first one keeps 11 digits or more, measured by the function itself where
+that is larger. Near x = 0 they are limits. Where SciPy itself has NaN (J and Y at infinity) they are NaN. Of the scaled functions
+of complex numbers derivatives lose as many digits as abs(z) has.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 from nabla.errors import DTypeError
 from nabla.graph.node import Node
-from nabla.ops.lift import ArrayLike, as_node, inexact, op, pair
+from nabla.ops.lift import ArrayLike, as_node, complex_floats, inexact, op, pair
 from nabla.primitives import bessel as p
-from nabla.primitives.formulas import like
-from nabla.primitives.shape import cast
+from nabla.primitives.formulas import abs_, greater, like, select, sqrt, zero_of
+from nabla.primitives.shape import cast, imag, real
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
@@ -29,9 +30,31 @@ def _real_pair(name: str, v: ArrayLike, x: ArrayLike) -> tuple[Node, Node]:
     return a, b
 
 
-def _of_order(name: str, v: ArrayLike, x: ArrayLike) -> Tensor:
+def of_order(name: str, v: ArrayLike, x: ArrayLike) -> Node:
+    """The function of a real order and of a real or complex argument."""
+    if as_node(x).dtype.kind == "c":
+        return _of_complex(name, v, x)
     a, b = _real_pair(name, v, x)
-    return p.bessel(a, b, kind=name, n=0, k=0)  # type: ignore[return-value]
+    return p.bessel(a, b, kind=name, n=0, k=0)
+
+
+def _of_complex(name: str, v: ArrayLike, z: ArrayLike) -> Node:
+    order, point = pair(v, z)
+    if as_node(v).dtype.kind == "c":
+        raise DTypeError(f"{name}: the order v is real; got {order.dtype}")
+    point = complex_floats(point)
+    scaled = name.endswith("e")
+    return p.complex_bessel(order, point, SCALES[name](point) if scaled else like(point, 0.0), kind=name.removesuffix("e"), n=0)
+
+
+SCALES: dict[str, Callable[[Node], Node]] = {  # what the scaled functions are divided by the exponential of
+    "jve": lambda z: cast(abs_(imag(z)), z.dtype),
+    "yve": lambda z: cast(abs_(imag(z)), z.dtype),
+    "ive": lambda z: cast(abs_(real(z)), z.dtype),
+    "kve": lambda z: -z,
+    "hankel1e": lambda z: 1j * z,
+    "hankel2e": lambda z: -1j * z,
+}
 
 
 def _whole(name: str, n: ArrayLike, x: ArrayLike, otherwise: str) -> tuple[Node, Node]:
@@ -55,7 +78,7 @@ def jv(v: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.jv(0.5, np.pi), 0.0, atol=1e-12)
     True
     """
-    return _of_order("jv", v, x)
+    return of_order("jv", v, x)  # type: ignore[return-value]
 
 
 jn = jv
@@ -68,7 +91,7 @@ def yv(v: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.yv(0.5, np.pi / 2), 0.0, atol=1e-12)
     True
     """
-    return _of_order("yv", v, x)
+    return of_order("yv", v, x)  # type: ignore[return-value]
 
 
 @op
@@ -89,7 +112,7 @@ def iv(v: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> float(nb.special.iv(0, 0.0))
     1.0
     """
-    return _of_order("iv", v, x)
+    return of_order("iv", v, x)  # type: ignore[return-value]
 
 
 @op
@@ -99,7 +122,7 @@ def kv(v: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.kv(0.5, 1.0), np.sqrt(np.pi / 2) / np.e)
     True
     """
-    return _of_order("kv", v, x)
+    return of_order("kv", v, x)  # type: ignore[return-value]
 
 
 @op
@@ -120,7 +143,7 @@ def ive(v: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.ive(0.5, 1e4), 1 / np.sqrt(2e4 * np.pi))
     True
     """
-    return _of_order("ive", v, x)
+    return of_order("ive", v, x)  # type: ignore[return-value]
 
 
 @op
@@ -130,7 +153,27 @@ def kve(v: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.kve(0.5, 1e4), np.sqrt(np.pi / 2e4))
     True
     """
-    return _of_order("kve", v, x)
+    return of_order("kve", v, x)  # type: ignore[return-value]
+
+
+@op
+def jve(v: ArrayLike, z: ArrayLike, /) -> Tensor:
+    """jv(v, z) exp(-abs(imag(z))), which does not overflow; of real numbers it is jv.
+
+    >>> nb.allclose(nb.special.jve(0.5, 2.0), nb.special.jv(0.5, 2.0))
+    True
+    """
+    return of_order("jve" if as_node(z).dtype.kind == "c" else "jv", v, z)  # type: ignore[return-value]
+
+
+@op
+def yve(v: ArrayLike, z: ArrayLike, /) -> Tensor:
+    """yv(v, z) exp(-abs(imag(z))), which does not overflow; of real numbers it is yv.
+
+    >>> nb.allclose(nb.special.yve(0.5, 2.0), nb.special.yv(0.5, 2.0))
+    True
+    """
+    return of_order("yve" if as_node(z).dtype.kind == "c" else "yv", v, z)  # type: ignore[return-value]
 
 
 # Orders 0 and 1
@@ -256,31 +299,47 @@ def k1e(x: ArrayLike, /) -> Tensor:
     return _fixed("k1e", "kve", 1, x)
 
 
-# Hankel functions
+# Hankel functions. Of real numbers, too, they are complex.
 
 
 @op
-def hankel1(v: ArrayLike, x: ArrayLike, /) -> Tensor:
-    """J_v(x) + i Y_v(x), a complex number, for x > 0.
+def hankel1(v: ArrayLike, z: ArrayLike, /) -> Tensor:
+    """J_v(z) + i Y_v(z), a complex number.
 
     >>> nb.allclose(nb.special.hankel1(0.5, np.pi / 2), 0.6366197723675814)
     True
     """
-    a, b = _real_pair("hankel1", v, x)
-    j, y = (inexact(p.bessel(a, b, kind=kind, n=0, k=0)) for kind in ("jv", "yv"))
-    return j + 1j * y  # type: ignore[return-value]
+    return _of_complex("hankel1", v, z)  # type: ignore[return-value]
 
 
 @op
-def hankel2(v: ArrayLike, x: ArrayLike, /) -> Tensor:
-    """J_v(x) - i Y_v(x), a complex number, for x > 0.
+def hankel2(v: ArrayLike, z: ArrayLike, /) -> Tensor:
+    """J_v(z) - i Y_v(z), a complex number.
 
     >>> nb.allclose(nb.special.hankel2(0.5, np.pi / 2), 0.6366197723675814)
     True
     """
-    a, b = _real_pair("hankel2", v, x)
-    j, y = (inexact(p.bessel(a, b, kind=kind, n=0, k=0)) for kind in ("jv", "yv"))
-    return j - 1j * y  # type: ignore[return-value]
+    return _of_complex("hankel2", v, z)  # type: ignore[return-value]
+
+
+@op
+def hankel1e(v: ArrayLike, z: ArrayLike, /) -> Tensor:
+    """hankel1(v, z) exp(-i z), which neither oscillates nor overflows.
+
+    >>> nb.allclose(nb.special.hankel1e(0.5, 2.0), -1j / np.sqrt(np.pi))
+    True
+    """
+    return _of_complex("hankel1e", v, z)  # type: ignore[return-value]
+
+
+@op
+def hankel2e(v: ArrayLike, z: ArrayLike, /) -> Tensor:
+    """hankel2(v, z) exp(i z), which neither oscillates nor overflows.
+
+    >>> nb.allclose(nb.special.hankel2e(0.5, 2.0), 1j / np.sqrt(np.pi))
+    True
+    """
+    return _of_complex("hankel2e", v, z)  # type: ignore[return-value]
 
 
 # Spherical Bessel functions
@@ -345,12 +404,34 @@ def spherical_kn(n: ArrayLike, z: ArrayLike, derivative: bool = False) -> Tensor
 
 @op
 def airy(x: ArrayLike, /) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The Airy functions and their derivatives: (Ai, Ai', Bi, Bi') at x.
+    """The Airy functions and their derivatives: (Ai, Ai', Bi, Bi') at a real or complex x.
 
     >>> ai, aip, bi, bip = nb.special.airy(1.0)
     >>> nb.allclose(ai * bip - aip * bi, 1 / np.pi)
     True
     """
-    node = _real_pair("airy", x, 0.0)[0]
+    node = inexact(as_node(x))
     ai, aip, bi, bip = (p.airy(node, kind=kind) for kind in ("ai", "aip", "bi", "bip"))
+    return ai, aip, bi, bip  # type: ignore[return-value]
+
+
+@op
+def airye(z: ArrayLike, /) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The scaled Airy functions: Ai and Ai' times exp(w), Bi and Bi' times exp(-abs(real(w))), where w = 2/3 z sqrt(z).
+
+    The first two are NaN for negative real z. Derivatives lose digits where z is large, as many as abs(w) has.
+
+    >>> ai, aip, bi, bip = nb.special.airye(1e4)
+    >>> nb.allclose(ai * bip - aip * bi, 1 / np.pi)
+    True
+    """
+    node = inexact(as_node(z))
+    falling = node * sqrt(node) * (-2.0 / 3.0)
+    if node.dtype.kind == "c":
+        rising = cast(abs_(real(falling)), node.dtype)
+    else:
+        positive = select(greater(node, zero_of(node)), node, zero_of(node))
+        rising = positive * sqrt(select(greater(node, zero_of(node)), node, like(node, 1.0))) * (2.0 / 3.0)
+    scales = {"ai": falling, "aip": falling, "bi": rising, "bip": rising}
+    ai, aip, bi, bip = (p.scaled_airy(node, s, kind=kind) for kind, s in scales.items())
     return ai, aip, bi, bip  # type: ignore[return-value]

@@ -6,10 +6,10 @@ Derivatives of every order exist in every argument; at the poles 0, -1, -2, ... 
 
 from __future__ import annotations
 
-from math import log, pi
+from math import log, pi, sqrt as root
 from typing import TYPE_CHECKING
 
-from nabla.errors import ArgumentError
+from nabla.errors import ArgumentError, DTypeError
 from nabla.ops.axes import integer
 from nabla.ops.lift import ArrayLike, as_node, binary, inexact, op, pair, real_floats, unary
 from nabla.primitives import formulas as f, special as s
@@ -142,6 +142,40 @@ def betaln(a: ArrayLike, b: ArrayLike, /) -> Tensor:
     >>> float(nb.special.betaln(1.0, 1.0))
     0.0
     """
+
+
+@op
+def perm(N: ArrayLike, k: ArrayLike, /) -> Tensor:
+    """The number of ways to choose k of N things in order: poch(N - k + 1, k), and 0 where k > N, N < 0 or k < 0.
+
+    >>> nb.special.perm(4, [1, 2, 5]).tolist()
+    [4.0, 12.0, 0.0]
+    """
+    n, j = (real_floats("perm", z) for z in pair(N, k))
+    zero = f.zero_of(n)
+    none = f.logical_or(f.greater(j, n), f.logical_or(f.less(n, zero), f.less(j, zero)))
+    n, j = f.select(none, f.like(n, 1), n), f.select(none, f.like(n, 1), j)
+    return f.select(none, zero, s.poch(n - j + 1.0, j))  # type: ignore[return-value]
+
+
+@op
+def factorial2(n: ArrayLike, /) -> Tensor:
+    """The double factorial n (n-2) (n-4) ... of an integer or a tensor of integers as a float: 0 for negative n, 1 for 0.
+
+    >>> nb.special.factorial2([0, 5, 6]).tolist()
+    [1.0, 15.0, 48.0]
+    """
+    count = as_node(n)
+    if count.dtype.kind not in "iu":
+        raise DTypeError(f"factorial2: n is an integer or a tensor of integers; got {count.dtype}")
+    x = inexact(count)
+    inside = f.select(f.less(x, f.zero_of(x)), f.zero_of(x), x)
+    odd = f.equal(f.remainder(x, f.like(x, 2.0)), f.like(x, 1.0))
+    near = f.floor(0.5 * inside + 0.5)  # of odd n the product is (2 m)! / (2**m m!) with 2 m = n + 1
+    even_one = f.exp2(0.5 * inside) * s.gamma(0.5 * inside + 1.0)
+    odd_one = f.exp2(near) * s.gamma(near + 0.5) * (1.0 / root(pi))
+    found = f.rint(f.select(odd, odd_one, even_one))
+    return f.select(f.less(x, f.zero_of(x)), f.zero_of(x), found)  # type: ignore[return-value]
 
 
 @op
