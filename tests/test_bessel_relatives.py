@@ -79,6 +79,7 @@ def test_hankel_functions_of_negative_numbers():
     np.testing.assert_allclose(found, wanted, rtol=1e-12)
     minus = nb.jacfwd(lambda t: S.hankel1(0.7, t))(-0.5)
     np.testing.assert_allclose(minus, special.h1vp(0.7, -0.5), rtol=1e-12)
+    assert S.hankel1(0.7, 0.3).dtype == S.wofz(0.3).dtype == np.complex128
 
 
 @pytest.mark.parametrize("name", ["jvp", "yvp", "ivp", "kvp", "h1vp", "h2vp"])

@@ -323,7 +323,7 @@ def real_floats(name: str, x: ArrayLike) -> Node:
 def complex_floats(x: ArrayLike) -> Node:
     """The node of an argument as complex numbers of its precision."""
     node = inexact(as_node(x))
-    return cast(node, dtypes.promote(node.dtype, dtypes.complex64))
+    return cast(node, dtypes.to_complex(node.dtype))
 
 
 def reals(name: str, *inputs: ArrayLike) -> list[Node]:

@@ -14,6 +14,7 @@ from nabla.ops.axes import integer
 from nabla.ops.lift import ArrayLike, as_node, complex_floats, op, real_floats, reals
 from nabla.ops.special import bessel as b
 from nabla.primitives import bessel as p, formulas as f
+from nabla.primitives.base import scalar
 from nabla.primitives.shape import imag, real
 
 if TYPE_CHECKING:
@@ -107,9 +108,8 @@ def _kelvin(name: str, x: ArrayLike, kind: str, derivative: bool) -> Node:
     out = (TURN if kind == "iv" else -TURN) * out if derivative else out
     if kind == "iv":
         return out
-    return f.select(
-        f.equal(point, f.zero_of(point)), f.like(out, complex(-inf, 0.0) if derivative else complex(inf, -0.25 * pi)), out
-    )
+    limit = complex(-inf, 0.0) if derivative else complex(inf, -0.25 * pi)
+    return f.select(f.equal(point, f.zero_of(point)), scalar(limit, out.dtype), out)
 
 
 @op

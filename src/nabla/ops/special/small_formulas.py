@@ -132,7 +132,7 @@ def radian(d: ArrayLike, m: ArrayLike, s: ArrayLike, /) -> Tensor:
     True
     """
     d, m, s = reals("radian", d, m, s)
-    return (d + (m + s / 60.0) / 60.0) * (pi / 180.0)  # type: ignore[return-value]
+    return (d + (m + s / 60.0) / 60.0) * (pi / 180.0)
 
 
 @op
