@@ -94,6 +94,7 @@ def test_arrays_as_they_come():
 
 RNG = np.random.default_rng(3)
 LONG, OTHER, TABLE, ROW, COLUMN = (RNG.normal(size=n) for n in (10007, 10007, (30, 57), 57, (30, 1)))
+MATRICES = RNG.normal(size=(3, 60, 70))
 WIDE = np.tile(TABLE, 3)
 LARGE = {
     "a chain": (lambda x, y: nb.tanh(x * y) + nb.sin(x) * nb.exp(-y * y), LONG, OTHER),
@@ -114,6 +115,11 @@ LARGE = {
     "written into": (lambda x, y: _written(x, y), LONG, OTHER),
     "a matrix by a vector": (lambda m, v: m @ v, TABLE, ROW),
     "a matrix by a matrix": (lambda m: m @ m.T, TABLE),
+    "by BLAS": (lambda a, b: (a @ b, b.T @ a.T, a @ a.T, b.T @ b), MATRICES[0], MATRICES[1, :50].T),
+    "by BLAS, turned": (lambda a, b: (nb.einsum("ik,jk->ij", a, b), nb.einsum("ki,kj->ij", a, b)), MATRICES[0], MATRICES[1]),
+    "stacked": (lambda a: (nb.matmul(a, a.mT), nb.einsum("bij,bjk->ik", a, a.mT)), MATRICES),
+    "of lazy values": (lambda a, b: nb.tanh(a) @ nb.sin(b).T, MATRICES[0], MATRICES[1]),
+    "in single precision, by BLAS": (lambda a, b: a @ b.T, MATRICES[0].astype("f4"), MATRICES[1].astype("f4")),
     "a layer's gradient": (nb.grad(lambda w, x: nb.tanh(x @ w).sum()), ROW[:, None] * ROW[:20], TABLE),
     "a choice": (lambda x, y: nb.where(x > y, x, y * 2.0), LONG, OTHER),
     "integers": (lambda n: (n // 3 + n % 5).sum(), np.arange(1000) - 500),

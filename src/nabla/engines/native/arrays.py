@@ -26,6 +26,8 @@ Affine = tuple[int, ...]
 """A constant, and a coefficient for each axis of the loop nest."""
 Index = tuple[Affine, ...]
 At = Callable[["Loops", Index], str]
+CHEAP = 3
+"""The cost of a number up to which it is computed again by each who wants it."""
 
 
 class Lazy(NamedTuple):
@@ -207,12 +209,12 @@ def _outer(w: Writer, loops: Loops, sizes: Sequence[int], depth: int, body: Call
     last = depth == len(sizes) - 1
     size = sizes[depth]
     if not last or size < lanes:
-        _counted(w, loops, depth, size, lambda: _outer(w, loops, sizes, depth + 1, body, lanes, twice))
+        counted(w, loops, depth, size, lambda: _outer(w, loops, sizes, depth + 1, body, lanes, twice))
         return
     whole = size if twice else size // lanes * lanes
     loops.vector = depth
     code.lanes = lanes
-    _counted(w, loops, depth, whole, lambda: _outer(w, loops, sizes, depth + 1, body, lanes, twice), lanes)
+    counted(w, loops, depth, whole, lambda: _outer(w, loops, sizes, depth + 1, body, lanes, twice), lanes)
     code.lanes = 1
     loops.vector = -1
     for i in range(whole, size):
@@ -221,7 +223,7 @@ def _outer(w: Writer, loops: Loops, sizes: Sequence[int], depth: int, body: Call
     loops.names[depth] = "0"
 
 
-def _counted(w: Writer, loops: Loops, depth: int, size: int, body: Callable[[], None], step: int = 1) -> None:
+def counted(w: Writer, loops: Loops, depth: int, size: int, body: Callable[[], None], step: int = 1) -> None:
     """A loop; with a step the last turn reaches back to end where the axis ends."""
     code = w.code
     if size == step:
@@ -331,7 +333,7 @@ def reduced(w: Writer, x: Lazy, axes: tuple[int, ...], dtype: np.dtype, row: Any
                 whole = rest[-1] // w.lanes * w.lanes
                 loops.vector = number
                 code.lanes = w.lanes
-                _counted(w, loops, number, whole, lambda: bring(vector), w.lanes)
+                counted(w, loops, number, whole, lambda: bring(vector), w.lanes)
                 code.lanes = 1
                 loops.vector = -1
                 for i in range(whole, rest[-1]):  # less than there are lanes
@@ -339,7 +341,7 @@ def reduced(w: Writer, x: Lazy, axes: tuple[int, ...], dtype: np.dtype, row: Any
                     bring(accumulator)
                 loops.names[number] = "0"
             else:
-                _counted(w, loops, number, rest[depth], lambda: inner(depth + 1))
+                counted(w, loops, number, rest[depth], lambda: inner(depth + 1))
 
         inner(0)
         found = code.op(f"load {code.kind(dtype)}, ptr {accumulator}")
@@ -371,11 +373,11 @@ def _kept(w: Writer, loops: Loops, sizes: Sequence[int], depth: int, body: Calla
     elif depth == len(sizes) - 1 and lanes > 1:
         loops.vector = depth
         w.code.lanes = lanes
-        _counted(w, loops, depth, sizes[depth], body, lanes)
+        counted(w, loops, depth, sizes[depth], body, lanes)
         w.code.lanes = 1
         loops.vector = -1
     else:
-        _counted(w, loops, depth, sizes[depth], lambda: _kept(w, loops, sizes, depth + 1, body, lanes))
+        counted(w, loops, depth, sizes[depth], lambda: _kept(w, loops, sizes, depth + 1, body, lanes))
 
 
 # Recipes

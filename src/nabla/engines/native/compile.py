@@ -77,6 +77,7 @@ def written(graph: Graph) -> tuple[str, Writer]:
         data = code.op(f"load ptr, ptr {where}", "data")
         inputs.append(Memory(data, x.shape, x.dtype, False, data))
     count = len(graph.inputs)
+    w.targets = {x: room for x, room in zip(graph.outputs, inputs[count:]) if graph.outputs.count(x) == 1}
     outs = w.graph(graph, inputs[:count])
     lazies: dict[tuple[int, ...], list[tuple[Lazy, Memory]]] = {}
     for room, out in zip(inputs[count:], outs):
@@ -104,6 +105,7 @@ def _callable(graph: Graph, source: str, writer: Writer) -> tuple[str, Executabl
     outputs = [(x.shape, np.dtype(x.dtype.name)) for x in graph.outputs]
     arena, kept = writer.arena, writer.constants
     wanted = len(graph.inputs)
+    spare: list[np.ndarray] = []
 
     def call(*values: Any) -> tuple[Any, ...]:
         if len(values) != wanted:
@@ -114,8 +116,12 @@ def _callable(graph: Graph, source: str, writer: Writer) -> tuple[str, Executabl
             for x, dtype in zip(values, dtypes)
         ]  # fmt: skip
         results = [np.empty(shape, dtype) for shape, dtype in outputs]
-        room = np.empty(arena, np.uint8) if arena else None
-        run(*map(id, arrays), *map(id, results), room.ctypes.data if room is not None else None)
+        try:
+            room = spare.pop()  # of an earlier call that is over
+        except IndexError:
+            room = np.empty(arena, np.uint8)
+        run(*map(id, arrays), *map(id, results), room.__array_interface__["data"][0])
+        spare.append(room)
         return tuple(results)
 
     call.kept = (library, kept)  # type: ignore[attr-defined]
@@ -146,17 +152,18 @@ def vectors() -> tuple[int, dict[tuple[str, int], str]]:
     features = llvm.get_host_cpu_features()
     lanes = 8 if features.get("avx512f") else 4 if features.get("avx2") else 2
     found: dict[tuple[str, int], str] = {}
-    prefix = {8: "_ZGVeN8", 4: "_ZGVdN4", 2: "_ZGVbN2"}[lanes]
+    prefixes = {8: ("_ZGVeN8", "_ZGVdN8"), 4: ("_ZGVdN4", "_ZGVbN4"), 2: ("_ZGVbN2", "")}[lanes]
     try:
         library = ctypes.CDLL("libmvec.so.1")
     except OSError:  # not this C library, or not this processor
         return lanes, found
     for name in VECTOR_FUNCTIONS:
-        symbol = prefix + ("vv_" if name in ("pow", "atan2", "hypot") else "v_") + name
-        address = getattr(library, symbol, None)
-        if address is not None:
-            llvm.add_symbol(symbol, ctypes.cast(address, ctypes.c_void_p).value)
-            found[name, lanes] = symbol
+        for prefix, own in zip(prefixes, (name, name + "f")):
+            symbol = prefix + ("vv_" if name in ("pow", "atan2", "hypot") else "v_") + own
+            address = getattr(library, symbol, None) if prefix else None
+            if address is not None:
+                llvm.add_symbol(symbol, ctypes.cast(address, ctypes.c_void_p).value)
+                found[own, lanes] = symbol
     return lanes, found
 
 

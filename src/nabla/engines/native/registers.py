@@ -14,7 +14,7 @@ from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
 import numpy as np
 
-from nabla.engines.native import arithmetic, arrays
+from nabla.engines.native import arithmetic, arrays, products
 from nabla.engines.native.arithmetic import Unsupported
 from nabla.engines.native.arrays import Lazy
 from nabla.engines.native.text import Code, in_memory, literal, type_of
@@ -63,6 +63,7 @@ class Writer:
         self.lanes = lanes  # numbers of double precision that the processor takes at once
         self.constants: list[np.ndarray] = []  # whose addresses stand in the code
         self.arena = 0  # bytes of memory that a call needs besides the stack
+        self.targets: dict[Node, Memory] = {}  # where the results of the whole go
 
     # Values
 
@@ -96,6 +97,10 @@ class Writer:
         self.arena += -(-size * dtype.itemsize // 64) * 64
         place = self.code.op(f"getelementptr i8, ptr %arena, i64 {offset}", "room")
         return Memory(place, shape, dtype, True, place)
+
+    def result(self, node: Node) -> Memory:
+        """Room for the value of a node: where it goes in the end, if it is a result of the whole."""
+        return self.targets[node] if node in self.targets else self.room(node.shape, node.dtype)
 
     def address(self, x: Memory, offset: str) -> str:
         if offset == "0":
@@ -169,7 +174,7 @@ class Writer:
                 for x in node.inputs
             ]
             value = self.node(node, given, free)
-            if isinstance(value, Lazy) and uses[node] + graph.outputs.count(node) > 1 and value.cost > CHEAP:
+            if isinstance(value, Lazy) and uses[node] + graph.outputs.count(node) > 1 and value.cost > arrays.CHEAP:
                 value = self.memory(value)
             values[node] = value
         return [values[x] if x in values else self.constant(x) for x in graph.outputs]
@@ -690,7 +695,7 @@ def _large_update(adds: bool) -> Any:
         if isinstance(x, Memory) and x.owned and free[0]:
             room = x
         else:
-            room = w.room(node.shape, node.dtype)
+            room = w.result(node)
             w.store_all(room, x)
         shape = tuple(entry[1] for entry in spec if isinstance(entry, tuple))
         new = arrays.broadcast(w.lazy(v), shape)
@@ -705,7 +710,7 @@ def _large_update(adds: bool) -> Any:
 
 
 def _large_concat(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
-    room = w.room(node.shape, node.dtype)
+    room = w.result(node)
     axis, start = node.params["axis"], 0
     for x in given:
         shape = shape_of(x)
@@ -719,7 +724,7 @@ def _large_assemble(w: Writer, node: Node, given: list[Value], free: list[bool])
     specs = node.params["specs"]
     if any(entry is None for spec in specs for entry in spec):
         raise Unsupported("an array put together at places known at run time")
-    room = w.room(node.shape, node.dtype)
+    room = w.result(node)
     zero = arrays.moved(arrays.of_number(literal(0, node.dtype), node.dtype), node.shape, lambda index, rank: ())
     arrays.stored(w, [(zero, room)])
     add = arithmetic.ROWS[elementwise.add]
@@ -733,38 +738,7 @@ def _large_assemble(w: Writer, node: Node, given: list[Value], free: list[bool])
     return room
 
 
-def _large_product(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
-    x, y = w.lazy(given[0]), w.lazy(given[1])
-    (xc, yc), (xb, yb) = node.params["contract"], node.params["batch"]
-    if node.dtype.kind != "f":
-        raise Unsupported("a product of this dtype")
-    xf = [axis for axis in range(len(x.shape)) if axis not in xc and axis not in xb]
-    yf = [axis for axis in range(len(y.shape)) if axis not in yc and axis not in yb]
-    shape = (*node.shape, *[x.shape[axis] for axis in xc])
-    at_y = [*range(len(xb)), *range(len(xb) + len(xf), len(shape))]
-    at_x = [*range(len(xb) + len(xf)), *range(len(node.shape), len(shape))]
-    order_x, order_y = [*xb, *xf, *xc], [*yb, *yf, *yc]
-
-    def seen(z: Lazy, order: Sequence[int], places: Sequence[int]) -> Lazy:
-        where = dict(zip(order, places))
-        return arrays.moved(z, shape, lambda index, rank: tuple(index[where[axis]] for axis in range(len(z.shape))))
-
-    if x.cost > CHEAP:
-        x = arrays.of_memory(w.memory(x))
-    if y.cost > CHEAP:
-        y = arrays.of_memory(w.memory(y))
-    mul = arithmetic.ROWS[elementwise.mul]
-    terms = arrays.elementwise(
-        shape, node.dtype, lambda code, a, b: mul(code, node.dtype, a, b), [seen(x, order_x, at_x), seen(y, order_y, at_y)], 1
-    )
-    if not prod(shape):
-        raise Unsupported("an empty product")
-    return arrays.reduced(w, terms, tuple(range(len(node.shape), len(shape))), node.dtype, arithmetic.ROWS[elementwise.add], 0)
-
-
 HOLDERS = frozenset([SCAN, WHILE, COND, CALL, structure.output])
-CHEAP = 3
-"""The cost of a number up to which it is computed again by each who wants it."""
 QUICK = frozenset([
     elementwise.add, elementwise.mul, elementwise.neg, elementwise.safe_mul, formulas.sub, formulas.square, formulas.abs_,
     formulas.maximum, formulas.minimum, formulas.equal, formulas.not_equal, formulas.less, formulas.less_equal, formulas.greater,
@@ -792,5 +766,5 @@ LARGE: dict[Primitive, Any] = {
     indexing.index_set: _large_update(False),
     indexing.index_add: _large_update(True),
     indexing.assemble: _large_assemble,
-    dot_general: _large_product,
+    dot_general: products.large,
 }
