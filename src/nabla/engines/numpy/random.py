@@ -122,7 +122,7 @@ def _open_interval(bits: Any) -> Any:
 
 def _loggamma(keys: Any, a: Any) -> Any:
     """For a < 1 as of a + 1, times the a-th root of a uniform number."""
-    bounded = a > 0
+    bounded = (a > 0) & (a < np.inf)
     stream = Attempts(keys)
     small = np.flatnonzero(bounded & (a < 1))
     d = np.where(bounded, a, 1.0) - 1 / 3
@@ -140,7 +140,8 @@ def _loggamma(keys: Any, a: Any) -> Any:
         out[left[taken]] += log_v[taken]
         left = left[~taken]
     out[small] += root
-    out[~bounded] = np.where(a[~bounded] == 0, -np.inf, np.nan)
+    others = a[~bounded]
+    out[~bounded] = np.where(others == 0, -np.inf, np.where(others > 0, np.inf, np.nan))
     return out
 
 

@@ -76,7 +76,7 @@ def _until_taken(left: Any, out: Any, attempt: Callable[[Any], tuple[Any, Any]],
 
 def _loggamma(key: Any, a: Any) -> Any:
     """For a < 1 as of a + 1, times the a-th root of a uniform number."""
-    bounded = a > 0
+    bounded = (a > 0) & (a < jnp.inf)
     small = bounded & (a < 1)
     size = jnp.where(bounded, a, 1.0) - 1 / 3 + jnp.where(small, 1.0, 0.0)
 
@@ -89,7 +89,7 @@ def _loggamma(key: Any, a: Any) -> Any:
 
     out = jnp.log(size) + _until_taken(bounded, jnp.zeros_like(a), attempt, 1, 3)
     out = out + jnp.where(small, jnp.log(_uniform(key, 0)) / jnp.where(small, a, 1.0), 0.0)
-    return jnp.where(bounded, out, jnp.where(a == 0, -jnp.inf, jnp.nan))
+    return jnp.where(bounded, out, jnp.where(a == 0, -jnp.inf, jnp.where(a > 0, jnp.inf, jnp.nan)))
 
 
 _FEW = np.array([lgamma(n) - ((n - 0.5) * log(n) - n + 0.5 * log(2 * pi)) for n in range(1, 13)])
