@@ -1,27 +1,37 @@
 """Simplification of closed graphs before an engine compiles them, bit for bit without a change of any result.
 
 Dead code goes; of equal operations on equal inputs one is left; what is the identity by its parameters goes, and so does what only
-marks the graph for the sweeps (variables, cuts). Constants are merged where they are small.
+marks the graph for the sweeps (variables, cuts). Constants are merged where they are small. Nodes that hold graphs say themselves
+how they become smaller (`Primitive.reduced`).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
 import numpy as np
 
 from nabla.graph.graph import Graph
 from nabla.graph.node import Node
 
+NOTHING: Mapping[Node, Node] = {}
 SMALL = 64
 """Bytes of a constant up to which equal constants are found."""
 
 
-def simplify(graph: Graph) -> Graph:
-    """The same function with fewer nodes."""
-    new: dict[Node, Node] = {x: x for x in graph.inputs}
+class Reduced(NamedTuple):
+    """What takes the place of a node of several outputs: new nodes, oldest first, and which of them, or of what was there before,
+    each of its outputs is."""
+
+    nodes: tuple[Node, ...]
+    results: dict[int, Node]
+
+
+def simplify(graph: Graph, same: Mapping[Node, Node] = NOTHING) -> Graph:
+    """The same function with fewer nodes. same: nodes in whose place others are taken."""
+    new: dict[Node, Node] = {**{x: x for x in graph.inputs}, **same}
     seen: dict[Any, Node] = {}
-    body = []
+    body: list[Node] = []
 
     def taken(x: Node) -> Node:
         found = new.get(x)
@@ -30,6 +40,8 @@ def simplify(graph: Graph) -> Graph:
         return found
 
     for node in graph.nodes:
+        if node in same:
+            continue
         inputs = tuple([taken(x) for x in node.inputs])
         stand = node.prim.same_as(node, inputs)
         if stand is not None:
@@ -38,18 +50,77 @@ def simplify(graph: Graph) -> Graph:
         key = _key(node, inputs)
         found = None if key is None else seen.get(key)
         if found is None:
-            found = node
-            if any(a is not b for a, b in zip(inputs, node.inputs)):
-                found = Node(node.prim, inputs, node.params, node.shape, node.dtype, node.tokens, node.depth)
+            found = copied(node, inputs)
             body.append(found)
             if key is not None:
                 seen[key] = found
         new[node] = found
     outputs = tuple([taken(x) for x in graph.outputs])
-    return Graph(graph.inputs, _needed(body, outputs), outputs)
+    return _reduced(graph.inputs, _needed(body, outputs), outputs)
 
 
-def _needed(body: list[Node], outputs: tuple[Node, ...]) -> tuple[Node, ...]:
+def copied(node: Node, inputs: tuple[Node, ...]) -> Node:
+    """The node on other inputs of the same kinds."""
+    if all(a is b for a, b in zip(inputs, node.inputs)):
+        return node
+    return Node(node.prim, inputs, node.params, node.shape, node.dtype, node.tokens, node.depth)
+
+
+def _reduced(inputs: tuple[Node, ...], body: Sequence[Node], outputs: tuple[Node, ...]) -> Graph:
+    """Nodes that hold graphs in their smaller form, and without what only they read."""
+    used: dict[Node, set[int]] = {}
+    wanted = set(outputs)
+    found: dict[Node, Reduced] = {}
+    kept: list[Node] = []
+    for node in reversed(body):
+        whole = type(node.dtype) is tuple
+        if node not in wanted and not node.prim.acts and not whole:
+            continue
+        if not whole and node.inputs and type(node.inputs[0].dtype) is tuple:
+            used.setdefault(node.inputs[0], set()).add(node.params["index"])
+            kept.append(node)
+            continue
+        if whole and node not in used and not node.prim.acts:
+            continue
+        small = node.prim.reduced(node, used[node]) if whole and node in used else None
+        if small is None:
+            wanted.update(node.inputs)
+        else:
+            found[node] = small
+            mine = set(small.nodes)
+            wanted.update(x for part in small.nodes for x in part.inputs if x not in mine)
+            wanted.update(x for x in small.results.values() if x not in mine)
+        kept.append(node)
+    kept.reverse()
+    if not found:
+        return Graph(inputs, tuple(kept), outputs)
+    new: dict[Node, Node] = {}
+    nodes: list[Node] = []
+    for node in kept:
+        if node in found:
+            for part in found[node].nodes:
+                new[part] = copied(part, tuple([new.get(x, x) for x in part.inputs]))
+                nodes.append(new[part])
+        elif node.inputs and node.inputs[0] in found:
+            result = found[node.inputs[0]].results[node.params["index"]]
+            new[node] = new.get(result, result)
+        else:
+            new[node] = copied(node, tuple([new.get(x, x) for x in node.inputs]))
+            nodes.append(new[node])
+    ends = tuple([new.get(x, x) for x in outputs])
+    return Graph(inputs, _needed(nodes, ends), ends)
+
+
+def heads_read(graph: Graph, ends: Iterable[Node]) -> set[Node]:
+    """The inputs of a graph that `ends`, nodes of it, hang on."""
+    wanted = set(ends)
+    for node in reversed(graph.nodes):
+        if node in wanted or node.prim.acts:
+            wanted.update(node.inputs)
+    return wanted.intersection(graph.inputs)
+
+
+def _needed(body: Sequence[Node], outputs: tuple[Node, ...]) -> tuple[Node, ...]:
     wanted = set(outputs)
     kept = []
     for node in reversed(body):

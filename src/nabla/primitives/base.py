@@ -29,6 +29,7 @@ import numpy as np
 
 from nabla.errors import NotDifferentiableError, ShapeError, user_line
 from nabla.graph.node import NO_PARAMS, Node, make
+from nabla.graph.simplify import Reduced
 from nabla.graph.tokens import EMPTY, Token
 
 Shape = tuple[int, ...]
@@ -107,6 +108,10 @@ class Primitive:
 
     def same_as_output(self, node: Node, index: int) -> Node | None:
         """The same of one output of a node that has several."""
+        return None
+
+    def reduced(self, node: Node, used: AbstractSet[int]) -> Reduced | None:
+        """For a node of several outputs, of which only `used` are read: what takes its place, where that is less."""
         return None
 
     def carriers(self, node: Node) -> Sequence[Node]:

@@ -11,6 +11,7 @@ from typing import AbstractSet, Any, Callable, Sequence
 
 from nabla.graph.graph import Graph
 from nabla.graph.node import Node, make
+from nabla.graph.simplify import Reduced, heads_read, simplify
 from nabla.graph.tokens import EMPTY, Token
 from nabla.primitives import elementwise, formulas, shape
 from nabla.primitives.base import Primitive
@@ -88,6 +89,20 @@ class _Call(Primitive):
         derived = opened.pull(gives, masked, wants)
         found = dict(zip(wants, _apply(node, derived, known, [g[i] for i in gives])))
         return [found.get(i) for i in range(len(node.inputs))]
+
+    def reduced(self, node: Node, used: AbstractSet[int]) -> Reduced | None:
+        graph: Graph = node.params["graph"]
+        chosen = sorted(used)
+        small = simplify(Graph(graph.inputs, graph.nodes, tuple([graph.outputs[i] for i in chosen])))
+        read = heads_read(small, small.outputs)
+        taken = [k for k, x in enumerate(small.inputs) if x in read]
+        small = Graph(tuple([small.inputs[k] for k in taken]), small.nodes, small.outputs)
+        params = {**node.params, "graph": small, "linearization": None}
+        shapes: Any = tuple(x.shape for x in small.outputs)
+        types: Any = tuple(x.dtype for x in small.outputs)
+        made = make(CALL, tuple([node.inputs[k] for k in taken]), params, shapes, types)
+        parts = [output(made, index=n) for n in range(len(chosen))]
+        return Reduced((made, *parts), dict(zip(chosen, parts)))
 
     def inserted(self, gx: Node) -> bool:
         """Said when the derivative graph was made, of each of its outputs."""

@@ -11,11 +11,13 @@ from typing import AbstractSet, Any, Sequence
 from nabla.dtypes import int64
 from nabla.graph.graph import Graph
 from nabla.graph.node import Node, make
+from nabla.graph.simplify import Reduced, heads_read, simplify
 from nabla.graph.tokens import Token
 from nabla.primitives.base import Primitive, scalar, zeros_like
 from nabla.primitives.call import is_live, marked, modes_of, sweeps
 from nabla.primitives.formulas import equal, select
 from nabla.primitives.kinds import depends
+from nabla.primitives.reducing import columns, renumbered
 from nabla.primitives.shape import expand_batched
 from nabla.primitives.structure import output
 from nabla.primitives.while_loop import guarded
@@ -104,6 +106,26 @@ class _Cond(Primitive):
 
     def guard(self, node: Node, inputs: Sequence[Node], going: Node) -> Node:
         return _made(tuple(guarded(b) for b in node.params["branches"]), (inputs[0], going, *inputs[1:]))
+
+    def reduced(self, node: Node, used: AbstractSet[int]) -> Reduced | None:
+        index, *operands = node.inputs
+        branches = [simplify(b) for b in node.params["branches"]]
+        stands = [dict(zip(b.inputs, operands)) for b in branches]
+        results: dict[int, Any] = {}
+        for i in sorted(used):
+            handed = [stand.get(b.outputs[i]) for b, stand in zip(branches, stands)]
+            if handed[0] is not None and all(x is handed[0] for x in handed):
+                results[i] = handed[0]
+        rest = [i for i in sorted(used) if i not in results]
+        if not rest:
+            return Reduced((), results)
+        chosen, places = columns(rest, lambda i: tuple([b.outputs[i] for b in branches]))
+        branches = [simplify(Graph(b.inputs, b.nodes, tuple([b.outputs[i] for i in chosen]))) for b in branches]
+        read = [heads_read(b, b.outputs) for b in branches]
+        taken = [k for k in range(len(operands)) if any(b.inputs[k] in r for b, r in zip(branches, read))]
+        small = tuple([Graph(tuple([b.inputs[k] for k in taken]), b.nodes, b.outputs) for b in branches])
+        made = _node(small, (index, *[operands[k] for k in taken]), None, ())
+        return renumbered(made, {**results, **places}, ())
 
 
 def _likes(node: Node) -> list[Any]:
@@ -218,10 +240,15 @@ def _made(branches: tuple[Graph, ...], inputs: Sequence[Node], masked: tuple[boo
         if opened is None:
             opened = derived[key] = Opened(branches, live, modes)
         run = opened.extended
-    outs = run[0].outputs
+    return _node(run, inputs, opened, masked)
+
+
+def _node(branches: tuple[Graph, ...], inputs: Sequence[Node], opened: Opened | None, masked: tuple[bool, ...]) -> Node:
+    """The node that runs just this."""
+    outs = branches[0].outputs
     shapes: Any = tuple(x.shape for x in outs)
     types: Any = tuple(x.dtype for x in outs)
-    return make(COND, tuple(inputs), {"branches": run, "opened": opened, "masked": masked}, shapes, types)
+    return make(COND, tuple(inputs), {"branches": branches, "opened": opened, "masked": masked}, shapes, types)
 
 
 def cond(index: Node, branches: Sequence[Graph], operands: Sequence[Node]) -> list[Node]:

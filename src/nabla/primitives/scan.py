@@ -13,6 +13,7 @@ from typing import AbstractSet, Any, NamedTuple, Sequence
 from nabla.errors import NotDifferentiableError
 from nabla.graph.graph import Graph
 from nabla.graph.node import Node, make
+from nabla.graph.simplify import Reduced, heads_read, simplify
 from nabla.graph.tokens import Token
 from nabla.primitives.base import Primitive, zeros_like
 from nabla.primitives.call import is_live, marked, modes_of, sweeps
@@ -20,6 +21,7 @@ from nabla.primitives.elementwise import add
 from nabla.primitives.gathering import Product, products, varying
 from nabla.primitives.joining import concat, cut, pick, side_by_side
 from nabla.primitives.kinds import depends
+from nabla.primitives.reducing import Inputs, columns, handed_on, hoisted, live_carries, renumbered
 from nabla.primitives.shape import broadcast, move_axis, reshape
 from nabla.primitives.structure import output
 from nabla.primitives.while_loop import guarded
@@ -91,6 +93,41 @@ class _Scan(Primitive):
 
     def inserted(self, gx: Node) -> bool:
         return marked(gx)
+
+    def reduced(self, node: Node, used: AbstractSet[int]) -> Reduced | None:
+        walk: Walk = node.params["walk"]
+        body = simplify(walk.body)
+        inputs = Inputs(*[zip(heads, outers) for heads, outers in zip(walk.split(body.inputs), walk.split(node.inputs))])
+        body = simplify(body, inputs.merged(0, 2))
+        carry = inputs.groups[1]
+        still = handed_on(carry, body.outputs)
+        rows = [i for i in sorted(used) if i >= walk.of_carry]
+        stacked = dict(inputs.groups[2])
+        whole = {i for i in rows if body.outputs[i] in stacked}  # a stack handed on row by row
+        results: dict[int, Any] = {i: stacked[body.outputs[i]] for i in whole}
+        chosen, places = columns([i for i in rows if i not in whole], lambda i: body.outputs[i])
+        live = live_carries(
+            body, inputs.heads(1), body.outputs, [body.outputs[i] for i in chosen], {i for i in used if i < walk.of_carry}
+        )
+        results |= {i: carry[i][1] for i in live & still if i in used}
+        moving = sorted(live - still)
+        results |= {i: n for n, i in enumerate(moving) if i in used}
+        results |= {i: len(moving) + n for i, n in places.items()}
+        constants = [*inputs.groups[0], *[carry[i] for i in sorted(live & still)]]
+        state = [carry[i] for i in moving]
+        ends = tuple([body.outputs[i] for i in (*moving, *chosen)])
+        body = Graph((*[x for x, _ in constants], *[x for x, _ in state], *inputs.heads(2)), body.nodes, ends)
+        before: list[Node] = []
+        if walk.length:
+            body, constants, before = hoisted(body, constants, True)
+        read = heads_read(body, body.outputs)
+        inputs = Inputs(constants, state, inputs.groups[2])
+        inputs.keep((0, 2), read)
+        body = simplify(Graph((*inputs.heads(0), *inputs.heads(1), *inputs.heads(2)), body.nodes, body.outputs))
+        if not body.outputs:
+            return Reduced((), results)
+        small = Walk(body, len(inputs.groups[0]), len(state), walk.length, walk.reverse)
+        return renumbered(made_of(small, (*inputs.outers(0), *inputs.outers(1), *inputs.outers(2)), None), results, before)
 
 
 class _Source:

@@ -13,11 +13,13 @@ from typing import AbstractSet, Any, NamedTuple, Sequence
 from nabla.dtypes import bool_, int64
 from nabla.graph.graph import Graph
 from nabla.graph.node import Node, make
+from nabla.graph.simplify import Reduced, heads_read, simplify
 from nabla.graph.tokens import Token
 from nabla.primitives.base import Primitive, scalar, zeros_like
 from nabla.primitives.call import is_live, marked, modes_of, sweeps
 from nabla.primitives.formulas import bit_and, less, select
 from nabla.primitives.kinds import depends
+from nabla.primitives.reducing import Inputs, handed_on, hoisted, live_carries, renumbered
 from nabla.primitives.reductions import reduce_any
 from nabla.primitives.shape import broadcast, expand_batched
 from nabla.primitives.structure import output
@@ -122,6 +124,38 @@ class _While(Primitive):
         test = sweeps.build(condition, [going, *of_condition, *carry])
         return made(loop._replace(condition=test, of_condition=loop.of_condition + 1), [going, *inputs])
 
+    def reduced(self, node: Node, used: AbstractSet[int]) -> Reduced | None:
+        loop: Loop = node.params["loop"]
+        a, b = loop.of_condition, loop.of_body
+        of_condition, of_body, starts = loop.split(node.inputs)
+        test, body = simplify(loop.condition), simplify(loop.body)
+        mine = Inputs(zip(test.inputs[:a], of_condition), zip(test.inputs[a:], starts))
+        own = Inputs(zip(body.inputs[:b], of_body), zip(body.inputs[b:], starts))
+        test, body = simplify(test, mine.merged(0)), simplify(body, own.merged(0))
+        still = handed_on(own.groups[1], body.outputs)
+        read = heads_read(test, test.outputs)
+        asked = {i for i, head in enumerate(mine.heads(1)) if head in read}
+        live = live_carries(body, own.heads(1), body.outputs, (), asked | set(used))
+        moving = sorted(live - still)
+        results: dict[int, Any] = {i: starts[i] for i in live & still if i in used}
+        results |= {i: n for n, i in enumerate(moving) if i in used}
+        body = Graph(body.inputs, body.nodes, tuple([body.outputs[i] for i in moving]))
+        constants, before = [], []
+        for graph, inputs in ((test, mine), (body, own)):
+            fixed = [*inputs.groups[0], *[inputs.groups[1][i] for i in sorted(live & still)]]
+            state = [inputs.groups[1][i] for i in moving]
+            graph = Graph((*[x for x, _ in fixed], *[x for x, _ in state]), graph.nodes, graph.outputs)
+            graph, fixed, further = hoisted(graph, fixed, False)
+            before += further
+            inputs.groups = [fixed, state]
+            inputs.keep([0], heads_read(graph, graph.outputs))
+            constants.append(inputs.outers(0))
+            graph = simplify(Graph((*inputs.heads(0), *inputs.heads(1)), graph.nodes, graph.outputs))
+            test, body = (graph, body) if inputs is mine else (test, graph)
+        small = Loop(test, body, len(constants[0]), len(constants[1]), loop.order, loop.most)
+        inputs_then = (*constants[0], *constants[1], *[starts[i] for i in moving])
+        return renumbered(_made(small, inputs_then, None), results, before)
+
 
 def _no_infer(*inputs: Node, **params: Any) -> Any:
     raise AssertionError("made by while_loop")
@@ -173,12 +207,16 @@ WHILE = _While("while", _no_infer, batch=_batch, masks=True)
 
 def made(loop: Loop, inputs: Sequence[Node], masked: tuple[bool, ...] = ()) -> Node:
     """A while node; where it may be differentiated backwards, one that records checkpoints."""
-    carry = loop.split(inputs)[2]
     primal = None
     if any(x.dtype.kind in "fc" and is_live(x) for x in inputs) and "reverse" in modes_of(inputs):
         primal = loop
         loop, inputs = reversal.recorded(loop, inputs)
-        carry = loop.split(inputs)[2]
+    return _made(loop, inputs, primal, masked)
+
+
+def _made(loop: Loop, inputs: Sequence[Node], primal: Loop | None, masked: tuple[bool, ...] = ()) -> Node:
+    """The node that runs just this."""
+    carry = loop.split(inputs)[2]
     shapes: Any = tuple(x.shape for x in carry)
     types: Any = tuple(x.dtype for x in carry)
     return make(WHILE, tuple(inputs), {"loop": loop, "primal": primal, "masked": masked}, shapes, types)

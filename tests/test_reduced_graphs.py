@@ -1,0 +1,127 @@
+"""Nodes that hold graphs, simplified: what nobody reads goes, what is the same stands once, what does not change is hoisted."""
+
+import numpy as np
+import pytest
+
+import nabla as nb
+from nabla.graph.simplify import simplify
+
+
+def simplified(f, *args):
+    """The simplified graph of a compiled function, and its nodes that hold graphs, by name of the primitive."""
+    graph = simplify(nb.jit(f, engine="numpy").lower(*args)._program.graph)
+    return graph, {node.prim.name: node for node in graph.nodes if type(node.dtype) is tuple}
+
+
+def names(graph):
+    return [node.prim.name for node in graph.nodes]
+
+
+def agrees(f, *args):
+    for a, b in zip(nb.tree.leaves(f(*args)), nb.tree.leaves(nb.jit(f, engine="numpy")(*args))):
+        assert a.numpy().tobytes() == b.numpy().tobytes()
+
+
+X = nb.array(0.7)
+XS = nb.array([1.0, 2.0, 3.0])
+
+
+def test_rows_that_nobody_reads_and_carries_for_them_alone():
+    def f(x, xs):
+        step = lambda c, t: ((c[0] * x, nb.sin(c[1])), (c[0] + t, nb.exp(c[1])))
+        (a, _), (ys, _) = nb.scan(step, (x, x), xs)
+        return a, ys
+
+    _, held = simplified(f, X, XS)
+    assert len(held["scan"].shape) == 2 and not {"sin", "exp"} & set(names(held["scan"].params["walk"].body))
+    agrees(f, X, XS)
+
+
+def test_rows_that_are_the_same_and_stacks_that_are_handed_on():
+    def f(x, xs):
+        return nb.scan(lambda c, t: (c * x, (c, c, t, c * t)), x, xs)[1]
+
+    graph, held = simplified(f, X, XS)
+    assert len(held["scan"].shape) == 3
+    assert graph.outputs[0] is graph.outputs[1] and graph.outputs[2] is graph.inputs[1]
+    agrees(f, X, XS)
+
+
+def test_a_carry_that_does_not_change_is_a_constant_and_what_hangs_on_it_is_hoisted():
+    f = lambda x: nb.scan(lambda c, t: ((c[0] * nb.exp(c[1]), c[1]), None), (x, x * 2.0), XS)[0]
+    graph, held = simplified(f, X)
+    assert len(held["scan"].shape) == 1 and names(held["scan"].params["walk"].body) == ["multiply"]
+    assert "exp" in names(graph)
+    agrees(f, X)
+    g = lambda x, n: nb.fori_loop(0, n, lambda i, v: v * nb.exp(x), x)
+    graph, held = simplified(g, X, nb.array(3))
+    assert len(held["while"].shape) == 2 and "exp" in names(graph)
+    agrees(g, X, nb.array(3))
+
+
+def test_what_might_raise_stays_in_a_loop_that_may_make_no_step():
+    a = nb.array(-np.eye(2))
+    step = lambda v: (v[0] + 1, v[1] + nb.linalg.cholesky(v[2]), v[2])
+    f = lambda a, n: nb.while_loop(lambda v: v[0] < n, step, (0, a, a))[1]
+    graph, held = simplified(f, a, nb.array(0))
+    assert "cholesky" not in names(graph) and "cholesky" in names(held["while"].params["loop"].body)
+    agrees(f, a, nb.array(0))
+
+
+def test_loops_without_anything_that_is_read():
+    f = lambda x: (nb.while_loop(lambda v: v < 5.0, lambda v: v * 2.0, x), x)[1] * 1.0
+    graph, held = simplified(f, X)
+    assert not held
+    g = lambda x: nb.scan(lambda c, t: (c, t), x, XS)
+    graph, held = simplified(g, X)
+    assert not held and graph.outputs[0] is graph.inputs[0]
+    agrees(g, X)
+
+
+def test_branches():
+    def f(x, y):
+        one = lambda x, y: (nb.sin(x), nb.sin(x), x, nb.exp(y))
+        other = lambda x, y: (x * y, x * y, x, y)
+        a, b, c, _ = nb.cond(x > 0.0, one, other, x, y)
+        return a, b, c
+
+    graph, held = simplified(f, X, X + 1.0)
+    assert len(held["cond"].shape) == 1 and graph.outputs[2] is graph.inputs[0]
+    assert "exp" not in names(held["cond"].params["branches"][1])
+    agrees(f, X, X + 1.0)
+
+
+def test_a_compiled_function_inside():
+    inner = nb.checkpoint(lambda x: (nb.sin(x), nb.exp(x)))
+    f = lambda x: inner(x)[0] * 2.0
+    _, held = simplified(f, X)
+    assert names(held["call"].params["graph"]) == ["sin"]
+    agrees(f, X)
+
+
+def test_loops_in_loops():
+    def f(x, xs):
+        def step(c, t):
+            inner = nb.scan(lambda d, u: (d * nb.exp(x) + u, (d, nb.sin(d))), c, xs)
+            return inner[0], inner[1][0].sum()
+
+        return nb.scan(step, x, xs)
+
+    graph, held = simplified(f, X, XS)
+    assert "exp" in names(graph)
+    inside = {node.prim.name: node for node in held["scan"].params["walk"].body.nodes}
+    assert "sin" not in names(inside["scan"].params["walk"].body)
+    agrees(f, X, XS)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_derivatives_to_the_bit(order):
+    def f(x):
+        c, ys = nb.scan(lambda c, t: (nb.sin(c) * x + t, (c * t, nb.tanh(c))), x, XS)
+        return (
+            nb.while_loop(lambda v: v < 9.0, lambda v: v * 1.5 + nb.cond(v > 2.0, nb.sin, nb.cos, v), nb.abs(c) + 0.5) + ys[0].sum()
+        )
+
+    for _ in range(order):
+        f = nb.grad(f)
+    agrees(f, X)
