@@ -378,3 +378,112 @@ def test_reduce_axes_that_are_not_there_or_no_names():
 def test_the_name_of_an_axis_is_a_string(name):
     with pytest.raises(nb.ArgumentTypeError, match="vmap: axis_name must be a string; got "):
         nb.vmap(nb.sin, axis_name=name)
+
+
+# ---- what moves values between lanes --------------------------------------------------------------------------
+
+N = 4
+CUBE = np.random.default_rng(1).standard_normal((N, N, 1))
+LONG = np.random.default_rng(2).standard_normal((N, 2 * N, 1))
+RING = [(i, (i + 1) % N) for i in range(N)]
+MOVES = {
+    "all_gather": (lambda x: nb.all_gather(x, "i"), CUBE, lambda x: np.stack([x] * N)),
+    "all_gather along the last axis": (
+        lambda x: nb.all_gather(x, "i", axis=-1), CUBE, lambda x: np.stack([np.moveaxis(x, 0, -1)] * N)
+    ),
+    "all_gather tiled": (
+        lambda x: nb.all_gather(x, "i", axis=1, tiled=True), CUBE, lambda x: np.stack([np.concatenate(x, 1)] * N)
+    ),
+    "reduce_scatter": (lambda x: nb.reduce_scatter(x, "i"), CUBE, lambda x: x.sum(0)),
+    "reduce_scatter tiled": (lambda x: nb.reduce_scatter(x, "i", tiled=True), LONG, lambda x: x.sum(0).reshape(N, 2, 1)),
+    "ppermute": (lambda x: nb.ppermute(x, "i", RING), CUBE, lambda x: np.roll(x, 1, 0)),
+    "ppermute with gaps": (
+        lambda x: nb.ppermute(x, "i", [(3, 0), (0, 2)]), CUBE, lambda x: np.stack([x[3], 0 * x[0], x[0], 0 * x[0]])
+    ),
+    "all_to_all": (lambda x: nb.all_to_all(x, "i"), CUBE, lambda x: x.swapaxes(0, 1)),
+    "all_to_all to another axis": (lambda x: nb.all_to_all(x, "i", 0, 1), CUBE, lambda x: np.moveaxis(x.swapaxes(0, 1), 1, 2)),
+    "all_to_all tiled": (
+        lambda x: nb.all_to_all(x, "i", 0, 1, tiled=True),
+        LONG,
+        lambda x: np.stack([np.concatenate([y[2 * i : 2 * i + 2] for y in x], 1) for i in range(N)]),
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(params=MOVES)
+def move(request):
+    return MOVES[request.param]
+
+
+def test_what_moves(move):
+    f, x, reference = move
+    close(along(f)(x), reference(x), rtol=1e-13)
+    close(nb.jit(along(f))(x), reference(x), rtol=1e-13)
+
+
+def test_what_moves_is_differentiated_in_both_modes_and_twice(move):
+    f, x, _ = move
+    nb.testing.check_grads(lambda y: along(lambda v: nb.sin(f(v)).sum())(y).sum(), (x,), order=2)
+
+
+def test_what_moves_is_differentiated_inside_the_lanes(move):
+    f, x, _ = move
+    inside = along(lambda v: nb.vjp(lambda w: nb.sin(f(w)), v)[1](nb.cos(f(v)))[0])(x)
+    outside = nb.grad(lambda y: (along(lambda v: nb.sin(f(v)))(y) * nb.cos(along(f)(x))).sum())(x)
+    close(inside, outside, atol=1e-13)
+    tangents = along(lambda v: nb.jvp(lambda w: nb.sin(f(w)), (v,), (2.0 * v,))[1])(x)
+    close(tangents, nb.jvp(along(lambda v: nb.sin(f(v))), (x,), (2.0 * x,))[1], atol=1e-13)
+
+
+def test_what_moves_under_a_second_vmap(move):
+    f, x, reference = move
+    both = np.stack([x, 2 * x, -x])
+    expected = np.stack([reference(y) for y in both])
+    close(nb.vmap(along(f))(both), expected, atol=1e-13)
+    close(nb.vmap(nb.vmap(f), in_axes=1, out_axes=1, axis_name="i")(both), expected, atol=1e-13)
+
+
+def test_what_moves_takes_pytrees_and_what_is_the_same_in_all_lanes(move):
+    f, x, reference = move
+    same = np.stack([x[0]] * N)
+    close(nb.vmap(lambda _: f(x[0]), axis_name="i")(X), reference(same), atol=1e-13)
+
+
+def test_a_permutation_of_nothing_is_zero():
+    assert along(lambda v: nb.ppermute(v, "i", []))(X).tolist() == [0.0] * N
+
+
+def test_pytrees_move():
+    found = along(lambda v: nb.ppermute({"a": v, "b": (2.0 * v,)}, "i", RING))(X)
+    close(found["b"][0], 2 * np.roll(X, 1))
+
+
+def test_what_was_gathered_is_the_same_in_all_lanes():
+    close(nb.vmap(lambda v: nb.all_gather(v, "i"), out_axes=None, axis_name="i")(X), X)
+
+
+def test_a_ring_of_passes_is_a_sum():
+    def ring(v):
+        total, passing = v, v
+        for _ in range(N - 1):
+            passing = nb.ppermute(passing, "i", RING)
+            total = total + passing
+        return total
+
+    close(along(ring)(X), along(lambda v: nb.psum(v, "i"))(X))
+
+
+@pytest.mark.parametrize(
+    ("f", "message"),
+    [
+        (lambda v: nb.ppermute(v, "i", [(0, 9)]), r"ppermute: the pair \(0, 9\) names a lane that is not; there are 4"),
+        (lambda v: nb.ppermute(v, "i", [(0, 1), (2, 1)]), r"ppermute: the pair \(2, 1\) names a source or a target that another"),
+        (lambda v: nb.ppermute(v, "i", [(0, 1), (0, 2)]), r"ppermute: the pair \(0, 2\) names"),
+        (lambda v: nb.reduce_scatter(v, "i"), r"reduce_scatter: axis 0 of shape \(3,\) has to be as long as there are lanes, 4"),
+        (lambda v: nb.all_to_all(v, "i", tiled=True), r"all_to_all: axis 0 of shape \(3,\) has to be a multiple of the 4 lanes"),
+        (lambda v: nb.all_gather(v, "j"), "all_gather: no enclosing vmap has an axis named 'j'"),
+    ],
+)
+def test_moves_that_cannot_be(f, message):
+    with pytest.raises(nb.NablaError, match=message):
+        along(f)(np.ones((N, 3)))

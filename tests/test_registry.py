@@ -27,6 +27,9 @@ WITHOUT_KERNEL = {
     "axis_index": "the batch sweep of its vmap rewrites it",
     "psum": "the batch sweep of its vmap rewrites it",
     "pmax": "the batch sweep of its vmap rewrites it",
+    "all_gather": "the batch sweep of its vmap rewrites it",
+    "exchange": "the batch sweep of its vmap rewrites it",
+    "permute": "the batch sweep of its vmap rewrites it",
 }
 
 OF_ONE_SIZE = {

@@ -5,6 +5,7 @@ import nabla.autodiff.derive
 import nabla.autodiff.graphs
 import nabla.engines.numpy.run
 import nabla.engines.xla.placing
+import nabla.engines.xla.processes
 import nabla.interop.functions
 import nabla.interop.ufuncs
 import nabla.primitives.checkpoints
@@ -51,7 +52,7 @@ from nabla.errors import (
 )
 from nabla.interop.dlpack import from_dlpack
 from nabla.interop.standard import __array_api_version__, __array_namespace_info__
-from nabla.ops import fft, linalg, nn, random, special
+from nabla.ops import distributed, fft, linalg, nn, random, special
 from nabla.ops.activations import (
     elu,
     gelu,
@@ -68,7 +69,18 @@ from nabla.ops.activations import (
     softplus,
 )
 from nabla.ops.calculus import ediff1d, gradient, interp, trapezoid, unwrap
-from nabla.ops.collectives import axis_index, axis_size, pmax, pmean, pmin, psum
+from nabla.ops.collectives import (
+    all_gather,
+    all_to_all,
+    axis_index,
+    axis_size,
+    pmax,
+    pmean,
+    pmin,
+    ppermute,
+    psum,
+    reduce_scatter,
+)
 from nabla.ops.contraction import cross, dot, inner, kron, matmul, matvec, outer, tensordot, vdot, vecdot, vecmat
 from nabla.ops.correlation import convolve, correlate
 from nabla.ops.creation import (
@@ -347,47 +359,47 @@ __all__ = [
     "ArgumentError", "ArgumentTypeError", "AxisError", "BoundsError", "CustomFunction", "DTypeError", "EndedTransformError",
     "EngineError", "FreedGraphError", "LinAlgError", "Mesh", "NablaError", "NotDifferentiableError", "OutOfMemoryError",
     "PartitionSpec", "ShapeDtype", "ShapeError", "Sharding", "Tensor", "TracedValueError", "TreeError", "__array_api_version__",
-    "__array_namespace_info__", "abs", "absolute", "acos", "acosh", "add", "all", "allclose", "amax", "amin", "angle", "any",
-    "append", "apply_along_axis", "apply_over_axes", "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2",
-    "arctanh", "argmax", "argmin", "argpartition", "argsort", "argwhere", "around", "array", "array_equal", "array_equiv",
-    "array_split", "asarray", "asin", "asinh", "associative_scan", "astype", "atan", "atan2", "atanh", "atleast_1d", "atleast_2d",
-    "atleast_3d", "average", "axis_index", "axis_size", "backward", "bartlett", "bincount", "bitwise_and", "bitwise_count",
-    "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "blackman", "block",
-    "bool", "bool_", "broadcast_arrays", "broadcast_shapes", "broadcast_to", "can_cast", "cbrt", "ceil", "checkpoint",
-    "checkpoint_name", "choose", "clip", "clip_gradient", "column_stack", "complex64", "complex128", "compress", "concat",
-    "concatenate", "cond", "conj", "conjugate", "convolve", "copy", "copysign", "copyto", "corrcoef", "correlate", "cos", "cosh",
-    "count_nonzero", "cov", "cross", "cummax", "cummin", "cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "custom_jvp",
-    "custom_vjp", "custom_vmap", "default_device", "default_dtype", "deg2rad", "degrees", "delete", "detach", "devices", "diag",
-    "diag_indices", "diag_indices_from", "diagflat", "diagonal", "diff", "digamma", "digitize", "divide", "divmod", "dot", "dsplit",
-    "dstack", "e", "ediff1d", "einsum", "einsum_path", "elu", "empty", "empty_like", "entr", "equal", "erf", "erfc", "errors",
-    "exp", "exp2", "expand_dims", "expm1", "extract", "eye", "fabs", "fft", "fill_diagonal", "finfo", "fix", "flatnonzero", "flip",
-    "fliplr", "flipud", "float0", "float16", "float32", "float64", "float_power", "floor", "floor_divide", "fmax", "fmin", "fmod",
-    "fori_loop", "frexp", "from_dlpack", "fromfunction", "full", "full_like", "gammaln", "gcd", "gelu", "geomspace", "grad",
-    "gradient", "greater", "greater_equal", "hamming", "hanning", "heaviside", "hessian", "histogram", "histogram2d",
-    "histogram_bin_edges", "histogramdd", "hsplit", "hstack", "hvp", "hypot", "i0", "identity", "iinfo", "imag", "indices", "inf",
-    "inner", "insert", "int8", "int16", "int32", "int64", "interp", "intersect1d", "invert", "isclose", "iscomplex", "iscomplexobj",
-    "isdtype", "isfinite", "isin", "isinf", "isnan", "isneginf", "isposinf", "isreal", "isrealobj", "ix_", "jacfwd", "jacobian",
-    "jacrev", "jit", "jvp", "kaiser", "kron", "lcm", "ldexp", "leaky_relu", "left_shift", "less", "less_equal", "lexsort", "linalg",
-    "linear_transpose", "linearize", "linspace", "log", "log1p", "log2", "log10", "log_expit", "log_softmax", "logaddexp",
-    "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor", "logit", "logspace", "logsumexp", "make_graph", "map",
-    "mask_indices", "matmul", "matrix_transpose", "matvec", "max", "maximum", "mean", "median", "meshgrid", "mgrid", "min",
-    "minimum", "mod", "modf", "moveaxis", "multiply", "nan", "nan_to_num", "nanargmax", "nanargmin", "nancumprod", "nancumsum",
-    "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod", "nanquantile", "nanstd", "nansum", "nanvar", "ndim",
-    "negative", "newaxis", "nextafter", "nn", "no_grad", "nonzero", "not_equal", "ogrid", "ones", "ones_like", "outer", "packbits",
-    "pad", "partition", "percentile", "permute_dims", "pi", "piecewise", "place", "pmax", "pmean", "pmin", "poly", "polyadd",
-    "polyder", "polydiv", "polyfit", "polygamma", "polyint", "polymul", "polysub", "polyval", "positive", "pow", "power", "prod",
-    "psum", "ptp", "pure_callback", "put", "put_along_axis", "putmask", "quantile", "rad2deg", "radians", "random", "ravel",
-    "ravel_multi_index", "real", "real_if_close", "realize", "reciprocal", "register_dataclass", "relu", "remainder", "repeat",
-    "reshape", "resize", "result_type", "reverse_gradient", "right_shift", "rint", "roll", "rollaxis", "roots", "rot90", "round",
-    "scale_gradient", "scan", "searchsorted", "segment_max", "segment_mean", "segment_min", "segment_prod", "segment_sum", "select",
-    "selu", "set_default_dtype", "setdiff1d", "setxor1d", "shape", "shard", "show", "sigmoid", "sign", "signbit", "silu", "sin",
-    "sinc", "sinh", "size", "softmax", "softplus", "sort", "sort_complex", "spacing", "special", "split", "sqrt", "square",
-    "squeeze", "stack", "std", "stop_gradient", "subtract", "sum", "swapaxes", "switch", "take", "take_along_axis", "tan", "tanh",
-    "tensordot", "testing", "tile", "to_dot", "topk", "trace", "transpose", "trapezoid", "tree", "tri", "tril", "tril_indices",
-    "tril_indices_from", "trim_zeros", "triu", "triu_indices", "triu_indices_from", "true_divide", "trunc", "uint8", "uint16",
-    "uint32", "uint64", "union1d", "unique", "unique_all", "unique_counts", "unique_inverse", "unique_values", "unpackbits",
-    "unravel_index", "unstack", "unwrap", "using_default_dtype", "value_and_grad", "vander", "var", "vdot", "vecdot", "vecmat",
-    "vectorize", "vjp", "vmap", "vsplit", "vstack", "where", "while_loop", "with_sharding_constraint", "xlog1py", "xlogy", "zeros",
-    "zeros_like",
+    "__array_namespace_info__", "abs", "absolute", "acos", "acosh", "add", "all", "all_gather", "all_to_all", "allclose", "amax",
+    "amin", "angle", "any", "append", "apply_along_axis", "apply_over_axes", "arange", "arccos", "arccosh", "arcsin", "arcsinh",
+    "arctan", "arctan2", "arctanh", "argmax", "argmin", "argpartition", "argsort", "argwhere", "around", "array", "array_equal",
+    "array_equiv", "array_split", "asarray", "asin", "asinh", "associative_scan", "astype", "atan", "atan2", "atanh", "atleast_1d",
+    "atleast_2d", "atleast_3d", "average", "axis_index", "axis_size", "backward", "bartlett", "bincount", "bitwise_and",
+    "bitwise_count", "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor",
+    "blackman", "block", "bool", "bool_", "broadcast_arrays", "broadcast_shapes", "broadcast_to", "can_cast", "cbrt", "ceil",
+    "checkpoint", "checkpoint_name", "choose", "clip", "clip_gradient", "column_stack", "complex64", "complex128", "compress",
+    "concat", "concatenate", "cond", "conj", "conjugate", "convolve", "copy", "copysign", "copyto", "corrcoef", "correlate", "cos",
+    "cosh", "count_nonzero", "cov", "cross", "cummax", "cummin", "cumprod", "cumsum", "cumulative_prod", "cumulative_sum",
+    "custom_jvp", "custom_vjp", "custom_vmap", "default_device", "default_dtype", "deg2rad", "degrees", "delete", "detach",
+    "devices", "diag", "diag_indices", "diag_indices_from", "diagflat", "diagonal", "diff", "digamma", "digitize", "distributed",
+    "divide", "divmod", "dot", "dsplit", "dstack", "e", "ediff1d", "einsum", "einsum_path", "elu", "empty", "empty_like", "entr",
+    "equal", "erf", "erfc", "errors", "exp", "exp2", "expand_dims", "expm1", "extract", "eye", "fabs", "fft", "fill_diagonal",
+    "finfo", "fix", "flatnonzero", "flip", "fliplr", "flipud", "float0", "float16", "float32", "float64", "float_power", "floor",
+    "floor_divide", "fmax", "fmin", "fmod", "fori_loop", "frexp", "from_dlpack", "fromfunction", "full", "full_like", "gammaln",
+    "gcd", "gelu", "geomspace", "grad", "gradient", "greater", "greater_equal", "hamming", "hanning", "heaviside", "hessian",
+    "histogram", "histogram2d", "histogram_bin_edges", "histogramdd", "hsplit", "hstack", "hvp", "hypot", "i0", "identity", "iinfo",
+    "imag", "indices", "inf", "inner", "insert", "int8", "int16", "int32", "int64", "interp", "intersect1d", "invert", "isclose",
+    "iscomplex", "iscomplexobj", "isdtype", "isfinite", "isin", "isinf", "isnan", "isneginf", "isposinf", "isreal", "isrealobj",
+    "ix_", "jacfwd", "jacobian", "jacrev", "jit", "jvp", "kaiser", "kron", "lcm", "ldexp", "leaky_relu", "left_shift", "less",
+    "less_equal", "lexsort", "linalg", "linear_transpose", "linearize", "linspace", "log", "log1p", "log2", "log10", "log_expit",
+    "log_softmax", "logaddexp", "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor", "logit", "logspace",
+    "logsumexp", "make_graph", "map", "mask_indices", "matmul", "matrix_transpose", "matvec", "max", "maximum", "mean", "median",
+    "meshgrid", "mgrid", "min", "minimum", "mod", "modf", "moveaxis", "multiply", "nan", "nan_to_num", "nanargmax", "nanargmin",
+    "nancumprod", "nancumsum", "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod", "nanquantile", "nanstd",
+    "nansum", "nanvar", "ndim", "negative", "newaxis", "nextafter", "nn", "no_grad", "nonzero", "not_equal", "ogrid", "ones",
+    "ones_like", "outer", "packbits", "pad", "partition", "percentile", "permute_dims", "pi", "piecewise", "place", "pmax", "pmean",
+    "pmin", "poly", "polyadd", "polyder", "polydiv", "polyfit", "polygamma", "polyint", "polymul", "polysub", "polyval", "positive",
+    "pow", "power", "ppermute", "prod", "psum", "ptp", "pure_callback", "put", "put_along_axis", "putmask", "quantile", "rad2deg",
+    "radians", "random", "ravel", "ravel_multi_index", "real", "real_if_close", "realize", "reciprocal", "reduce_scatter",
+    "register_dataclass", "relu", "remainder", "repeat", "reshape", "resize", "result_type", "reverse_gradient", "right_shift",
+    "rint", "roll", "rollaxis", "roots", "rot90", "round", "scale_gradient", "scan", "searchsorted", "segment_max", "segment_mean",
+    "segment_min", "segment_prod", "segment_sum", "select", "selu", "set_default_dtype", "setdiff1d", "setxor1d", "shape", "shard",
+    "show", "sigmoid", "sign", "signbit", "silu", "sin", "sinc", "sinh", "size", "softmax", "softplus", "sort", "sort_complex",
+    "spacing", "special", "split", "sqrt", "square", "squeeze", "stack", "std", "stop_gradient", "subtract", "sum", "swapaxes",
+    "switch", "take", "take_along_axis", "tan", "tanh", "tensordot", "testing", "tile", "to_dot", "topk", "trace", "transpose",
+    "trapezoid", "tree", "tri", "tril", "tril_indices", "tril_indices_from", "trim_zeros", "triu", "triu_indices",
+    "triu_indices_from", "true_divide", "trunc", "uint8", "uint16", "uint32", "uint64", "union1d", "unique", "unique_all",
+    "unique_counts", "unique_inverse", "unique_values", "unpackbits", "unravel_index", "unstack", "unwrap", "using_default_dtype",
+    "value_and_grad", "vander", "var", "vdot", "vecdot", "vecmat", "vectorize", "vjp", "vmap", "vsplit", "vstack", "where",
+    "while_loop", "with_sharding_constraint", "xlog1py", "xlogy", "zeros", "zeros_like",
 ]
 # fmt: on

@@ -12,8 +12,8 @@ from nabla.dtypes import int64
 from nabla.graph.node import Node
 from nabla.graph.tokens import Token, Tokens
 from nabla.primitives.base import constant
-from nabla.primitives.collectives import AXIS
-from nabla.primitives.shape import cast, spread
+from nabla.primitives.collectives import AXIS, axis_index
+from nabla.primitives.shape import broadcast, cast, reduce_sum, spread
 from nabla.primitives.structure import placeholder
 from rows.row import Row, distinct, normal
 
@@ -84,7 +84,64 @@ def of_maxima(label, f, value):
     return Row("pmax", [distinct(4, 2)], label=label, build=in_lanes(f), value=value, real_only=reason)
 
 
+SOURCES = (1, 0, -1, 2)
+
+
+def gathered(p, x, axis):
+    """The rows of all lanes, summed with weights."""
+    return reduce_sum(p(x, axis) * weights(x), axes=(0,))
+
+
+def exchanged(p, x, axis):
+    """What comes from all lanes, of what went to all with weights; the number of the lane makes them differ."""
+    sent = broadcast(x * cast(axis_index(axis) + 1, x.dtype), shape=(4, *x.shape)) * weights(x)
+    return reduce_sum(p(sent, axis) * weights(x), axes=(0,))
+
+
+def permuted(p, x, axis):
+    return p(x, axis, sources=SOURCES)
+
+
+def weights(x):
+    return constant(np.arange(1, 5).reshape(4, *(1,) * x.ndim).astype(x.dtype))
+
+
+def forward_of(f):
+    """The derivative of f(x**2) along x, taken in the lanes."""
+    return lambda p, x, axis: jvp(lambda v: [f(p, v * v, axis)], [x], [x])[0]
+
+
+def reverse_of(f):
+    """The cotangent of x in f(x**2), for the cotangent x."""
+    return lambda p, x, axis: vjp(lambda v: [f(p, v * v, axis)], [x], [x])[0]
+
+
+def mapped_again(f):
+    return lambda p, x, axis: lanes(lambda y: [f(p, y, axis)], [x], [True], x.shape[0])[0]
+
+
+def moving(name, f, matrix):
+    """Rows of what moves values, as f does in the lanes; matrix: of that linear function of the lanes."""
+    transposed = matrix.T
+
+    def row(label, build, value):
+        return Row(name, [normal(4, 2)], label=label, build=in_lanes(build), value=value)
+
+    return [
+        row("", f, lambda x: (matrix @ x).astype(x.dtype)),
+        row("forward", forward_of(f), lambda x: (matrix @ (2 * x * x)).astype(x.dtype)),
+        row("reverse", reverse_of(f), lambda x: (2 * x * (transposed @ x)).astype(x.dtype)),
+        row("under a second vmap", mapped_again(f), lambda x: (matrix @ x).astype(x.dtype)),
+    ]
+
+
+COUNT = np.arange(1.0, 5.0)
+PERMUTATION = np.array([[1.0 if source == j else 0.0 for j in range(4)] for source in SOURCES])
+
 ROWS = [
+    *moving("all_gather", gathered, np.broadcast_to(COUNT, (4, 4))),
+    *moving("exchange", exchanged, np.outer(COUNT, COUNT**2)),
+    *moving("permute", permuted, PERMUTATION),
     Row("axis", [normal(4, 2)], build=in_lanes(lambda p, x, axis: x * cast(axis, x.dtype)), value=numbered),
     Row("axis_index", [normal(4, 2)], build=in_lanes(lambda p, x, axis: x * cast(p(axis), x.dtype)), value=numbered),
     of_sums("", plain, summed),

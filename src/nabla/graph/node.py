@@ -24,10 +24,11 @@ class Runtime:
     """What lies above the graph and is handed in once: the engine that realises nodes, the handle that users hold,
     what prints a graph."""
 
-    __slots__ = ("away", "compile", "devices", "handle", "realize", "show", "view")
+    __slots__ = ("away", "compile", "devices", "handle", "processes", "realize", "show", "view")
     away: bool
     """Whether a value was ever put on a device: before that, all of them lie in memory, and nobody has to look."""
     devices: Any
+    processes: Any
     realize: Callable[[Sequence[Node]], None]
     compile: Callable[[Any], Callable[..., Sequence[Any]]]
     show: Callable[[Sequence[Node]], None]

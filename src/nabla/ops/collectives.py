@@ -1,4 +1,4 @@
-"""Collectives over the named axes of enclosing vmaps: psum, pmean, pmax, pmin, axis_index, axis_size."""
+"""Collectives over the named axes of enclosing vmaps: sums and extrema over the lanes, and values that move between them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from types import MappingProxyType
 from typing import Any, Callable, Mapping, Sequence
 
 from nabla import dtypes, tree
-from nabla.errors import ArgumentError, ArgumentTypeError, AxisError
+from nabla.errors import ArgumentError, ArgumentTypeError, AxisError, ShapeError
 from nabla.graph.node import Node, is_scalar, runtime
 from nabla.graph.tokens import EMPTY, Token
 from nabla.graph.walk import between
+from nabla.ops.axes import one_axis
 from nabla.ops.lift import as_node, inexact, want_real
 from nabla.primitives import collectives as c
 from nabla.primitives.formulas import bit_not
-from nabla.primitives.shape import cast
+from nabla.primitives.shape import cast, move_axis, reshape
 
 axes: ContextVar[Mapping[str, Node]] = ContextVar("nabla_axes", default=MappingProxyType({}))
 """The named axes that are open here, innermost last: name -> node of the axis."""
@@ -68,7 +69,7 @@ def is_lane_of(lane: Node, whole: Node, token: Token) -> bool:
     return token not in whole.tokens.members
 
 
-_REDUCING = frozenset([c.psum, c.pmax])
+_REDUCING = frozenset([c.psum, c.pmax, c.all_gather])
 
 
 def _collective(f: Callable[[Node, Node], Node], what: str, x: Any, axis_name: str | Sequence[str]) -> Any:
@@ -166,3 +167,107 @@ def axis_size(axis_name: str) -> int:
     [2.0, 3.0]
     """
     return int(axis_node(axis_name, "axis_size").params["size"])
+
+
+# What moves values between lanes
+
+
+def _moving(f: Callable[[Node, Node], Node], what: str, x: Any, axis_name: str) -> Any:
+    axis = axis_node(axis_name, what)
+
+    def leaf(y: Any) -> Any:
+        out = f(as_node(y), axis)
+        return out if type(y) is Node else runtime.handle(out)
+
+    return leaf(x) if type(x) is Node else tree.map(leaf, x)
+
+
+def all_gather(x: Any, axis_name: str, *, axis: int = 0, tiled: bool = False) -> Any:
+    """The values of all lanes of a named axis, in every lane: along a new axis, or with tiled=True one after the other along an
+    old one. `x` may be a pytree.
+
+    >>> import nabla as nb
+    >>> nb.vmap(lambda x: nb.all_gather(x, "i") * x, axis_name="i")(nb.array([1.0, 3.0])).tolist()
+    [[1.0, 3.0], [3.0, 9.0]]
+    """
+
+    def gather(y: Node, lanes: Node) -> Node:
+        place = one_axis("all_gather", axis, y.ndim + (not tiled))
+        out = c.all_gather(y, lanes)
+        return _tiled(out, place) if tiled else move_axis(out, 0, place)
+
+    return _moving(gather, "all_gather", x, axis_name)
+
+
+def reduce_scatter(x: Any, axis_name: str, *, axis: int = 0, tiled: bool = False) -> Any:
+    """The sum over all lanes of a named axis, of which each lane gets a part: lane i the i-th element along `axis`, which is as
+    long as there are lanes, and goes; with tiled=True the i-th of as many equal parts of it. `x` may be a pytree.
+
+    >>> import nabla as nb
+    >>> nb.vmap(lambda x: nb.reduce_scatter(x, "i"), axis_name="i")(nb.array([[1.0, 2.0], [10.0, 20.0]])).tolist()
+    [11.0, 22.0]
+    """
+
+    def scatter(y: Node, lanes: Node) -> Node:
+        place = one_axis("reduce_scatter", axis, y.ndim)
+        return c.scatter_sum(_cut_up("reduce_scatter", _counted(y), place, lanes, tiled), lanes)
+
+    return _moving(scatter, "reduce_scatter", x, axis_name)
+
+
+def ppermute(x: Any, axis_name: str, perm: Sequence[tuple[int, int]]) -> Any:
+    """The value of another lane of a named axis: perm has pairs (source, target) of lanes, each of them in at most one pair as
+    source and in one as target. Lanes that are no target get zeros. `x` may be a pytree.
+
+    >>> import nabla as nb
+    >>> nb.vmap(lambda x: nb.ppermute(x, "i", [(0, 1), (1, 2)]), axis_name="i")(nb.array([1.0, 2.0, 3.0])).tolist()
+    [0.0, 1.0, 2.0]
+    """
+    size = axis_size(axis_name)
+    sources = [-1] * size
+    for source, target in perm:
+        if not (0 <= source < size and 0 <= target < size):
+            raise ArgumentError(f"ppermute: the pair {(source, target)} names a lane that is not; there are {size}")
+        if sources[target] >= 0 or source in sources:
+            raise ArgumentError(f"ppermute: the pair {(source, target)} names a source or a target that another pair names, too")
+        sources[target] = source
+    return _moving(lambda y, lanes: c.permute(y, lanes, sources=tuple(sources)), "ppermute", x, axis_name)
+
+
+def all_to_all(x: Any, axis_name: str, split_axis: int = 0, concat_axis: int = 0, *, tiled: bool = False) -> Any:
+    """Part i of lane j becomes part j of lane i: `split_axis`, which is as long as there are lanes of the named axis, goes, and a
+    new `concat_axis` counts them. With tiled=True, split_axis is cut into equal parts, and what arrives stands one after the other
+    along concat_axis. `x` may be a pytree.
+
+    >>> import nabla as nb
+    >>> nb.vmap(lambda x: nb.all_to_all(x, "i"), axis_name="i")(nb.array([[1.0, 2.0], [3.0, 4.0]])).tolist()
+    [[1.0, 3.0], [2.0, 4.0]]
+    """
+
+    def swap(y: Node, lanes: Node) -> Node:
+        place = one_axis("all_to_all", split_axis, y.ndim)
+        target = one_axis("all_to_all", concat_axis, y.ndim)
+        out = c.exchange(_cut_up("all_to_all", y, place, lanes, tiled), lanes)
+        return _tiled(out, target) if tiled else move_axis(out, 0, target)
+
+    return _moving(swap, "all_to_all", x, axis_name)
+
+
+def _cut_up(what: str, x: Node, axis: int, lanes: Node, tiled: bool) -> Node:
+    """The parts of `x` along an axis, one for each lane, along a new first one."""
+    size, length = lanes.params["size"], x.shape[axis]
+    if tiled and length % size == 0:
+        x = reshape(x, shape=(*x.shape[:axis], size, length // size, *x.shape[axis + 1 :]))
+    elif tiled:
+        raise ShapeError(f"{what}: axis {axis} of shape {x.shape} has to be a multiple of the {size} lanes long")
+    elif length != size:
+        raise ShapeError(
+            f"{what}: axis {axis} of shape {x.shape} has to be as long as there are lanes, {size}; tiled=True cuts a longer one"
+        )
+    return move_axis(x, axis, 0)
+
+
+def _tiled(x: Node, axis: int) -> Node:
+    """The first axis merged into another, `axis` of the rest."""
+    x = move_axis(x, 0, axis)
+    return reshape(x, shape=(*x.shape[:axis], x.shape[axis] * x.shape[axis + 1], *x.shape[axis + 2 :]))

@@ -16,6 +16,7 @@ from nabla.ops.collectives import axes as open_axes
 from nabla.primitives.base import constant
 from nabla.primitives.collectives import AXIS
 from nabla.primitives.joining import concat, cut
+from nabla.primitives.placement import FREE, Entry, PartitionSpec, lanes_over
 from nabla.primitives.shape import broadcast, move_axis
 from nabla.primitives.structure import placeholder
 from nabla.tensor import Tensor
@@ -31,6 +32,7 @@ def vmap(
     axis_name: str | None = None,
     *,
     chunk_size: int | None = None,
+    spmd_axis_name: str | Sequence[str] | None = None,
 ) -> Callable[..., Any]:
     """A function of one example made a function of a batch of them, without a loop.
 
@@ -46,6 +48,8 @@ def vmap(
         axis_size: the number of examples; needed only where no argument is mapped, else it is checked.
         axis_name: names the axis for psum, pmean, pmax, pmin, axis_index and `reduce_axes` inside.
         chunk_size: at most so many examples at once, which bounds the memory.
+        spmd_axis_name: along which axis of a mesh, or which axes, the examples lie where nb.with_sharding_constraint inside
+            says how one of them lies.
 
     Inside, each array looks like one example. Its value is not within reach: `if`, float() and the like raise
     TracedValueError; use nb.where.
@@ -55,18 +59,27 @@ def vmap(
     [21.0, 43.0]
     """
     if fn is None:
-        return decorator(vmap, in_axes=in_axes, out_axes=out_axes, axis_size=axis_size, axis_name=axis_name, chunk_size=chunk_size)
+        return decorator(
+            vmap,
+            in_axes=in_axes,
+            out_axes=out_axes,
+            axis_size=axis_size,
+            axis_name=axis_name,
+            chunk_size=chunk_size,
+            spmd_axis_name=spmd_axis_name,
+        )
     want_callable("vmap", fn)
     _check_in_axes(in_axes)
     _check_axis_size(axis_size)
     if axis_name is not None and not isinstance(axis_name, str):
         raise ArgumentTypeError(f"vmap: axis_name must be a string; got {axis_name!r}")
     want_chunk_size("vmap", chunk_size)
+    over: Entry = FREE if spmd_axis_name is None else PartitionSpec(spmd_axis_name).entries[0]
     if chunk_size is not None and axis_name is not None:
         raise ArgumentError("vmap: chunk_size cuts the axis, so that collectives over axis_name would not see all of it")
 
     def mapped(*args: Any, **kwargs: Any) -> Any:
-        return _map(fn, in_axes, out_axes, axis_size, axis_name, chunk_size, args, kwargs)
+        return _map(fn, in_axes, out_axes, axis_size, axis_name, chunk_size, over, args, kwargs)
 
     return wraps(fn, mapped)
 
@@ -127,7 +140,7 @@ class _Lanes:
 
 def _map(
     fn: Callable[..., Any], in_axes: Any, out_axes: Any, axis_size: int | None, axis_name: str | None,
-    chunk_size: int | None, args: Sequence[Any], kwargs: Mapping[str, Any],
+    chunk_size: int | None, over: Entry, args: Sequence[Any], kwargs: Mapping[str, Any],
 ) -> Any:  # fmt: skip
     lanes = _Lanes(axis_size)
     token = lanes.token
@@ -155,7 +168,11 @@ def _map(
         wholes = dict(lanes.wholes)
         if axis is not None:
             wholes[axis] = constant(np.arange(lanes.size))
-        batched = _in_chunks(outputs, wholes, token, lanes.size, chunk_size)
+        laid = lanes_over.set(over)
+        try:
+            batched = _in_chunks(outputs, wholes, token, lanes.size, chunk_size)
+        finally:
+            lanes_over.reset(laid)
         results = [
             _place(node, is_mapped, place, lanes.size, path) for (node, is_mapped), place, path in zip(batched, places, paths)
         ]

@@ -15,7 +15,7 @@ import numpy as np
 
 from nabla.engines.xla.failures import reported
 from nabla.engines.xla.kernel import jax
-from nabla.errors import ArgumentError
+from nabla.errors import ArgumentError, EngineError
 
 
 @lru_cache(maxsize=1)
@@ -79,6 +79,11 @@ def put(value: Any, device: Any) -> Any:
 
 def get(buffer: Any) -> np.ndarray:
     """A buffer as an ndarray that may not be written to."""
+    if not (buffer.is_fully_addressable or buffer.is_fully_replicated):
+        raise EngineError(
+            "parts of this value lie with other processes; nb.shard(x, mesh, nb.PartitionSpec()), called in all of them, gives "
+            "each the whole"
+        )
     with reported():
         return np.asarray(buffer)
 

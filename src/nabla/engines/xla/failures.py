@@ -20,6 +20,14 @@ def reported() -> Iterator[None]:
         yield
     except jax.errors.JaxRuntimeError as error:
         raise translated(error) from None
+    except ValueError as error:  # so says a result that was waited for, where another process has ended
+        raise (translated(error) if another_ended(error) else error) from None
+
+
+def another_ended(error: Exception) -> bool:
+    """Whether an error of XLA says that another process is gone."""
+    text = str(error)
+    return "Gloo" in text or "UNAVAILABLE" in text or "coordination service" in text
 
 
 def translated(error: Exception) -> BaseException:
@@ -29,4 +37,6 @@ def translated(error: Exception) -> BaseException:
     text = str(error)
     if "RESOURCE_EXHAUSTED" in text:
         return OutOfMemoryError(f"XLA has no memory for this: {text}. Smaller batches need less, as does float32")
+    if another_ended(error):
+        return EngineError(f"another process of this program has ended or cannot be reached, so that this one cannot go on: {text}")
     return EngineError(f"XLA could not compile or run this graph: {text}")

@@ -9,12 +9,14 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, Callable, Mapping
 
+import numpy as np
+
 from nabla.engines.numpy.table import KERNELS as IN_MEMORY
 from nabla.engines.xla import devices
 from nabla.engines.xla.compile import Program
 from nabla.engines.xla.failures import reported
 from nabla.engines.xla.kernel import is_installed, jax
-from nabla.engines.xla.meshes import jax_mesh, place_of, spread, want_one_place
+from nabla.engines.xla.meshes import jax_mesh, jax_sharding, place_of, spread, want_one_place
 from nabla.errors import EngineError
 from nabla.graph.graph import Graph
 from nabla.graph.node import NO_PARAMS, Node, runtime, set_value
@@ -58,6 +60,11 @@ class Placing:
         if isinstance(place, Sharding):
             return spread(value, place)
         return self.get(value) if place == MEMORY else devices.put(value, devices.find(place))
+
+    def assemble(self, value: Any, place: Sharding) -> Any:
+        """A value over a mesh, of which this process has the part that its devices hold."""
+        with reported(), jax.enable_x64(True):
+            return jax.make_array_from_process_local_data(jax_sharding(place), np.asarray(self.get(value)))
 
     def get(self, value: Any) -> Any:
         """The value in memory."""
