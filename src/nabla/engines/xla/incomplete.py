@@ -159,6 +159,7 @@ def _gammainc(a: Any, x: Any, order: int = 0, upper: bool = False) -> Any:
 
 def _gamma_density(a: Any, x: Any) -> Any:
     """x**(a-1) exp(-x) / gamma(a)."""
+    a, x = jnp.broadcast_arrays(a, x)
     at_zero = jnp.where(a > 1.0, 0.0, jnp.where(a == 1.0, 1.0, jnp.where(a > 0, jnp.inf, jnp.nan)))
     inside = (x > 0.0) & (x < jnp.inf)
     y = jnp.where(inside, x, 1.0)
