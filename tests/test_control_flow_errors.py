@@ -234,6 +234,19 @@ def test_derivatives_of_second_order_keep_few_checkpoints_of_checkpoints():
     assert peak(lambda: run(w).numpy()) < 10e6  # 129 times 129 carries are 13 MB, and that is held several times
 
 
+@pytest.mark.parametrize("in_a_branch", [False, True])
+def test_a_loop_in_a_scan_does_not_keep_its_checkpoints_for_each_step(in_a_branch):
+    def inner(c, x):
+        return nb.while_loop(lambda v: v[0] < 3, lambda v: (v[0] + 1, nb.sin(v[1] * x)), (0, c))[1]
+
+    def step(c, x):
+        return nb.cond(c.sum() > -1e9, inner, lambda c, x: c, c, x) if in_a_branch else inner(c, x)
+
+    run = jit(nb.grad(lambda x: nb.scan(lambda c, _: (step(c, x), None), x, length=50)[0].sum()))
+    x = nb.ones(100)
+    assert peak(lambda: run(x).numpy()) < 2e6  # 50 times 129 carries are 5 MB
+
+
 def test_float32_and_complex_carries_keep_their_dtype_in_errors_and_results():
     out = nb.while_loop(lambda v: nb.abs(v).max() < 4.0, lambda v: v * 2.0, nb.ones(2, dtype=nb.complex64))
     assert out.dtype == nb.complex64 and np.all(out.numpy() == 4.0)

@@ -43,7 +43,7 @@ class Derived(NamedTuple):
 class Linearization:
     """`graph`, opened on variables for its inputs `live`."""
 
-    def __init__(self, graph: Graph, live: Sequence[bool], modes: AbstractSet[str], keep: Keep | None) -> None:
+    def __init__(self, graph: Graph, live: Sequence[bool], modes: AbstractSet[str], keep: Keep | None, lean: bool) -> None:
         self.count = len(graph.outputs)
         self.names = [x.params["name"] for x in graph.inputs]
         self.live = tuple(live)
@@ -54,6 +54,7 @@ class Linearization:
         self._outputs = inline(graph, self._variables)
         self._last = next_id()
         self._parts: dict[tuple[Node, int], Node] = {}
+        self._lean = lean
         self._cache: dict[Any, Derived] = {}
         self.residuals: tuple[Node, ...] = ()
         if not modes:
@@ -90,6 +91,8 @@ class Linearization:
 
     def _essential(self, read: Sequence[Node]) -> list[Node]:
         """Those of the values `read` (oldest first) that are kept: not what is cheap to make of the others."""
+        if self._lean:
+            read = self._without_records(read)
         at_hand = {*read, *self._heads}
         kept = []
         for x in read:
@@ -97,6 +100,17 @@ class Linearization:
             if not x.prim.cheap or not all(y in at_hand or y.value is not None for y in made_of):
                 kept.append(x)
         return kept
+
+    def _without_records(self, read: Sequence[Node]) -> list[Node]:
+        """In place of the checkpoints of loops, what these start from: the loops are run again."""
+        found: dict[Node, None] = {}
+        for x in read:
+            if x.prim is output and x.inputs[0].prim.records(x.inputs[0], x.params["index"]):
+                starts = [self._standing(y) for y in x.inputs[0].inputs]
+                found.update((y, None) for y in starts if self._known(y) and y.value is None)
+            else:
+                found[x] = None
+        return sorted(found, key=by_id)
 
     def _body(self, ends: Iterable[Node], stops: AbstractSet[Node], found: dict[Node, None] | None) -> dict[Node, Node]:
         """Walk back from the `ends` of a sweep; what stands for what: variables for their inputs, outputs that the sweep took of a
@@ -208,12 +222,15 @@ def _read(ends: Iterable[Node], same: dict[Node, Node], stops: AbstractSet[Node]
     return found
 
 
-def linearization(graph: Graph, live: tuple[bool, ...], modes: frozenset[str], keep: Keep | None = None) -> Linearization:
-    """The graph opened on variables for its `live` inputs, once; extended for the sweeps in `modes`."""
-    key = ("linearization", live, modes, keep)
+def linearization(
+    graph: Graph, live: tuple[bool, ...], modes: frozenset[str], keep: Keep | None = None, lean: bool = False
+) -> Linearization:
+    """The graph opened on variables for its `live` inputs, once; extended for the sweeps in `modes`. lean: without the checkpoints of
+    loops inside among what is kept, for a graph that runs many times."""
+    key = ("linearization", live, modes, keep, lean)
     found = graph.derived.get(key)
     if found is None:
-        found = graph.derived[key] = Linearization(graph, live, modes, keep)
+        found = graph.derived[key] = Linearization(graph, live, modes, keep, lean)
     return found
 
 

@@ -114,6 +114,10 @@ class Primitive:
         """For a node of several outputs, of which only `used` are read: what takes its place, where that is less."""
         return None
 
+    def records(self, node: Node, index: int) -> bool:
+        """Whether an output is no result, but kept for derivatives alone, at the cost of many."""
+        return False
+
     def carriers(self, node: Node) -> Sequence[Node]:
         """The inputs whose tangents that of `node` is made of."""
         return node.inputs

@@ -29,7 +29,7 @@ class Opened:
     __slots__ = ("branches", "count", "extended", "slots")
 
     def __init__(self, branches: Sequence[Graph], live: tuple[bool, ...], modes: frozenset[str]) -> None:
-        self.branches = [sweeps.linearization(branch, live, modes) for branch in branches]
+        self.branches = [sweeps.linearization(branch, live, modes, lean=True) for branch in branches]
         self.count = self.branches[0].count
         kinds: list[Node] = []
         self.slots: list[list[int]] = []

@@ -50,7 +50,7 @@ class Opened:
 
     def __init__(self, walk: Walk, live: tuple[bool, ...], modes: frozenset[str]) -> None:
         self.live = live
-        self.body = sweeps.linearization(walk.body, live, modes)
+        self.body = sweeps.linearization(walk.body, live, modes, lean=True)
         heads = range(walk.of_constants, walk.of_constants + walk.of_carry)
         moving = tuple(i for i, on in enumerate(live) if on)
         read: set[int] = set()

@@ -124,6 +124,10 @@ class _While(Primitive):
         test = sweeps.build(condition, [going, *of_condition, *carry])
         return made(loop._replace(condition=test, of_condition=loop.of_condition + 1), [going, *inputs])
 
+    def records(self, node: Node, index: int) -> bool:
+        primal: Loop | None = node.params["primal"]
+        return primal is not None and index >= len(primal.body.outputs)
+
     def reduced(self, node: Node, used: AbstractSet[int]) -> Reduced | None:
         loop: Loop = node.params["loop"]
         a, b = loop.of_condition, loop.of_body
