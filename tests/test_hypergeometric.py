@@ -146,3 +146,15 @@ def test_gauss_function_left_of_minus_one_with_large_parameters():
     points = [(20.0, 31.3, 70.0, -3.0), (55.0, 31.3, 70.0, -30.0), (3.5, 31.3, 1.0, -9.0), (3.5, 2.0, 15.0, -3.0)]
     for a, b, c, z in points:
         np.testing.assert_allclose(S.hyp2f1(a, b, c, z), float(mpmath.hyp2f1(a, b, c, z)), rtol=1e-12)
+
+
+def test_agm_at_extreme_ratios():
+    assert float(S.agm(1.0, 1e300)) == pytest.approx(float(mpmath.agm(1, 1e300)), rel=2e-15)
+    for x in (1e-300, 1e-160, 1e-8, 0.5, 1.0, 3.0, 1e100):
+        assert float(S.agm(1.0, x)) == pytest.approx(float(mpmath.agm(1, x)), rel=2e-15)
+        with mpmath.workdps(40):
+            point = mpmath.mpf(x)
+            by_second = float(mpmath.diff(lambda t: mpmath.agm(1, t), point, h=point * mpmath.mpf(10) ** -15))
+            by_first = float(mpmath.diff(lambda t: mpmath.agm(t, point), mpmath.mpf(1), h=mpmath.mpf(10) ** -15))
+        found = nb.grad(S.agm, argnums=(0, 1))(1.0, x)
+        np.testing.assert_allclose([float(g) for g in found], [by_first, by_second], rtol=1e-12)

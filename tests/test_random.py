@@ -300,6 +300,25 @@ def test_wald_moves_along_its_quantile():
     np.testing.assert_allclose(nb.jacfwd(nb.jacrev(f))(2.0), (up - 2 * middle + down) / h**2, rtol=1e-3, atol=1e-4)
 
 
+def test_wald_moves_along_its_quantile_to_every_order():
+    def cdf(z, m, s):
+        root = mpmath.sqrt(s / z)
+        return mpmath.ncdf(root * (z / m - 1)) + mpmath.exp(2 * s / m) * mpmath.ncdf(-root * (z / m + 1))
+
+    draw = lambda m, s: R.wald(KEY, m, scale=s)
+    z = mpmath.mpf(float(draw(2.0, 1.5)))
+    with mpmath.workdps(60):
+        level = cdf(z, mpmath.mpf(2), mpmath.mpf(1.5))
+        along = lambda m, s: mpmath.findroot(lambda z: cdf(z, m, s) - level, z, tol=1e-110)
+        for orders in [(1, 0), (0, 1), (1, 1), (4, 0), (0, 4)]:
+            f = draw
+            for argnum, times in enumerate(orders):
+                for _ in range(times):
+                    f = nb.grad(f, argnum)
+            wanted = float(mpmath.diff(along, (mpmath.mpf(2), mpmath.mpf(1.5)), orders, h=mpmath.mpf(10) ** -8))
+            assert float(f(2.0, 1.5)) == pytest.approx(wanted, rel=1e-10)
+
+
 def test_the_slope_of_a_gamma_variate_to_many_digits():
     def slope(n, a, y):
         a, y = mpmath.mpf(a), mpmath.mpf(y)

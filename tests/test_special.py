@@ -334,6 +334,22 @@ def test_derivatives_at_poles():
     assert float(nb.grad(nb.special.ndtri)(1.0)) == float(nb.grad(nb.special.erfinv)(-1.0)) == np.inf
 
 
+def test_pochhammers_symbol_at_the_poles_of_gamma():
+    """Against the products that it is for whole numbers, and where it vanishes between them."""
+    product = lambda n: lambda x: nb.prod(x + nb.arange(n))
+    for n, x in [(3, -2.0), (3, -1.0), (2, -3.0), (4, 0.0), (2, 1.5)]:
+        f, g = lambda x, n=n: nb.special.poch(x, float(n)), product(n)
+        for _ in range(3):
+            np.testing.assert_allclose(float(f(x)), float(g(x)), rtol=1e-12, atol=1e-12)
+            f, g = nb.grad(f), nb.grad(g)
+    for x, m in [(-2.0, 1.5), (0.0, 0.5), (-3.0, 5.25)]:
+        with mp.workdps(40):
+            once, twice = (float(mp.diff(lambda t, m=m: mp.gamma(t + m) * mp.rgamma(t), mp.mpf(x), n)) for n in (1, 2))
+        slope = nb.grad(nb.special.poch)
+        np.testing.assert_allclose([float(slope(x, m)), float(nb.grad(slope)(x, m))], [once, twice], rtol=1e-12)
+        assert float(nb.grad(nb.special.poch, 1)(x, m)) == 0.0
+
+
 @pytest.mark.parametrize("name", ["chdtr", "chdtrc", "gdtr", "gdtrc", "fdtr", "fdtrc", "pdtr", "pdtrc"])
 def test_distributions_as_scipy(name):
     first, second, third = np.array([0.2, 1.0, 30.0])[:, None, None], np.array([0.5, 2.5, 30.0])[:, None], np.array([0.0, 0.2, 2.5])

@@ -19,6 +19,7 @@ ROWS = [
     Row("threefry", [keys(2), keys(2)], {"shape": (0,)}, constant="random bits"),
     Row("threefry", [keys(2), keys(2)], {"shape": (3000,)}, constant="random bits"),
     Row("random_loggamma", [keys(2, 3), positive(3)], wrt=()),  # by a along the quantile, which differences of draws do not see
+    Row("random_wald", [positive(2, 3), positive(3), positive(3)], wrt=(), value=lambda z, m, s: z),  # likewise
     Row("random_poisson", [keys(2, 3), between(0.5, 20.0, 3)], constant=WHOLE),
     Row("random_binomial", [keys(2, 3), between(5.0, 50.0, 2, 1), between(0.1, 0.9, 3)], constant=WHOLE),
     Row("loggamma_slope", [positive(2, 3), between(-1.0, 1.0, 3)], {"n": 1}),

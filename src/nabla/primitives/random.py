@@ -10,7 +10,7 @@ on its place nor on what is drawn beside it.
 
 from __future__ import annotations
 
-from math import comb
+from math import comb, pi
 from typing import Any, Callable, Sequence
 
 import numpy as np
@@ -19,8 +19,9 @@ from nabla import dtypes
 from nabla.graph.node import Node, make
 from nabla.primitives.base import Constant, Shape, broadcast_shapes, scalar
 from nabla.primitives.elementwise import ZERO, Elementwise, Partial
-from nabla.primitives.formulas import exp, polygamma
+from nabla.primitives.formulas import exp, polygamma, sqrt
 from nabla.primitives.shape import cast, spread
+from nabla.primitives.special import erfcx
 
 # threefry: for each key the scrambled counters first, first + 1, and so on, as many as `shape` has elements. `key` and `first`
 # have one shape, which comes before `shape` in the result; batches of keys need no more than that.
@@ -114,3 +115,20 @@ loggamma = Draw("random_loggamma", lambda out, key, a: loggamma_slope(a, out, n=
 """The logarithm of a gamma variate, of its shape a: by Marsaglia and Tsang, "A simple method for generating gamma variables",
 2000. A logarithm, because for small a the variate itself is less than all floats. The numbers drawn do not move with a along the
 quantile, as the derivative does, so differences do not check it."""
+
+
+# How an inverse Gaussian number z moves with the mean m and the shape s, so that its distribution function F(z; m, s) stays as it
+# is: by -F_m / F_z and -F_s / F_z, in which the exponentials cancel. The value is z, drawn with these parameters.
+
+
+def _wald_weight(z: Node, m: Node, s: Node) -> Node:
+    return erfcx(sqrt(0.5 * s / z) * (z / m + 1.0), n=0) * z * sqrt(2.0 * pi * z / s)
+
+
+wald_path = Elementwise(
+    "random_wald",
+    ZERO,
+    lambda out, z, m, s: s / (m * m) * _wald_weight(out, m, s),
+    lambda out, z, m, s: out / s - _wald_weight(out, m, s) / m,
+    kinds="f",
+)

@@ -16,7 +16,23 @@ from math import pi, sqrt as root
 from nabla.errors import NotDifferentiableError, user_line
 from nabla.graph.node import Node
 from nabla.primitives.elementwise import ZERO, Binary, Elementwise, Unary
-from nabla.primitives.formulas import Family, erf, exp, greater, less, like, log_, polygamma, select, square, zero_of
+from nabla.primitives.formulas import (
+    Family,
+    equal,
+    erf,
+    exp,
+    floor,
+    greater,
+    less,
+    less_equal,
+    like,
+    log_,
+    logical_and,
+    polygamma,
+    select,
+    square,
+    zero_of,
+)
 
 
 def beyond(name: str, argument: str, known: int) -> NotDifferentiableError:
@@ -48,7 +64,7 @@ rgamma   = Family("rgamma", lambda out, x, n: rgamma(x, n=n + 1), kinds="f")  # 
 gammasgn = Unary("gammasgn", ZERO, kinds="f")
 polygamma_rise = Elementwise("polygamma_rise", lambda out, x, y, n: polygamma_rise(x, y, n=n + 1),
                   lambda out, x, y, n: polygamma(x + y, n=n + 1), kinds="f")  # polygamma(n, x + y) - polygamma(n, x)
-poch     = Binary("poch", lambda out, x, m: out * polygamma_rise(x, m, n=0),
+poch     = Binary("poch", lambda out, x, m: _poch_by_first(out, x, m),
                   lambda out, x, m: out * polygamma(x + m, n=0), kinds="f")
 binom    = Binary("binom", lambda out, x, k: out * polygamma_rise(x - k + 1.0, k, n=0),
                   lambda out, x, k: out * polygamma_rise(k + 1.0, x - 2.0 * k, n=0), kinds="f")
@@ -84,6 +100,22 @@ def _spence_slope(x: Node) -> Node:
     """log(x) / (1 - x): as it stands near 0, where x - 1 would lose digits; near 1 without the 0/0."""
     low = less(x, like(x, 0.5))
     return select(low, log_(x) / (1.0 - x), -logrel(select(low, like(x, 1.0), x) - 1.0, n=0))
+
+
+def _pole(x: Node) -> Node:
+    """Whether x is one of 0, -1, -2, ..."""
+    return logical_and(less_equal(x, zero_of(x)), equal(x, floor(x)))
+
+
+def _poch_by_first(out: Node, x: Node, m: Node) -> Node:
+    """At the poles of gamma(x) by 1/gamma, which is smooth; where gamma(x + m) has one, too, by both functions mirrored."""
+    first, both = _pole(x), logical_and(_pole(x), _pole(x + m))
+    one = like(x, 1.0)
+    plain = out * polygamma_rise(select(first, one, x), m, n=0)
+    mirrored = out * polygamma_rise(1.0 - select(both, x, one), select(both, -m, one), n=0)
+    last = select(both, one, x + m)
+    smooth = gamma(last) * (rgamma(x, n=1) + rgamma(x, n=0) * polygamma(last, n=0))  # the last term is 0, its derivatives are not
+    return select(both, mirrored, select(first, smooth, plain))
 
 
 # Kolmogorov's distribution: DLMF 20.7.32 between the two series

@@ -358,4 +358,5 @@ KERNELS: dict[Primitive, Kernel] = {
     r.binomial: _each(_binomial),
     r.loggamma: _each(_loggamma),
     r.loggamma_slope: _loggamma_slope,
+    r.wald_path: lambda z, m, s: np.broadcast_arrays(z, m, s)[0].copy(),
 }

@@ -190,4 +190,5 @@ KERNELS: dict[Primitive, Kernel] = {
     r.poisson: _each(_poisson),
     r.binomial: _each(_binomial),
     r.loggamma: _each(_loggamma),
+    r.wald_path: lambda z, m, s: jnp.broadcast_arrays(z, m, s)[0],
 }

@@ -7,7 +7,7 @@ one. What is no parameter of a distribution (a negative scale) gives NaN or what
 from __future__ import annotations
 
 from math import pi, sqrt as root
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -36,7 +36,7 @@ from nabla.primitives.formulas import (
 )
 from nabla.primitives.joining import concat, cut
 from nabla.primitives.shape import cast
-from nabla.primitives.special import erfcx, ndtri
+from nabla.primitives.special import ndtri
 from nabla.primitives.structure import detach
 
 if TYPE_CHECKING:
@@ -352,36 +352,12 @@ def f(key: ArrayLike, dfnum: ArrayLike, dfden: ArrayLike, /, shape: Any = None, 
     return cast(exp(_log_mean_square(one, shape, m) - _log_mean_square(two, shape, n)), m.dtype)  # type: ignore[return-value]
 
 
-# Draws that choose by a random number between values that depend on the parameters: the derivative through such a choice would be
-# wrong. It is taken along the quantile instead: two steps of Newton's method for F(parameters, z) = F at the parameters as they
-# are, from the z drawn. They change no value; each doubles the order to which the derivatives are right, so it is 3.
-
-
-def _carried(z: Node, cdf: Callable[..., Node], pdf: Callable[..., Node], live: list[Node], still: list[Node]) -> Node:
-    level = cdf(z, *still)
-    for _ in range(2):
-        z = z - (cdf(z, *live) - level) / pdf(z, *live)
-    return z
-
-
-def _wald_cdf(x: Node, mean: Node, size: Node) -> Node:
-    """Phi(a) + exp(2 size / mean) Phi(-b); the exponential, which may overflow, goes into the scaled error function."""
-    s = sqrt(size / x)
-    a, b = s * (x / mean - 1.0), s * (x / mean + 1.0)
-    return 0.5 * (erfc(-a / root(2)) + erfcx(b / root(2), n=0) * exp(-0.5 * square(a)))
-
-
-def _wald_pdf(x: Node, mean: Node, size: Node) -> Node:
-    a = sqrt(size / x) * (x / mean - 1.0)
-    return sqrt(size / (2 * pi)) / (x * sqrt(x)) * exp(-0.5 * square(a))
-
-
 @op
 def wald(key: ArrayLike, mean: ArrayLike, /, shape: Any = None, dtype: DTypeLike = None, *, scale: ArrayLike = 1.0) -> Tensor:
     """Inverse Gaussian numbers: the times at which a Brownian motion with drift first reaches a level; `scale` is lambda.
 
     Drawn after Michael, Schucany and Haas, "Generating random variates using transformations with multiple roots", 1976.
-    Differentiated in both parameters along the quantile, up to the third order.
+    Differentiated in both parameters along the quantile, to any order.
 
     >>> nb.random.wald(nb.random.key(0), 2.0, (2,)).shape
     (2,)
@@ -395,5 +371,5 @@ def wald(key: ArrayLike, mean: ArrayLike, /, shape: Any = None, dtype: DTypeLike
     chosen = unit(two, shape, dtypes.float64) * (still[0] + small) < still[0]
     z = select(chosen, small, square(still[0]) / small)
     if any(x.tokens is not EMPTY for x in live):
-        z = _carried(z, _wald_cdf, _wald_pdf, live, still)
+        z = r.wald_path(z, *live)  # the choice between two values depends on the parameters, and has no derivative
     return cast(z, m.dtype)  # type: ignore[return-value]

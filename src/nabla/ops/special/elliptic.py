@@ -125,7 +125,7 @@ def elliprc(x: ArrayLike, y: ArrayLike, /) -> Tensor:
 
 @op
 def agm(a: ArrayLike, b: ArrayLike, /) -> Tensor:
-    """The arithmetic-geometric mean: pi/2 / R_F(0, a**2, b**2) in a form that does not overflow. NaN where the signs differ.
+    """The arithmetic-geometric mean. NaN where the signs differ. Derivatives overflow where a square of the larger argument would.
 
     >>> nb.allclose(nb.special.agm(2.0, 2.0), 2.0)
     True
@@ -135,7 +135,9 @@ def agm(a: ArrayLike, b: ArrayLike, /) -> Tensor:
     differ = logical_and(not_equal(*opposite), not_equal(x * y, zero_of(x)))
     none = equal(x, zero_of(x))
     ratio = y / select(none, like(x, 1.0), x)
-    mean = select(none, zero_of(x), x) * pi / h.carlson(zero_of(x), like(x, 1.0), square(ratio), powers=(1, 1, 1))
+    complement = 4.0 * (ratio / (1.0 + ratio)) / (1.0 + ratio)  # of the parameter of K, which is taken of no square: DLMF 19.8.5
+    whole = h.carlson(zero_of(x), complement, like(x, 1.0), powers=(1, 1, 1))
+    mean = select(none, zero_of(x), x) * (1.0 + ratio) * (0.5 * pi) / whole
     return select(differ, like(x, float("nan")), mean)  # type: ignore[return-value]
 
 
