@@ -337,6 +337,7 @@ from nabla.transforms.backward import backward
 from nabla.transforms.checkpoint import checkpoint, checkpoint_name
 from nabla.transforms.control import cond, fori_loop, map, scan, switch, while_loop
 from nabla.transforms.custom import CustomFunction, custom_jvp, custom_vjp, custom_vmap
+from nabla.transforms.export import export, load_exported, set_compilation_cache
 from nabla.transforms.grad import grad, value_and_grad
 from nabla.transforms.jacobian import hessian, hvp, jacfwd, jacobian, jacrev
 from nabla.transforms.jit import jit

@@ -126,9 +126,12 @@ class Jitted:
         >>> lowered.compile()(nb.ones(3)).item()
         6.0
         """
+        return Lowered(self.traced(*args, **kwargs)[0], self._engine, self)
+
+    def traced(self, *args: Any, **kwargs: Any) -> tuple[Program, list[Any]]:
+        """The program for such arguments, and the values of its hidden inputs."""
         leaves, structure, statics, key = self._sorted(args, kwargs)
-        program, _ = self._program(leaves, structure, statics, key)
-        return Lowered(program, self._engine, self)
+        return self._program(leaves, structure, statics, key)
 
     # Which program
 

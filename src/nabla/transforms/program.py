@@ -92,6 +92,11 @@ class Program:
             self.times.compiling = perf_counter() - start
         return found
 
+    @property
+    def writes(self) -> bool:
+        """Whether it writes to tensors outside."""
+        return bool(self._written)
+
     def hidden(self) -> list[Any] | str:
         """The values of the hidden inputs now; a string says why the program does not fit any more."""
         for node, members in self._fixed:

@@ -17,6 +17,7 @@ from nabla import lazy
 Kernel = Callable[..., Any]
 
 jax = lazy.optional("jax", "xla")
+jax_export = lazy.optional("jax.export", "xla")
 jnp = lazy.optional("jax.numpy", "xla")
 jsp = lazy.optional("jax.scipy.special", "xla")
 lax = lazy.optional("jax.lax", "xla")
