@@ -46,9 +46,9 @@ def test_its_derivatives_are_those_of_the_function():
 
 
 def test_what_it_has_no_derivative_for_is_said():
-    with pytest.raises(NotDifferentiableError, match=r"no further derivative; nb.export\(..., derivatives=n\) has n"):
+    with pytest.raises(NotDifferentiableError, match=r"no further derivative; nb\.export\(..., derivatives=n\) has n"):
         nb.grad(lambda x: nb.jacrev(nb.grad(called))(x).sum())(X)
-    with pytest.raises(NotDifferentiableError, match="reverse mode alone: write nb.jacrev"):
+    with pytest.raises(NotDifferentiableError, match=r"reverse mode alone: write nb\.jacrev"):
         nb.jvp(called, (X,), (X,))
 
 
@@ -63,7 +63,7 @@ def test_what_does_not_fit_is_said():
         nb.export(f, X, derivatives=-1)
     with pytest.raises(ArgumentError, match="hyperu runs on the host"):
         nb.export(lambda x: nb.special.hyperu(1.0, 2.0, x), 1.5, derivatives=0)
-    with pytest.raises(ArgumentError, match="not what nb.export writes"):
+    with pytest.raises(ArgumentError, match=r"not what nb\.export writes"):
         nb.load_exported(b"no archive")
     counter = nb.zeros(1)
 

@@ -448,3 +448,65 @@ def test_the_graph_can_be_read():
     lowered = jit(nb.grad(lambda x: nb.sin(x) * x)).lower(1.0)
     assert "cos" in str(lowered)
     close(lowered.compile()(0.5), np.sin(0.5) + 0.5 * np.cos(0.5))
+
+
+def test_methods_that_call_each_other():
+    class Model:
+        def __init__(self):
+            self.w = nb.array(2.0)
+
+        def even(self, x, n):
+            return x if n == 0 else self.odd(x * self.w, n - 1)
+
+        def odd(self, x, n):
+            return x if n == 0 else self.even(x + self.w, n - 1)
+
+    model = Model()
+    f = jit(model.even, static_argnums=1)
+    assert f(3.0, 2).item() == 8.0
+    model.w = nb.array(3.0)
+    assert f(3.0, 2).item() == 12.0 and f.compilations == 1
+
+
+def test_what_a_program_costs_can_be_asked():
+    def step(x, _):
+        return nb.where(x > 0, x @ x, x), None
+
+    def f(x):
+        return nb.scan(step, x, None, length=10)[0]
+
+    lowered = jit(f).lower(nb.ones((8, 8)))
+    assert lowered.cost().operations == 10 * (2 * 8**3 + 64 + 64)
+    assert lowered.cost().bytes > 10 * 5 * 512
+    text = lowered.as_text()
+    assert text.startswith("def run(x0):") and "range(10)" in text
+    compiled = lowered.compile()
+    assert compiled.as_text() == text
+    assert compiled(nb.ones((8, 8))).shape == (8, 8)
+    assert compiled.memory() == (512, 512, 0) and compiled.memory().peak == 1024
+
+
+def test_what_xla_compiles_can_be_read():
+    f = nb.jit(nb.value_and_grad(lambda x: (nb.sin(x) ** 2).sum()), engine="xla")
+    lowered = f.lower(X)
+    assert "stablehlo.sine" in lowered.as_text()
+    assert "not compiled by itself" in f.explain()
+    compiled = lowered.compile()
+    assert "HloModule" in compiled.as_text()
+    assert compiled.memory().arguments == 24 and compiled.memory().peak >= 56
+    close(compiled(X)[0], (np.sin(X.numpy()) ** 2).sum())
+    assert f.compilations == 1 and "compiled in" in f.explain() and "for the engine xla" in f.explain()
+
+
+def test_arrays_that_come_again_are_held_where_xla_has_them():
+    f = nb.jit(lambda x, w: x * w, engine="xla")
+    w = nb.array([1.0, 2.0, 3.0])
+    x = f(f(X, w), w)
+    before = w.numpy().copy()
+    for _ in range(3):
+        x = f(x, w)
+    assert (w.numpy() == before).all()
+    w[0] = 5.0
+    close(f(X, w), X.numpy() * [5.0, 2.0, 3.0])
+    close(f(x[1:].numpy(), w[1:]), x[1:] * w[1:])
+    close(f(nb.stack([x, x]).numpy().T[:, 0], w), x * w)

@@ -12,6 +12,7 @@ from typing import Any, Callable, Sequence
 import numpy as np
 
 from nabla import dtypes, tree
+from nabla.dtypes import ShapeDtype
 from nabla.engines.choice import engine_called
 from nabla.engines.engine import Executable
 from nabla.engines.xla.cache import set_compilation_cache as in_directory
@@ -22,7 +23,7 @@ from nabla.tensor import Tensor
 from nabla.transforms.custom import custom_vjp
 from nabla.transforms.jit import Jitted
 from nabla.transforms.program import argument_names
-from nabla.transforms.pure_callback import ShapeDtype, pure_callback
+from nabla.transforms.pure_callback import pure_callback
 from nabla.transforms.trace import want_callable
 from nabla.transforms.vjp import vjp
 
@@ -200,7 +201,8 @@ def _differentiable(programs: Sequence[bytes], inputs: list[ShapeDtype], outputs
 
 def _no_forward(*_: Any) -> Any:
     raise NotDifferentiableError(
-        "an exported function has derivatives in reverse mode alone: write nb.jacrev for nb.jacfwd, nb.jacrev(nb.grad(f)) for nb.hessian"
+        "an exported function has derivatives in reverse mode alone: write nb.jacrev for nb.jacfwd, and nb.jacrev(nb.grad(f)) for "
+        "nb.hessian"
     )
 
 

@@ -71,6 +71,7 @@ class Roads:
         self._seen = set() if seen is None else seen  # functions
         self._seen_later: set[int] = set() if seen is None else seen
         self._objects: set[int] = set()
+        self._methods: set[tuple[int, int]] = set()
         self._function(fn, "")
 
     def capture(self, tensor: Tensor) -> None:
@@ -205,7 +206,8 @@ class Roads:
             self._value(partial(getattr, value, attribute, MISSING), f"{name}.{attribute}", names, depth)
 
     def _object_method(self, value: Any, function: FunctionType, depth: int) -> None:
-        if id(function) not in self._seen and depth <= DEEPEST:
+        if id(function) not in self._seen and (id(value), id(function)) not in self._methods and depth <= DEEPEST:
+            self._methods.add((id(value), id(function)))  # methods may call each other
             self._attributes(value, "self", names_of(function), depth)
             self._function(function, function.__name__, depth)
 
