@@ -125,3 +125,11 @@ def test_derivatives_to_the_bit(order):
     for _ in range(order):
         f = nb.grad(f)
     agrees(f, X)
+
+
+def test_what_takes_all_the_outputs_of_a_node_keeps_it():
+    a = nb.array([[2.0, 1.0], [1.0, 3.0]])
+    _, held = simplified(nb.linalg.inv, a)
+    assert "lu" in held
+    agrees(nb.linalg.inv, a)
+    agrees(lambda a: nb.linalg.slogdet(a)[1] + nb.linalg.solve(a, a).sum(), a)

@@ -80,9 +80,10 @@ def _reduced(inputs: tuple[Node, ...], body: Sequence[Node], outputs: tuple[Node
             used.setdefault(node.inputs[0], set()).add(node.params["index"])
             kept.append(node)
             continue
-        if whole and node not in used and not node.prim.acts:
+        if whole and node not in used and node not in wanted and not node.prim.acts:
             continue
-        small = node.prim.reduced(node, used[node]) if whole and node in used else None
+        alone = whole and node in used and node not in wanted  # else somebody takes all of it, as solutions take factors
+        small = node.prim.reduced(node, used[node]) if alone else None
         if small is None:
             wanted.update(node.inputs)
         else:
