@@ -245,3 +245,8 @@ def test_ci_runs_the_checks_and_then_the_tests():
     assert lines[0] == "#!/usr/bin/env bash"
     assert "set -euo pipefail" in lines
     assert [line for line in lines if line.startswith("make ")] == ["make lint", "make test"]
+
+
+def test_the_readme_leads_to_every_page():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [page.name for page in sorted((ROOT / "docs").glob("*.md")) if f"](docs/{page.name})" not in readme] == []
