@@ -225,8 +225,8 @@ def _read(ends: Iterable[Node], same: dict[Node, Node], stops: AbstractSet[Node]
 def linearization(
     graph: Graph, live: tuple[bool, ...], modes: frozenset[str], keep: Keep | None = None, lean: bool = False
 ) -> Linearization:
-    """The graph opened on variables for its `live` inputs, once; extended for the sweeps in `modes`. lean: without the checkpoints of
-    loops inside among what is kept, for a graph that runs many times."""
+    """The graph opened on variables for its `live` inputs, once; extended for the sweeps in `modes`. lean: without the checkpoints
+    of loops inside among what is kept, for a graph that runs many times."""
     key = ("linearization", live, modes, keep, lean)
     found = graph.derived.get(key)
     if found is None:

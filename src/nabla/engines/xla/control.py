@@ -68,7 +68,7 @@ class _Packing:
     def packed(self, rows: Sequence[Any], axis: int) -> tuple[Any, ...]:
         return tuple(
             [
-                lax.concatenate([jnp.reshape(rows[i], (*jnp.shape(rows[i])[:axis], -1)) for i in group], axis)
+                lax.concatenate([jnp.reshape(rows[i], (*jnp.shape(rows[i])[:axis], prod(self.shapes[i]))) for i in group], axis)
                 if len(group) > 1
                 else jnp.asarray(rows[group[0]])
                 for group in self.groups
