@@ -1,6 +1,9 @@
 """The examples run on their real data and find what is known to be there."""
 
+import os
+import re
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 
@@ -96,3 +99,13 @@ def test_run_all_in_one_step_each(tmp_path, capsys, monkeypatch):
         assert found["headline"] in printed
         for picture in found["pictures"]:
             assert str(picture) in printed and picture.exists()
+
+
+def test_two_processes_train_the_gradient_of_one():
+    code = "import sys; import digits_distributed as d; sys.exit(0 if d.main(steps=3) else 1)"
+    env = {**os.environ, "PYTHONPATH": f"{EXAMPLES.parent / 'src'}{os.pathsep}{EXAMPLES}"}
+    done = subprocess.run([sys.executable, "-c", code], env=env, cwd=EXAMPLES, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stdout + done.stderr
+    difference = re.search(r"is that of one device to (\S+) of its size", done.stdout)
+    assert float(difference.group(1)) < 1e-12
+    assert "held-out accuracy" in done.stdout
