@@ -126,7 +126,7 @@ def nanvar(
     >>> nb.nanvar([1.0, float("nan"), 3.0]).item()
     1.0
     """
-    return _moment(var, "nanvar", as_node(x), axis, dtype, correction, ddof, keepdims, where, mean)  # type: ignore[return-value]
+    return _moment(var, as_node(x), axis, dtype, correction, ddof, keepdims, where, mean)  # type: ignore[return-value]
 
 
 @op
@@ -147,12 +147,11 @@ def nanstd(
     >>> nb.nanstd([1.0, float("nan"), 3.0]).item()
     1.0
     """
-    return _moment(std, "nanstd", as_node(x), axis, dtype, correction, ddof, keepdims, where, mean)  # type: ignore[return-value]
+    return _moment(std, as_node(x), axis, dtype, correction, ddof, keepdims, where, mean)  # type: ignore[return-value]
 
 
 def _moment(
     of: Callable[..., Any],
-    name: str,
     x: Node,
     axis: Axis,
     dtype: DTypeLike,
