@@ -158,3 +158,20 @@ def test_agm_at_extreme_ratios():
             by_first = float(mpmath.diff(lambda t: mpmath.agm(t, point), mpmath.mpf(1), h=mpmath.mpf(10) ** -15))
         found = nb.grad(S.agm, argnums=(0, 1))(1.0, x)
         np.testing.assert_allclose([float(g) for g in found], [by_first, by_second], rtol=1e-12)
+
+
+def test_hyp2f1_where_its_terms_cancel():
+    """SciPy's value of the first point has no digit right, and those of the next ones four to eight."""
+    points = [(10.64, 16.61, -14.9, -0.04), (-3.09, 15.1, -16.53, 0.25), (0.94, -16.44, 19.28, -2.71), (17.28, -15.4, 9.16, -2.74)]
+    a, b, c, z = np.array(points).T
+    with mpmath.workdps(50):
+        wanted = [float(mpmath.hyp2f1(*point)) for point in points]
+        np.testing.assert_allclose(S.hyp2f1(a, b, c, z), wanted, rtol=1e-12)
+        for i in range(3):
+            slope = nb.vmap(nb.grad(S.hyp2f1, i))(a, b, c, z)
+            orders = tuple(int(j == i) for j in range(4))
+            wanted = [float(mpmath.diff(mpmath.hyp2f1, point, orders, h=mpmath.mpf(10) ** -15)) for point in points]
+            np.testing.assert_allclose(slope, wanted, rtol=1e-11)
+        mixed = float(nb.grad(nb.grad(S.hyp2f1, 1), 2)(*points[3]))
+        wanted = float(mpmath.diff(mpmath.hyp2f1, points[3], (0, 1, 1, 0), h=mpmath.mpf(10) ** -12))
+        assert mixed == pytest.approx(wanted, rel=1e-10)

@@ -6,11 +6,13 @@ differentiated term by term.
 
 from __future__ import annotations
 
+from math import comb
 from typing import Any
 
 import numpy as np
 
 from nabla import lazy
+from nabla.engines.numpy.double_double import Double
 from nabla.engines.numpy.kernel import Kernel
 from nabla.engines.numpy.stencil import differentiated, step_for
 from nabla.primitives import hypergeometric as p
@@ -33,8 +35,8 @@ def _series(uppers: Any, lowers: Any, z: Any, orders: tuple[int, ...], terms: in
     """
     shape = np.broadcast_shapes(*(x.shape for x in (*uppers, *lowers, z)))
     wanted = list(np.ndindex(*(n + 1 for n in orders)))  # in an order in which smaller ones come first
-    term = {m: np.full(shape, float(not any(m))) for m in wanted}
-    total = term[orders].copy()
+    term: dict[tuple[int, ...], Any] = {m: np.full(shape, float(not any(m))) for m in wanted}
+    total: Any = term[orders].copy()
 
     def smaller(m: tuple[int, ...], i: int) -> tuple[int, ...]:
         return tuple(n - (j == i) for j, n in enumerate(m))
@@ -61,12 +63,70 @@ LEAST = 3.0
 """How negative the parameters of a series may be that is used for its one sign."""
 
 
+LARGEST = 100.0
+"""The largest parameters for which the series is summed with twice the digits."""
+
+
+def _cancels(a: Any, b: Any, c: Any, z: Any) -> Any:
+    """Where it is: terms have both signs, and many grow; but not near z = 1, nor far left of 0, nor at the poles in c."""
+    size = np.maximum(np.maximum(np.abs(a), np.abs(b)), np.abs(c))
+    mixed = (np.minimum(np.minimum(a, b), c) < 0.0) | (z < 0.0)
+    return mixed & (z >= -9.0) & (z <= 0.9) & (size > 5.0) & (size <= LARGEST) & (_pole(c) > 0.0)
+
+
+def _carefully(*inputs: Any, orders: tuple[int, ...]) -> Any:
+    """2F1 or its derivative, of flat arrays, with twice the digits; for z < -1/2 by Pfaff's transformation (DLMF 15.8.1).
+
+    That is (1-z)**-a 2F1(a, c - b; c; z / (z-1)): derivatives by b and c are those by the second parameter, too.
+    """
+    z = inputs[3]
+    found = np.empty_like(z)
+    for left in (False, True):
+        which = (z < -0.5) == left
+        if not np.any(which):
+            continue
+        p, q, r, y = (Double(x[which]) for x in inputs)
+        if not left:
+            found[which] = _series([p, q], [r], y, orders, _terms(p, q, r, y)).high
+            continue
+        turned = y / (y - 1.0)
+        logarithm = -np.log1p(-z[which])
+        total: Any = 0.0
+        i, j, k = orders
+        for n in range(i + 1):  # derivatives that fall on the power
+            for m in range(k + 1):  # those by c that fall on the second parameter
+                inner = _series([p, r - q], [r], turned, (i - n, j + m, k - m), _terms(p, r - q, r, turned))
+                total = inner * (comb(i, n) * comb(k, m) * (-1) ** j * logarithm**n) + total
+        found[which] = total.high * np.exp(p.high * logarithm)
+    return found
+
+
+def _terms(a: Double, b: Double, c: Double, y: Double) -> int:
+    """How many terms are needed for 20 digits: the k-th is of the size k**(a + b - c - 1) y**k, once k is beyond the parameters."""
+    rate = -np.log(np.maximum(np.abs(y.high), 0.01))
+    growth = np.maximum(a.high + b.high - c.high, 0.0)
+    count = np.full_like(rate, 50.0)
+    for _ in range(8):
+        count = (46.0 + growth * np.log(count)) / rate
+    size = np.maximum(np.maximum(np.abs(a.high), np.abs(b.high)), np.abs(c.high))
+    return int(np.max(count + 1.5 * size, initial=0.0)) + 10
+
+
 def _hyp2f1(a: Any, b: Any, c: Any, z: Any) -> Any:
+    """SciPy's, but where the terms of the series may have both signs and are summed with twice the digits."""
+    a, b, c, z = np.broadcast_arrays(a, b, c, z)
+    found = np.array(_hyp2f1_of_scipy(a, b, c, z))
+    risky = _cancels(a, b, c, z)
+    if np.any(risky):
+        found[risky] = _carefully(*_wide([x[risky] for x in (a, b, c, z)]), orders=(0, 0, 0))
+    return found
+
+
+def _hyp2f1_of_scipy(a: Any, b: Any, c: Any, z: Any) -> Any:
     """SciPy's; for z < -1, where its connection formulas cancel or meet poles of gamma, by Pfaff's transformation (DLMF 15.8.1).
 
     Of its two forms that one is taken whose parameters are least negative: the terms of its series then have one sign.
     """
-    a, b, c, z = np.broadcast_arrays(a, b, c, z)
     left = z < -1.0
     found = np.asarray(special.hyp2f1(a, b, c, z))
     if not np.any(left):
@@ -104,7 +164,14 @@ def _hypergeometric(name: str, uppers: int, radius: float, terms: int) -> Kernel
             power = np.abs(np.log(np.abs(1.0 - np.where(far == 1.0, 2.0, far)))) if name == "hyp2f1" else np.log1p(np.abs(far))
             rate = 2.0 + power + np.log1p(size)
             steps = [step_for(rate) for _ in above] + [step_for(rate, _pole(b)) for b in below]
+            if name == "hyp2f1":
+                f = _hyp2f1_of_scipy
             result = np.where(near, result, differentiated(lambda *q: f(*q, far), parameters, orders, steps))
+            if name == "hyp2f1":
+                *spread, careful = np.broadcast_arrays(*parameters, z, _cancels(*inputs) & ~near)
+                if np.any(careful):
+                    result = np.array(result)
+                    result[careful] = _carefully(*[x[careful] for x in spread], orders=orders)
         return np.asarray(result).astype(dtype)
 
     return kernel

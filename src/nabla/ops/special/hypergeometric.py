@@ -2,7 +2,7 @@
 
 They take real numbers (lambertw also complex ones) and can be differentiated in the argument to any order. Derivatives in the
 parameters are given up to the second in all: those of hyperu to 13 digits, the others to nine where the values have twelve. The
-values of hyp2f1 have fewer digits where z < -1 and a - c or b - c is beyond about 10.
+values of hyp2f1 have fewer digits where z < -9 and a - c or b - c is beyond about 10.
 """
 
 from __future__ import annotations
