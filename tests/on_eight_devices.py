@@ -178,6 +178,15 @@ def test_shard_map_collectives():
     same(found["x"], X)
 
 
+def test_the_partitioner_makes_collectives_of_the_devices_of_it():
+    def text(f, *args):
+        return nb.jit(f).lower(*args).compile().as_text()
+
+    assert "all-reduce(" in text(BY_PARTS, X, Y)
+    ring = [(i, (i + 1) % 4) for i in range(4)]
+    assert "collective-permute(" in text(parts(lambda x: nb.ppermute(x, "data", ring), P("data"), P("data")), X)
+
+
 def test_shard_map_refuses():
     with pytest.raises(errors.ArgumentError, match="out_axes is None"):
         parts(lambda x: x, P("data"), P())(X)
