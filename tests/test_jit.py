@@ -510,3 +510,11 @@ def test_arrays_that_come_again_are_held_where_xla_has_them():
     close(f(X, w), X.numpy() * [5.0, 2.0, 3.0])
     close(f(x[1:].numpy(), w[1:]), x[1:] * w[1:])
     close(f(nb.stack([x, x]).numpy().T[:, 0], w), x * w)
+
+
+def test_zeros_of_which_there_is_one_for_all_are_no_tensor_from_outside():
+    def slope(x):
+        return nb.jvp(nb.floor, (x,), (x,))[1]
+
+    slope(nb.ones(4))
+    assert nb.jit(slope)(np.ones(4)).tolist() == [0.0] * 4

@@ -124,10 +124,12 @@ def _release(value: Any) -> None:
             value.__class__ = Tensor
 
 
-def handles_of(nodes: Sequence[Node]) -> list[Tensor]:
-    """The tensors that stand on these nodes, wherever they are kept."""
+def handles_of(nodes: Sequence[Node], since: int) -> list[Tensor]:
+    """The tensors that stand on these nodes, wherever they are kept, less those that the trace itself made: of zeros
+    there may be one node for all."""
     wanted = set(nodes)
-    return [x for x in gc.get_referrers(*nodes) if type(x) is Tensor and _slot.__get__(x) in wanted] if nodes else []
+    found = [x for x in gc.get_referrers(*nodes) if type(x) is Tensor and _slot.__get__(x) in wanted] if nodes else []
+    return [x for x in found if (getattr(x, "_birth", None) or 0) < since]
 
 
 def roots(constants: Sequence[Node], since: int) -> list[Node]:

@@ -214,7 +214,7 @@ def _attempt(
         for hidden, stand_in in zip(list(roads.hidden), capture.placeholders):
             if isinstance(hidden.value, np.ndarray) and stand_in in unread:
                 roads.guard_content(hidden)
-        for handle in (*handles_of(roots([*_constants(graph), *captured], token.id)), *capture.adopted):
+        for handle in (*handles_of(roots([*_constants(graph), *captured], token.id), token.id), *capture.adopted):
             roads.capture(handle)
         if len(roads.hidden) != known or capture.adopted:
             return None
