@@ -57,11 +57,7 @@ def test_a_process_that_nobody_joins_gives_up():
 
 
 def test_connecting_comes_first():
-    code = (
-        "import nabla as nb\n"
-        "nb.zeros(3, device='cpu:0')\n"
-        f"nb.distributed.initialize('127.0.0.1:{free_port()}', 1, 0)\n"
-    )
+    code = f"import nabla as nb\nnb.zeros(3, device='cpu:0')\nnb.distributed.initialize('127.0.0.1:{free_port()}', 1, 0)\n"
     done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
     assert "EngineError: distributed.initialize comes before everything that uses a device" in done.stderr
 
