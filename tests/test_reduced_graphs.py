@@ -133,3 +133,14 @@ def test_what_takes_all_the_outputs_of_a_node_keeps_it():
     assert "lu" in held
     agrees(nb.linalg.inv, a)
     agrees(lambda a: nb.linalg.slogdet(a)[1] + nb.linalg.solve(a, a).sum(), a)
+
+
+def test_loops_in_loops_in_loops():
+    """Each is simplified once, however deep it lies; the innermost are functions of their own."""
+
+    def nested(depth):
+        inner = nested(depth - 1) if depth else nb.sin
+        return lambda x: nb.scan(lambda c, _: (inner(c) * 1.5, None), x, length=1)[0]
+
+    agrees(nested(15), X)
+    np.testing.assert_allclose(nb.jit(nested(15), engine="numpy")(X), np.sin(0.7) * 1.5**16, rtol=1e-14)

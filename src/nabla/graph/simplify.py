@@ -27,8 +27,8 @@ class Reduced(NamedTuple):
     results: dict[int, Node]
 
 
-def simplify(graph: Graph, same: Mapping[Node, Node] = NOTHING) -> Graph:
-    """The same function with fewer nodes. same: nodes in whose place others are taken."""
+def simplify(graph: Graph, same: Mapping[Node, Node] = NOTHING, inside: bool = True) -> Graph:
+    """The same function with fewer nodes. same: nodes in whose place others are taken. inside: held graphs, too."""
     new: dict[Node, Node] = {**{x: x for x in graph.inputs}, **same}
     seen: dict[Any, Node] = {}
     body: list[Node] = []
@@ -56,7 +56,8 @@ def simplify(graph: Graph, same: Mapping[Node, Node] = NOTHING) -> Graph:
                 seen[key] = found
         new[node] = found
     outputs = tuple([taken(x) for x in graph.outputs])
-    return _reduced(graph.inputs, _needed(body, outputs), outputs)
+    needed = _needed(body, outputs)
+    return _reduced(graph.inputs, needed, outputs) if inside else Graph(graph.inputs, needed, outputs)
 
 
 def copied(node: Node, inputs: tuple[Node, ...]) -> Node:

@@ -109,18 +109,20 @@ class _Cond(Primitive):
 
     def reduced(self, node: Node, used: AbstractSet[int]) -> Reduced | None:
         index, *operands = node.inputs
-        branches = [simplify(b) for b in node.params["branches"]]
+        kept = sorted(used)
+        branches = [simplify(Graph(b.inputs, b.nodes, tuple([b.outputs[i] for i in kept]))) for b in node.params["branches"]]
         stands = [dict(zip(b.inputs, operands)) for b in branches]
         results: dict[int, Any] = {}
-        for i in sorted(used):
-            handed = [stand.get(b.outputs[i]) for b, stand in zip(branches, stands)]
+        for n, i in enumerate(kept):
+            handed = [stand.get(b.outputs[n]) for b, stand in zip(branches, stands)]
             if handed[0] is not None and all(x is handed[0] for x in handed):
                 results[i] = handed[0]
-        rest = [i for i in sorted(used) if i not in results]
+        rest = [i for i in kept if i not in results]
         if not rest:
             return Reduced((), results)
-        chosen, places = columns(rest, lambda i: tuple([b.outputs[i] for b in branches]))
-        branches = [simplify(Graph(b.inputs, b.nodes, tuple([b.outputs[i] for i in chosen]))) for b in branches]
+        chosen, places = columns(rest, lambda i: tuple([b.outputs[kept.index(i)] for b in branches]))
+        ends = [tuple([b.outputs[kept.index(i)] for i in chosen]) for b in branches]
+        branches = [simplify(Graph(b.inputs, b.nodes, outs), inside=False) for b, outs in zip(branches, ends)]
         read = [heads_read(b, b.outputs) for b in branches]
         taken = [k for k in range(len(operands)) if any(b.inputs[k] in r for b, r in zip(branches, read))]
         small = tuple([Graph(tuple([b.inputs[k] for k in taken]), b.nodes, b.outputs) for b in branches])

@@ -66,6 +66,14 @@ def live_carries(graph: Graph, carry: Sequence[Node], outs: Sequence[Node], ends
         live = grown
 
 
+def pruned(graph: Graph, carry: Sequence[Node], wanted: set[int]) -> Graph:
+    """The body of a loop, simplified, with the outputs `wanted`; in the places of others stands what costs nothing."""
+    idle = graph.inputs[0] if graph.inputs else None
+    spare = [*carry, *[idle] * (len(graph.outputs) - len(carry))]
+    ends = [x if i in wanted else y or x for i, (x, y) in enumerate(zip(graph.outputs, spare))]
+    return simplify(Graph(graph.inputs, graph.nodes, tuple(ends)))
+
+
 def hoisted(graph: Graph, constants: list[tuple[Node, Node]], runs: bool) -> tuple[Graph, list[tuple[Node, Node]], list[Node]]:
     """The body of a loop without what hangs on its constants alone; its constants then; and the outer nodes that compute them.
 
@@ -91,7 +99,7 @@ def hoisted(graph: Graph, constants: list[tuple[Node, Node]], runs: bool) -> tup
     if not same:
         return graph, constants, []
     heads = [head for head, _ in found[len(constants) :]]
-    return simplify(Graph((*graph.inputs, *heads), graph.nodes, graph.outputs), same), found, list(fixed.values())
+    return simplify(Graph((*graph.inputs, *heads), graph.nodes, graph.outputs), same, inside=False), found, list(fixed.values())
 
 
 def _is_safe(node: Node) -> bool:

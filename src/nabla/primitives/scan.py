@@ -21,7 +21,7 @@ from nabla.primitives.elementwise import add
 from nabla.primitives.gathering import Product, products, varying
 from nabla.primitives.joining import concat, cut, pick, side_by_side
 from nabla.primitives.kinds import depends
-from nabla.primitives.reducing import Inputs, columns, handed_on, hoisted, live_carries, renumbered
+from nabla.primitives.reducing import Inputs, columns, handed_on, hoisted, live_carries, pruned, renumbered
 from nabla.primitives.shape import broadcast, move_axis, reshape
 from nabla.primitives.structure import output
 from nabla.primitives.while_loop import guarded
@@ -96,12 +96,14 @@ class _Scan(Primitive):
 
     def reduced(self, node: Node, used: AbstractSet[int]) -> Reduced | None:
         walk: Walk = node.params["walk"]
-        body = simplify(walk.body)
+        body, heads = walk.body, walk.split(walk.body.inputs)[1]
+        rows = [i for i in sorted(used) if i >= walk.of_carry]
+        wanted = live_carries(body, heads, body.outputs, [body.outputs[i] for i in rows], {i for i in used if i < walk.of_carry})
+        body = pruned(body, heads, wanted | set(rows))
         inputs = Inputs(*[zip(heads, outers) for heads, outers in zip(walk.split(body.inputs), walk.split(node.inputs))])
-        body = simplify(body, inputs.merged(0, 2))
+        body = simplify(body, inputs.merged(0, 2), inside=False)
         carry = inputs.groups[1]
         still = handed_on(carry, body.outputs)
-        rows = [i for i in sorted(used) if i >= walk.of_carry]
         stacked = dict(inputs.groups[2])
         whole = {i for i in rows if body.outputs[i] in stacked}  # a stack handed on row by row
         results: dict[int, Any] = {i: stacked[body.outputs[i]] for i in whole}
@@ -123,7 +125,8 @@ class _Scan(Primitive):
         read = heads_read(body, body.outputs)
         inputs = Inputs(constants, state, inputs.groups[2])
         inputs.keep((0, 2), read)
-        body = simplify(Graph((*inputs.heads(0), *inputs.heads(1), *inputs.heads(2)), body.nodes, body.outputs))
+        body = Graph((*inputs.heads(0), *inputs.heads(1), *inputs.heads(2)), body.nodes, body.outputs)
+        body = simplify(body, inside=False)
         if not body.outputs:
             return Reduced((), results)
         small = Walk(body, len(inputs.groups[0]), len(state), walk.length, walk.reverse)

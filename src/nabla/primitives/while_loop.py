@@ -19,7 +19,7 @@ from nabla.primitives.base import Primitive, scalar, zeros_like
 from nabla.primitives.call import is_live, marked, modes_of, sweeps
 from nabla.primitives.formulas import bit_and, less, select
 from nabla.primitives.kinds import depends
-from nabla.primitives.reducing import Inputs, handed_on, hoisted, live_carries, renumbered
+from nabla.primitives.reducing import Inputs, handed_on, hoisted, live_carries, pruned, renumbered
 from nabla.primitives.reductions import reduce_any
 from nabla.primitives.shape import broadcast, expand_batched
 from nabla.primitives.structure import output
@@ -132,13 +132,14 @@ class _While(Primitive):
         loop: Loop = node.params["loop"]
         a, b = loop.of_condition, loop.of_body
         of_condition, of_body, starts = loop.split(node.inputs)
-        test, body = simplify(loop.condition), simplify(loop.body)
+        test, body = simplify(loop.condition), loop.body
+        read = heads_read(test, test.outputs)
+        asked = {i for i, head in enumerate(test.inputs[a:]) if head in read}
+        body = pruned(body, body.inputs[b:], live_carries(body, body.inputs[b:], body.outputs, (), asked | set(used)))
         mine = Inputs(zip(test.inputs[:a], of_condition), zip(test.inputs[a:], starts))
         own = Inputs(zip(body.inputs[:b], of_body), zip(body.inputs[b:], starts))
-        test, body = simplify(test, mine.merged(0)), simplify(body, own.merged(0))
+        test, body = simplify(test, mine.merged(0), inside=False), simplify(body, own.merged(0), inside=False)
         still = handed_on(own.groups[1], body.outputs)
-        read = heads_read(test, test.outputs)
-        asked = {i for i, head in enumerate(mine.heads(1)) if head in read}
         live = live_carries(body, own.heads(1), body.outputs, (), asked | set(used))
         moving = sorted(live - still)
         results: dict[int, Any] = {i: starts[i] for i in live & still if i in used}
@@ -154,7 +155,7 @@ class _While(Primitive):
             inputs.groups = [fixed, state]
             inputs.keep([0], heads_read(graph, graph.outputs))
             constants.append(inputs.outers(0))
-            graph = simplify(Graph((*inputs.heads(0), *inputs.heads(1)), graph.nodes, graph.outputs))
+            graph = simplify(Graph((*inputs.heads(0), *inputs.heads(1)), graph.nodes, graph.outputs), inside=False)
             test, body = (graph, body) if inputs is mine else (test, graph)
         small = Loop(test, body, len(constants[0]), len(constants[1]), loop.order, loop.most)
         inputs_then = (*constants[0], *constants[1], *[starts[i] for i in moving])
