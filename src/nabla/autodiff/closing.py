@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Mapping, Sequence
+from typing import AbstractSet, Mapping, Sequence
 
 from nabla.graph.graph import Graph
 from nabla.graph.node import Node, runtime
@@ -21,12 +21,13 @@ def close(
     names: what the placeholders of the given inputs are called. token: that of the inputs, where nodes may have been cut off from
     it by no_grad.
     """
-    captured = _captured(outputs, set(inputs))
+    captured, _ = outside(outputs, set(inputs))
     return extract(outputs, [*inputs, *captured], names, token), captured
 
 
-def _captured(outputs: Sequence[Node], given: set[Node]) -> list[Node]:
-    """The outer nodes that what depends on `given` needs, and that have no value at hand that will stay what it is."""
+def outside(outputs: Sequence[Node], given: AbstractSet[Node]) -> tuple[list[Node], list[Node]]:
+    """The outer nodes that what depends on `given` needs: those without a value at hand that will stay what it is, and those that
+    have one."""
     seen: set[Node] = set(given)
     order: list[Node] = []
     stack = [node for node in outputs if node not in seen]
@@ -44,7 +45,12 @@ def _captured(outputs: Sequence[Node], given: set[Node]) -> list[Node]:
         if any(x in given or x in inside for x in node.inputs):
             inside.add(node)
     wanted = [x for node in order if node in inside for x in node.inputs] + list(outputs)
-    return [x for x in dict.fromkeys(wanted) if x not in inside and x not in given and (x.value is None or x.tokens.members)]
+    captured: list[Node] = []
+    constants: list[Node] = []
+    for x in dict.fromkeys(wanted):
+        if x not in inside and x not in given:
+            (captured if x.value is None or x.tokens.members else constants).append(x)
+    return captured, constants
 
 
 def extract(

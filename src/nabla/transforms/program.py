@@ -8,7 +8,7 @@ from typing import Any, Callable, Sequence
 import numpy as np
 
 from nabla import dtypes, tree
-from nabla.autodiff.closing import close
+from nabla.autodiff.closing import close, outside
 from nabla.engines.engine import Compilation, Engine, Executable, Lowering
 from nabla.graph.graph import Graph
 from nabla.graph.node import Node, is_scalar, runtime
@@ -208,19 +208,19 @@ def _attempt(
         ends = [*outputs, *[node for _, node in written]]
         sources = [*inputs, *capture.placeholders]
         all_names = [*names, *[x.name for x in roads.hidden]]
-        graph, captured = close(ends, sources, all_names, token)
+        captured, constants = outside(ends, set(sources))
         known = len(roads.hidden)
         unread = set(capture.placeholders) - {x for node in between(ends, {token}) for x in (*node.inputs, node)}
         for hidden, stand_in in zip(list(roads.hidden), capture.placeholders):
             if isinstance(hidden.value, np.ndarray) and stand_in in unread:
                 roads.guard_content(hidden)
-        for handle in (*handles_of(roots([*_constants(graph), *captured], token.id), token.id), *capture.adopted):
+        for handle in (*handles_of(roots([*constants, *captured], token.id), token.id), *capture.adopted):
             roads.capture(handle)
         if len(roads.hidden) != known or capture.adopted:
             return None
         if captured:
             runtime.realize([x for x in captured if not x.tokens.members])
-            graph, captured = close(ends, sources, all_names, token)
+        graph, captured = close(ends, sources, all_names, token)
         roads.settle()
         cuts = [(i, token not in node.tokens.members) for i, node in written]
     except BaseException:
@@ -259,13 +259,6 @@ def _input_node(x: Any, like: Node) -> Node:
 def argument_names(structure: tree.TreeDef) -> list[str]:
     """How one would write the leaves of the pair (args, kwargs)."""
     return [path.replace("inputs[0]", "args", 1).replace("inputs[1]", "kwargs", 1) for path in tree.paths(structure, "inputs")]
-
-
-def _constants(graph: Graph) -> list[Node]:
-    inside = {*graph.inputs, *graph.nodes}
-    return [x for x in dict.fromkeys(x for node in (*graph.nodes,) for x in node.inputs) if x not in inside] + [
-        x for x in graph.outputs if x not in inside
-    ]
 
 
 def _may_be_inputs(graph: Graph) -> list[bool]:
