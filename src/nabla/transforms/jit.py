@@ -117,8 +117,8 @@ class Jitted:
         >>> import nabla as nb
         >>> lowered = nb.jit(lambda x: (2.0 * x).sum(), engine="numpy").lower(nb.ones(3))
         >>> print(lowered)
-        %0: float64[3] = args[0]
-        %1: float64[3] = mul 2.0 %0
+        %0: float64[3] = placeholder name=args[0]
+        %1: float64[3] = multiply 2. %0
         %2: float64[]  = sum %1 axes=(0,)
         return %2
         >>> lowered.cost().operations
