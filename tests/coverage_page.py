@@ -59,7 +59,7 @@ CAN_NOT = {
             *["all_gather", "all_to_all", "ppermute", "reduce_scatter", "shard_map"],
             *["custom_jvp", "custom_vjp", "custom_vmap", "pure_callback", "linearize", "linear_transpose", "jit"],
             *["export", "load_exported", "set_compilation_cache"],
-            *["associative_scan", "cond", "fori_loop", "map", "scan", "switch", "while_loop"],
+            *["associative_scan", "cond", "fori_loop", "map", "scan", "switch", "while_loop", "checkpoint"],
         ],
         TRANSFORM,
     ),
