@@ -33,8 +33,11 @@ WITHOUT_KERNEL = {
 }
 
 OF_ONE_SIZE = {
-    **dict.fromkeys(["constant", "variable", "leaf", "placeholder", "detach", "output"], "it computes nothing"),
+    **dict.fromkeys(["constant", "variable", "leaf", "placeholder", "detach", "output", "named"], "it computes nothing"),
     **dict.fromkeys(["axis", "axis_index", "psum", "pmax"], "the batch sweep puts something else in its place"),
+    **dict.fromkeys(["all_gather", "exchange", "permute", "constrain", "put"], "it moves lanes or whole arrays"),
+    **dict.fromkeys(["call", "cond", "while", "scan"], "what it computes is its graph's"),
+    "first_only": "it is met as a part of what is differentiated at equal eigenvalues",
     **dict.fromkeys(["custom", "callback"], "what it computes is its user's"),
     "lu": "it is met as a part of what is solved and differentiated with it",
 }

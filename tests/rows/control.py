@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from nabla import dtypes
 from nabla.autodiff.closing import close
 from nabla.engines.numpy.compile import ENGINE
 from nabla.graph.tokens import Token, Tokens
@@ -14,7 +15,7 @@ from nabla.primitives.reductions import reduce_max
 from nabla.primitives.scan import Walk, scan
 from nabla.primitives.structure import placeholder
 from nabla.primitives.while_loop import Loop, while_loop
-from rows.row import REAL, Row, between, normal, positive
+from rows.row import Row, between, normal, positive
 
 
 def closed(f, *like):
@@ -58,7 +59,7 @@ def branch(number):
 
 def powers(x, y):
     """x times y until it is large."""
-    test = closed(lambda v: [less(reduce_max(abs_(v), axes=(0,)), scalar(4.0, v.dtype))], x)
+    test = closed(lambda v: [less(reduce_max(abs_(v), axes=(0,)), scalar(4.0, dtypes.to_real(v.dtype)))], x)
     body = closed(lambda y, v: [v * y], y, x)
     return while_loop(Loop(test, body, 0, 1), [y, x])
 
@@ -89,6 +90,6 @@ ROWS = [
     Row("call", [normal()], build=called(lambda x: [x]), value=np.positive),
     Row("cond", [normal(2, 3), positive(3)], build=looped(branch(0)), value=lambda x, y: x * y),
     Row("cond", [normal(2, 3), positive(3)], build=looped(branch(1)), value=lambda x, y: x / y),
-    Row("while", [positive(3), between(1.5, 1.7, 3)], build=looped(powers), value=until_large, dtypes=REAL),
+    Row("while", [positive(3), between(1.5, 1.7, 3)], build=looped(powers), value=until_large),
     Row("scan", [normal(4, 3), normal(3)], build=looped(recurrence), value=walked),
 ]

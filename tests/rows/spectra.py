@@ -123,6 +123,7 @@ ROWS = [
     Row("spectral_function", [normal(3, 3)], build=exponential, value=lambda a: scipy.linalg.expm((a + np.conj(a.T)) / 4)),
     Row("spectral_function", [normal(2, 2, 2)], build=exponential),
     Row("spectral_function", [normal(1, 1)], build=exponential),
+    *[Row("spectral_function", [normal(n, 2, 2)], build=exponential, exhaustive=True) for n in (0, 40)],
     Row("first_only", [normal(3, 3)], build=masked_nowhere, value=lambda x: x),
     Row("shared", [normal(3)], build=shared_by_none, value=lambda x: x, label="by none"),
     Row("qr", [invertible(3, 3)], build=both, value=np.linalg.qr),

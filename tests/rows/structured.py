@@ -1,5 +1,7 @@
 """Rows of systems whose matrix has a structure: banded, Toeplitz."""
 
+from dataclasses import replace
+
 import numpy as np
 import scipy.linalg
 
@@ -86,4 +88,8 @@ ROWS = [
     Row("unitary", [invertible(3, 3)], value=lambda a: scipy.linalg.polar(a)[0]),
     Row("unitary", [normal(4, 2)], value=lambda a: scipy.linalg.polar(a)[0]),
     Row("unitary", [invertible(2, 2, 2)]),
+    *[replace(banded(1, 1, False, n), exhaustive=True) for n in (0, 12)],
+    *[replace(sylvester(2, 2, n), exhaustive=True) for n in (0, 40)],
+    *[Row("toeplitz_solve", [diagonals(3, n), normal(n, 3, 1)], value=toeplitz_solved, exhaustive=True) for n in (0, 40)],
+    *[Row("unitary", [invertible(n, 2, 2)], exhaustive=True) for n in (0, 40)],
 ]
