@@ -57,9 +57,8 @@ def toeplitz_solved(v, b):
 
 def sylvester(m, n, *stack):
     def value(a, b, q):
-        return (
-            np.stack([scipy.linalg.solve_sylvester(*x) for x in zip(a, b, q)]) if stack else scipy.linalg.solve_sylvester(a, b, q)
-        )
+        solve = np.vectorize(scipy.linalg.solve_sylvester, signature="(m,m),(n,n),(m,n)->(m,n)")
+        return solve(a, b, q) if q.size else q
 
     inputs = [invertible(*stack, m, m), invertible(*stack, n, n), normal(*stack, m, n)]
     return Row("sylvester", inputs, {"what": "solve_sylvester"}, value=value)
