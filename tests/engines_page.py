@@ -32,7 +32,7 @@ def families():
     """The primitives of each module of the NumPy engine, by its name."""
     for name in sorted(module.name for module in iter_modules(numpy_engine.__path__)):
         kernels = getattr(import_module(f"nabla.engines.numpy.{name}"), "KERNELS", {})
-        if name not in ("table", "compile", "run"):
+        if name not in ("table", "compile", "run", "writing"):
             yield name, sorted(kernels, key=lambda prim: prim.name)
 
 
