@@ -24,7 +24,7 @@ def is_smooth(prim):
     return "f" in prim.kinds and not isinstance(prim, Family) and any(partial is not ZERO for partial in prim.partials)
 
 
-OWN_DOMAIN = {"arccosh": (1.2, 2.0)}
+OWN_DOMAIN = {"arccosh": (1.2, 2.0), "ndtri_exp": (-2.0, -0.5)}
 USUAL_DOMAIN = (0.2, 0.8)  # where all others are defined and smooth
 SECOND_DOMAIN = (1.1, 1.7)  # of a second operand: nothing jumps or is equal there
 STEPPED = {"nextafter"}  # NumPy's result is next to the first operand: to differences it is a step function

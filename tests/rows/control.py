@@ -88,8 +88,8 @@ ROWS = [
     Row("call", [normal(2, 3), normal(3)], build=called(lambda x, y: [x * y + x * x * y]), value=lambda x, y: x * y + x * x * y),
     Row("call", [positive(3)], build=called(lambda x: [x / (x + 1.0), x]), value=lambda x: x / (x + 1.0)),
     Row("call", [normal()], build=called(lambda x: [x]), value=np.positive),
-    Row("cond", [normal(2, 3), positive(3)], build=looped(branch(0)), value=lambda x, y: x * y),
-    Row("cond", [normal(2, 3), positive(3)], build=looped(branch(1)), value=lambda x, y: x / y),
+    Row("cond", [normal(2, 3), positive(3)], label="the first", build=looped(branch(0)), value=lambda x, y: x * y),
+    Row("cond", [normal(2, 3), positive(3)], label="the second", build=looped(branch(1)), value=lambda x, y: x / y),
     Row("while", [positive(3), between(1.5, 1.7, 3)], build=looped(powers), value=until_large),
     Row("scan", [normal(4, 3), normal(3)], build=looped(recurrence), value=walked),
 ]

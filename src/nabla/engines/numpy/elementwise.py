@@ -77,7 +77,9 @@ def _softplus(x: Any) -> Any:
 
 def _log1p(x: Any) -> Any:
     """NumPy's, which loses the real part of small complex numbers: of these SciPy's."""
-    return np.log1p(x) if x.dtype.kind == "f" else special.log1p(x).astype(x.dtype, copy=False)
+    if x.dtype.kind == "f":
+        return np.log1p(x)
+    return np.where(np.abs(x) < 1.0, special.log1p(x), np.log1p(x)).astype(x.dtype, copy=False)
 
 
 def _sinc(x: Any, n: int) -> Any:
