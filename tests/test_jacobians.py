@@ -457,12 +457,16 @@ def test_hvp_refuses_what_does_not_fit():
 
 
 def test_jacobians_leave_no_reference_cycles():
+    times = 30
     gc.collect()
     gc.disable()
     try:
         for transform in EVERY:
-            transform(energy)(nb.asarray(X))
-        nb.hvp(energy, X, X)
-        assert gc.collect() == 0
+            for _ in range(times):
+                transform(energy)(nb.asarray(X))
+            assert gc.collect() < times, transform  # other threads may leave some of their own
+        for _ in range(times):
+            nb.hvp(energy, X, X)
+        assert gc.collect() < times
     finally:
         gc.enable()
