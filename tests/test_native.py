@@ -153,3 +153,67 @@ def test_large_arrays(name):
     for a, b in zip(found, expected, strict=True):
         rtol, atol = (1e-12, 1e-12) if a.dtype.itemsize == 8 else (1e-5, 1e-6)
         np.testing.assert_allclose(a, b, rtol=rtol, atol=atol)
+
+
+def test_indices_out_of_bounds():
+    x, large = np.arange(5.0), np.arange(500.0)
+    read = nb.jit(lambda x, i: x[i], engine="native")
+    for array in (x, large):
+        assert read(array, 2).item() == 2.0 and read(array, -1).item() == array[-1]
+        assert np.isnan(read(array, len(array)).item()) and np.isnan(read(array, -len(array) - 1).item())
+    assert read(np.arange(5), 7).item() == np.iinfo(np.int64).min
+
+    def written(x, i):
+        x[i] = 9.0
+        x[i] += 1.0
+        return x
+
+    write = nb.jit(written, engine="native")
+    for array in (x, large):
+        assert write(array, 1)[1].item() == 10.0
+        np.testing.assert_array_equal(write(array, len(array)), array)
+    with pytest.raises(nb.BoundsError):
+        nb.jit(lambda x: x[nb.array([1, 7])], engine="native")(x)
+
+
+def turned(c, rows):
+    """Two carries that change places, one of them written into, and a constant that each step writes a copy of."""
+    fixed = c * 2.0
+
+    def step(carry, row):
+        a, b = carry
+        a = a.copy()
+        a[0] = row[0]
+        own = fixed.copy()
+        own[1] += row[1]
+        return (b + own, a), own[1]
+
+    return nb.scan(step, (c, c + 1.0), rows)
+
+
+def chosen(c, x):
+    """A branch that writes into a copy of what is wanted afterwards."""
+
+    def first(c):
+        c = c.copy()
+        c[0] = 100.0
+        return c
+
+    d = c * 2.0
+    return nb.cond(x > 0.0, first, lambda c: c, d) + d
+
+
+@pytest.mark.parametrize("n", [3, 300])
+def test_what_loops_and_branches_write_is_not_seen_elsewhere(n):
+    c, rows = RNG.normal(size=n), RNG.normal(size=(7, n))
+    swapped = lambda c: nb.while_loop(lambda s: s[0] < 5, lambda s: (s[0] + 1, s[2], s[1]), (0, c, c * 2.0))
+    programs = [
+        (turned, (c, rows)), (chosen, (c, 1.0)), (chosen, (c, -1.0)), (swapped, (c,)),
+        (nb.grad(lambda c, rows: turned(c, rows)[0][0].sum()), (c, rows)),
+    ]  # fmt: skip
+    for f, arguments in programs:
+        graph = nb.make_graph(f)(*arguments)
+        assert is_native(graph)
+        values = [np.asarray(x) for x in arguments]
+        for a, b in zip(NATIVE_ENGINE.executable(graph)(*values), NUMPY_ENGINE.executable(graph)(*values), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-13)

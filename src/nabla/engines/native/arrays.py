@@ -20,7 +20,8 @@ import numpy as np
 from nabla.engines.native.text import in_memory, type_of
 
 if TYPE_CHECKING:
-    from nabla.engines.native.registers import Memory, Writer
+    from nabla.engines.native.registers import Writer
+    from nabla.engines.native.values import Memory
 
 Affine = tuple[int, ...]
 """A constant, and a coefficient for each axis of the loop nest."""

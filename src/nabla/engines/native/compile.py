@@ -17,8 +17,9 @@ from nabla.engines import engine
 from nabla.engines.engine import Engine, Executable
 from nabla.engines.native.arithmetic import Unsupported
 from nabla.engines.native.arrays import Lazy, stored
-from nabla.engines.native.registers import Memory, Writer
+from nabla.engines.native.registers import Writer
 from nabla.engines.native.text import TYPES
+from nabla.engines.native.values import Memory
 from nabla.engines.numpy.compile import ENGINE as REFERENCE
 from nabla.graph.graph import Graph
 from nabla.graph.simplify import simplify
@@ -100,10 +101,11 @@ def written(graph: Graph) -> tuple[str, Writer]:
 def _callable(graph: Graph, source: str, writer: Writer) -> tuple[str, Executable]:
     machine, library = _built(source)
     count = len(graph.inputs) + len(graph.outputs)
-    run = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * count, ctypes.c_void_p)(library.get_function_address("run"))
+    run: Any = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * count, ctypes.c_void_p)(library.get_function_address("run"))
     dtypes = [np.dtype(x.dtype.name) for x in graph.inputs]
     outputs = [(x.shape, np.dtype(x.dtype.name)) for x in graph.outputs]
-    arena, kept = writer.arena, writer.constants
+    arena = writer.arena
+    run.kept = (library, writer.constants)  # they live as long as what calls them
     wanted = len(graph.inputs)
     spare: list[np.ndarray] = []
 
@@ -124,7 +126,6 @@ def _callable(graph: Graph, source: str, writer: Writer) -> tuple[str, Executabl
         spare.append(room)
         return tuple(results)
 
-    call.kept = (library, kept)  # type: ignore[attr-defined]
     return machine, call
 
 

@@ -15,7 +15,8 @@ from nabla.graph.node import Node
 from nabla.primitives import elementwise
 
 if TYPE_CHECKING:
-    from nabla.engines.native.registers import Memory, Writer
+    from nabla.engines.native.registers import Writer
+    from nabla.engines.native.values import Memory
 
 cython_blas = lazy.optional("scipy.linalg.cython_blas")
 llvm = lazy.optional("llvmlite.binding", "native")

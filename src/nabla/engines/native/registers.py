@@ -8,16 +8,16 @@ is read at a place known only when the program runs, lies in *memory*. Loops and
 from __future__ import annotations
 
 from collections import Counter
-from itertools import product
 from math import prod
-from typing import Any, Callable, Mapping, NamedTuple, Sequence
+from typing import AbstractSet, Any, Callable, Mapping, Sequence
 
 import numpy as np
 
-from nabla.engines.native import arithmetic, arrays, products
+from nabla.engines.native import arithmetic, arrays, indexed, products
 from nabla.engines.native.arithmetic import Unsupported
 from nabla.engines.native.arrays import Lazy
 from nabla.engines.native.text import Code, in_memory, literal, type_of
+from nabla.engines.native.values import MOST, Memory, Small, Value, key_of, shape_of
 from nabla.graph.graph import Graph
 from nabla.graph.node import Node
 from nabla.primitives import elementwise, formulas, indexing, joining, reductions, shape as s, structure
@@ -29,30 +29,8 @@ from nabla.primitives.elementwise import Elementwise
 from nabla.primitives.scan import SCAN, Walk
 from nabla.primitives.while_loop import WHILE, Loop
 
-MOST = 96
-"""Numbers of a tensor that is kept in registers."""
 MOST_INSTRUCTIONS = 60_000
 """Beyond so many, a program of this kind is too long to be worth compiling."""
-
-
-class Small(NamedTuple):
-    """A tensor in registers: the name, or the literal, of each of its numbers."""
-
-    names: np.ndarray
-    dtype: np.dtype
-
-
-class Memory(NamedTuple):
-    """A tensor in memory, in C order. owned: nobody outside this function sees it. root: the memory that it is, or is a part of."""
-
-    pointer: str
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    owned: bool
-    root: str
-
-
-Value = Any  # Small, Memory, or a tuple of these for a node of several outputs
 
 
 class Writer:
@@ -252,30 +230,11 @@ def _is_alone(x: Node, values: Mapping[Node, Value], last: Mapping[Node, int], n
     return True
 
 
-def shape_of(x: Value) -> tuple[int, ...]:
-    if type(x) is tuple:
-        return ()
-    return x.names.shape if isinstance(x, Small) else x.shape
-
-
 def size_of(node: Node) -> int:
     return 0 if type(node.dtype) is tuple else node.size
 
 
 # What only moves numbers: NumPy's own functions on their names.
-
-
-def key_of(spec: tuple[Any, ...]) -> tuple[Any, ...]:
-    """A basic part as a key of NumPy's."""
-    key: list[Any] = []
-    for entry in spec:
-        if isinstance(entry, tuple):
-            start, count, step = entry
-            stop = start + count * step
-            key.append(slice(start, stop if stop >= 0 else None, step) if count else slice(0, 0))
-        else:
-            key.append(entry)
-    return tuple(key)
 
 
 MOVED: dict[Primitive, Callable[..., np.ndarray]] = {
@@ -341,102 +300,6 @@ def _dot_general(w: Writer, node: Node, given: list[Value], free: list[bool]) ->
         terms = [mul(w.code, node.dtype, p, q) for p, q in zip(left[(*b, *f)], right[(*b, *g)])]
         out[place] = w.total(terms, node.dtype, add, 0)
     return Small(out, node.dtype)
-
-
-def _places(w: Writer, shape: tuple[int, ...], spec: tuple[Any, ...], indices: Sequence[Small]) -> np.ndarray:
-    """The flat offset in an array of `shape` of each element of a part: an int, or the name of a number known at run time."""
-    together = np.broadcast_shapes(*[a.names.shape for a in indices]) if indices else ()
-    ranges = [entry for entry in spec if isinstance(entry, tuple)]
-    strides = [prod(shape[axis + 1 :]) for axis in range(len(shape))]
-    out = np.empty((*together, *[entry[1] for entry in ranges]), object)
-    broad = [np.broadcast_to(a.names, together) for a in indices]
-    for at in np.ndindex(*together):
-        fixed, moving = 0, []
-        index: Any = iter([b[at] for b in broad])
-        dtypes = iter([a.dtype for a in indices])
-        steps = []
-        for axis, entry in enumerate(spec):
-            if entry is None:
-                name, dtype = next(index), next(dtypes)
-                if name.lstrip("-").isdigit():
-                    fixed += (int(name) % shape[axis]) * strides[axis]
-                else:
-                    moving.append(_offset(w, name, dtype, shape[axis], strides[axis]))
-            elif isinstance(entry, tuple):
-                steps.append([(entry[0] + k * entry[2]) * strides[axis] for k in range(entry[1])])
-            else:
-                fixed += entry * strides[axis]
-        base: Any = None
-        for name in moving:
-            base = name if base is None else w.code.op(f"add i64 {base}, {name}")
-        for k, offsets in zip(np.ndindex(*[len(x) for x in steps]), product(*steps)):
-            total = fixed + sum(offsets)
-            out[(*at, *k)] = total if base is None else (w.code.op(f"add i64 {base}, {total}") if total else base)
-    return out
-
-
-def _offset(w: Writer, name: str, dtype: np.dtype, length: int, stride: int) -> str:
-    """An index known at run time as an offset: counted from the end if negative, and never outside."""
-    code = w.code
-    i = arithmetic.convert(code, name, dtype, np.dtype(np.int64))
-    below = code.op(f"icmp slt i64 {i}, 0")
-    i = code.op(f"select i1 {below}, i64 {code.op(f'add i64 {i}, {length}')}, i64 {i}")
-    i = code.op(f"select i1 {code.op(f'icmp slt i64 {i}, 0')}, i64 0, i64 {i}")
-    i = code.op(f"select i1 {code.op(f'icmp sge i64 {i}, {length}')}, i64 {length - 1}, i64 {i}")
-    return code.op(f"mul i64 {i}, {stride}") if stride != 1 else i
-
-
-def _index(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
-    x, indices, spec = given[0], [w.small(a) for a in given[1:]], node.params["spec"]
-    if isinstance(x, Small) and not indices:
-        return Small(np.asarray(x.names[key_of(spec)], object).reshape(node.shape), node.dtype)
-    shape = x.names.shape if isinstance(x, Small) else x.shape
-    if (
-        isinstance(x, Memory)
-        and not indices
-        and node.size > MOST
-        and all(isinstance(entry, tuple) and entry == (0, n, 1) for entry, n in zip(spec[1:], shape[1:]))
-    ):  # whole rows: they lie side by side
-        entry = spec[0]
-        start = entry[0] if isinstance(entry, tuple) else entry
-        if not isinstance(entry, tuple) or entry[2] == 1:
-            return Memory(w.address(x, str(start * prod(shape[1:]))), node.shape, node.dtype, False, x.root)
-    if node.size > MOST:
-        raise Unsupported("a large part of an array")
-    places = _places(w, shape, spec, indices)
-    if isinstance(x, Small) and all(isinstance(p, int) for p in places.reshape(-1)):
-        flat = x.names.reshape(-1)
-        names = np.empty(places.shape, object)
-        names.reshape(-1)[:] = [flat[p] for p in places.reshape(-1)]
-        return Small(names.reshape(node.shape), node.dtype)
-    room = w.memory(x)
-    names = np.empty(places.shape, object)
-    names.reshape(-1)[:] = [w.load(room, str(p)) for p in places.reshape(-1)]
-    return Small(names.reshape(node.shape), node.dtype)
-
-
-def _update(adds: bool) -> Any:
-    def special(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
-        x, v, indices = given[0], w.small(given[1]), [w.small(a) for a in given[2:]]
-        shape = x.names.shape if isinstance(x, Small) else x.shape
-        places = _places(w, shape, node.params["spec"], indices)
-        values = np.broadcast_to(v.names, places.shape)
-        add = arithmetic.ROWS[elementwise.add]
-        if isinstance(x, Small) and all(isinstance(p, int) for p in places.reshape(-1)):
-            names = x.names.reshape(-1).copy()
-            for p, value in zip(places.reshape(-1), values.reshape(-1)):
-                names[p] = add(w.code, node.dtype, names[p], value) if adds else value
-            return Small(names.reshape(shape), node.dtype)
-        if isinstance(x, Memory) and x.owned and free[0]:
-            room = x
-        else:
-            room = w.room(shape, node.dtype)
-            w.store_all(room, x)
-        for p, value in zip(places.reshape(-1), values.reshape(-1)):
-            w.store(room, str(p), add(w.code, node.dtype, w.load(room, str(p)), value) if adds else value)
-        return room
-
-    return special
 
 
 def _assemble(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
@@ -511,7 +374,8 @@ def _starts(w: Writer, carry: Sequence[Value]) -> list[Value]:
 def _turned(w: Writer, state: Sequence[Value], outs: Sequence[Value]) -> list[Value]:
     """The carry at the end of a turn; what lies in memory is brought to its place."""
     ends: list[Value] = []
-    outs = [w.memory(x) if isinstance(x, Lazy) else x for x in outs]  # before what they may read is written over
+    roots = {old.root for old in state if isinstance(old, Memory)}
+    outs = [_apart(w, old, new, roots) for old, new in zip(state, outs)]
     for old, new in zip(state, outs):
         if isinstance(old, Memory):
             w.store_all(old, new)
@@ -519,6 +383,22 @@ def _turned(w: Writer, state: Sequence[Value], outs: Sequence[Value]) -> list[Va
         else:
             ends.append(w.small(new))
     return ends
+
+
+def _apart(w: Writer, old: Value, new: Value, roots: AbstractSet[str]) -> Value:
+    """A value as it is before any of the carry is written over."""
+    if isinstance(new, Lazy):
+        return w.memory(new)
+    if isinstance(new, Memory) and new.root in roots and new.pointer != getattr(old, "pointer", ""):
+        room = w.room(new.shape, new.dtype)
+        w.store_all(room, new)
+        return room
+    return new
+
+
+def _borrowed(values: Sequence[Value]) -> list[Value]:
+    """Values for a graph inside, which may not write over them: they are wanted again, at the next turn or outside."""
+    return [x._replace(owned=False) if isinstance(x, Memory) else x for x in values]
 
 
 def _scan(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
@@ -539,7 +419,7 @@ def _scan(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
     code.branch(code.op(f"icmp slt i64 {turn}, {walk.length}"), body, done)
     code.start(body)
     i = code.op(f"sub i64 {walk.length - 1}, {turn}") if walk.reverse else turn
-    outs = w.graph(walk.body, [*constants, *phi.state, *[w.row(x, i) for x in sources]])
+    outs = w.graph(walk.body, [*_borrowed(constants), *phi.state, *[w.row(x, i) for x in sources]])
     for room, out in zip(rows, outs[walk.of_carry :]):
         w.store_all(w.row(room, i)._replace(owned=True), out)
     ends = _turned(w, phi.state, outs[: walk.of_carry])
@@ -561,10 +441,10 @@ def _while(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value
     code.jump(head)
     code.start(head)
     phi = _Phi(w, starts, before)
-    (going,) = w.graph(loop.condition, [*of_condition, *phi.state])
+    (going,) = w.graph(loop.condition, _borrowed([*of_condition, *phi.state]))
     code.branch(w.small(going).names.item(), body, done)
     code.start(body)
-    outs = w.graph(loop.body, [*of_body, *phi.state])
+    outs = w.graph(loop.body, [*_borrowed(of_body), *phi.state])
     ends = _turned(w, phi.state, outs)
     phi.close(ends, code.block)
     code.jump(head)
@@ -589,11 +469,11 @@ def _cond(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
     ends = []
     for graph, label in zip(branches, labels):
         code.start(label)
-        outs = w.graph(graph, given[1:])
+        outs = w.graph(graph, _borrowed(given[1:]))
         for room, out in zip(rooms, outs):
             if room is not None:
                 w.store_all(room, out)
-        found = [None if on else w.small(out) for out, on in zip(outs, large)]
+        found = {k: w.small(out).names.reshape(-1) for k, (out, on) in enumerate(zip(outs, large)) if not on}
         ends.append((found, code.block))
         code.jump(joined)
     code.start(joined)
@@ -603,7 +483,7 @@ def _cond(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
             result.append(rooms[k])
             continue
         names = np.empty(x.shape, object)
-        columns = [(found[k].names.reshape(-1), block) for found, block in ends]  # type: ignore[union-attr]
+        columns = [(found[k], block) for found, block in ends]
         flat = names.reshape(-1)
         for i in range(flat.size):
             choices = ", ".join(f"[ {column[i]}, %{block} ]" for column, block in columns)
@@ -613,7 +493,7 @@ def _cond(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
 
 
 def _call(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
-    return tuple(w.graph(node.params["graph"], given))
+    return tuple(w.graph(node.params["graph"], _borrowed(given)))
 
 
 SPECIAL: dict[Primitive, Any] = {
@@ -625,9 +505,9 @@ SPECIAL: dict[Primitive, Any] = {
     reductions.reduce_any: _reduction(arithmetic.ROWS[formulas.logical_or], 0),
     reductions.reduce_all: _reduction(arithmetic.ROWS[formulas.logical_and], 1),
     dot_general: _dot_general,
-    indexing.index: _index,
-    indexing.index_set: _update(False),
-    indexing.index_add: _update(True),
+    indexing.index: indexed.read,
+    indexing.index_set: indexed.update(False),
+    indexing.index_add: indexed.update(True),
     indexing.assemble: _assemble,
     SCAN: _scan,
     WHILE: _while,
@@ -682,7 +562,7 @@ def _highest(dtype: np.dtype) -> Any:
 
 def _large_index(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
     if len(given) > 1:
-        return _index(w, node, given, free)
+        return indexed.read(w, node, given, free)
     return arrays.part(w.lazy(given[0]), node.params["spec"], node.shape)
 
 
@@ -691,7 +571,7 @@ def _large_update(adds: bool) -> Any:
         x, v, *indices = given
         spec = node.params["spec"]
         if indices:
-            return _update(adds)(w, node, given, free)
+            return indexed.update(adds)(w, node, given, free)
         if isinstance(x, Memory) and x.owned and free[0]:
             room = x
         else:
