@@ -18,7 +18,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 LOCK := $(shell command -v flock >/dev/null 2>&1 && echo flock $(VENV).lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-all conformance lint format demo bench bench-operators bench-compiled clean
+.PHONY: help test test-all conformance lint format demo bench bench-operators bench-compiled bench-workloads clean
 .NOTPARALLEL:
 
 help:
@@ -31,6 +31,7 @@ help:
 	@echo 'make bench      compare speed with other libraries (installs torch, jax and autograd)'
 	@echo 'make bench-operators   the same, operator by operator'
 	@echo 'make bench-compiled    compiled programs, beside jax.jit and torch'
+	@echo 'make bench-workloads   twelve scientific programs and their derivatives, beside jax and torch'
 	@echo 'make clean      remove all that the other targets made'
 
 # One process per processor, so one thread each for the linear algebra inside.
@@ -69,6 +70,9 @@ bench-operators: $(VENV)/.bench
 
 bench-compiled: $(VENV)/.bench
 	$(PY) benchmarks/compiled.py $(ARGS)
+
+bench-workloads: $(VENV)/.bench
+	$(PY) benchmarks/run_workloads.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) $(VENV).lock build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 import pytest
 
+import nabla as nb
 from nabla.autodiff.closing import close
 from nabla.engines.numpy import table as numpy_table
 from nabla.engines.xla import devices
@@ -45,6 +46,14 @@ def test_ndarrays_and_scalars():
     for x, y in [(np.float64(5), np.array([1.0, 2.0])), (np.array(5.0), np.array([1.0, 2.0]))]:
         (out,) = run(x, y)
         assert type(out) is np.ndarray and out.dtype == np.float64 and out.tolist() == [4.0, 3.0]
+
+
+def test_a_tensor_that_is_passed_again_keeps_its_shape():
+    f = nb.jit(lambda x: 2.0 * x, engine="xla")
+    for value in (np.array(1.5), np.ones((2, 3)).T):
+        x = nb.asarray(value)
+        for _ in range(3):
+            assert f(x).numpy().shape == x.numpy().shape == value.shape
 
 
 def test_results_are_read_only():

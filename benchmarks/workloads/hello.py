@@ -8,27 +8,31 @@ def make():
     return {"x": 1.5}
 
 
-def square(x):
-    return x * x
-
-
 def in_nabla(jit, x):
+    def square(x):
+        return x * x
+
     x = nb.asarray(x)
     return {"square": (jit(square), (x,)), "double": (jit(nb.grad(square)), (x,))}
 
 
 def in_jax(x):
+    def square(x):
+        return x * x
+
     x = jnp.asarray(x)
     return {"square": (jax.jit(square), (x,)), "double": (jax.jit(jax.grad(square)), (x,))}
 
 
 def in_torch(x):
-    x = torch.tensor(x, dtype=torch.float64)
+    def square(x):
+        return x * x
 
     def double(x):
         x = x.detach().requires_grad_()
         return torch.autograd.grad(square(x), x)[0]
 
+    x = torch.tensor(x, dtype=torch.float64)
     return {"square": (square, (x,)), "double": (double, (x,))}
 
 

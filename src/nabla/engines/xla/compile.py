@@ -51,7 +51,7 @@ class Lowering:
         here = self.mesh is not None or self.device == jax.devices()[0]
         placed = {} if here else {"in_shardings": jax.sharding.SingleDeviceSharding(self.device)}
         self.function = jax.jit(self.program, **placed)
-        self.passed = [x.value if devices.away([x.value]) else np.ascontiguousarray(x.value) for x in self.program.passed]
+        self.passed = [x.value if devices.away([x.value]) else np.asarray(x.value, order="C") for x in self.program.passed]
         with reported(), jax.enable_x64(True):
             kinds = [*map(_kind, graph.inputs), *map(_kind, self.passed)]
             self.lowered = self.function.lower(*kinds)

@@ -107,4 +107,4 @@ def buffer_of(x: np.ndarray) -> Any:
 
 def held(x: np.ndarray) -> np.ndarray:
     """The same array, read-only, as a buffer of XLA on the CPU, so that the next program takes it as it is."""
-    return get(put(np.ascontiguousarray(x), find("cpu"))) if type(x.base) is not memoryview else x
+    return get(put(np.asarray(x, order="C"), find("cpu"))) if type(x.base) is not memoryview else x
