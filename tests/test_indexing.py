@@ -54,6 +54,9 @@ KEYS = [
     np.s_[True, [0, 1]],
     np.s_[:, True, [0, 1]],
     np.ix_([1, 0], [0, 2], [3, 1]),
+    range(1, -1, -1),
+    np.s_[range(2), :, range(0, 4, 2)],
+    range(0),
 ]
 
 

@@ -220,6 +220,8 @@ def _classified(item: Any) -> Any:
         return constant(np.array(item))
     if isinstance(item, (int, np.integer)):
         return int(item)
+    if type(item) is range:
+        return constant(np.array(item, np.intp))
     if not isinstance(item, (Node, runtime.handle, np.ndarray, list, tuple)) and not hasattr(item, "__array__"):
         try:
             return as_int(item)
