@@ -1,7 +1,7 @@
 """Compiling a graph to machine code, and calling it.
 
 The function takes the addresses of the arrays themselves, of inputs and then of outputs, and finds their data where NumPy keeps the
-pointer. Its outputs are new arrays at each call. A graph for which there is no code here yet runs on the NumPy engine.
+pointer (calling.py). Its outputs are new arrays at each call. A graph for which there is no code here yet runs on the NumPy engine.
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ import ctypes
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
-
 from nabla import lazy
 from nabla.engines import engine
 from nabla.engines.engine import Engine, Executable
 from nabla.engines.native.arithmetic import Unsupported
 from nabla.engines.native.arrays import Lazy, stored
+from nabla.engines.native.calling import FIELDS, caller, python_functions, shim
 from nabla.engines.native.registers import Writer
 from nabla.engines.native.text import TYPES
 from nabla.engines.native.values import Memory
@@ -74,7 +73,7 @@ def written(graph: Graph) -> tuple[str, Writer]:
         if type(x.dtype) is tuple or x.dtype.name not in TYPES:
             raise Unsupported(f"the dtype {x.dtype}")
         array = code.op(f"inttoptr i64 %a{i} to ptr")
-        where = code.op(f"getelementptr i8, ptr {array}, i64 {_offset_of_data()}")
+        where = code.op(f"getelementptr i8, ptr {array}, i64 {FIELDS['data']}")
         data = code.op(f"load ptr, ptr {where}", "data")
         inputs.append(Memory(data, x.shape, x.dtype, False, data))
     count = len(graph.inputs)
@@ -99,34 +98,16 @@ def written(graph: Graph) -> tuple[str, Writer]:
 
 
 def _callable(graph: Graph, source: str, writer: Writer) -> tuple[str, Executable]:
-    machine, library = _built(source)
-    count = len(graph.inputs) + len(graph.outputs)
-    run: Any = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * count, ctypes.c_void_p)(library.get_function_address("run"))
-    dtypes = [np.dtype(x.dtype.name) for x in graph.inputs]
-    outputs = [(x.shape, np.dtype(x.dtype.name)) for x in graph.outputs]
-    arena = writer.arena
-    run.kept = (library, writer.constants)  # they live as long as what calls them
-    wanted = len(graph.inputs)
-    spare: list[np.ndarray] = []
+    machine, library = _built(source + shim(len(graph.inputs) + len(graph.outputs)))
+    address = library.get_function_address("enter")
+    return machine, caller(graph, address, writer.arena, _library, (library, writer.constants))
 
-    def call(*values: Any) -> tuple[Any, ...]:
-        if len(values) != wanted:
-            raise TypeError(f"this graph has {wanted} inputs; got {len(values)} values")
-        arrays = [
-            x if type(x) is np.ndarray and x.flags.c_contiguous and x.dtype == dtype and x.flags.aligned
-            else np.array(x, dtype, order="C")
-            for x, dtype in zip(values, dtypes)
-        ]  # fmt: skip
-        results = [np.empty(shape, dtype) for shape, dtype in outputs]
-        try:
-            room = spare.pop()  # of an earlier call that is over
-        except IndexError:
-            room = np.empty(arena, np.uint8)
-        run(*map(id, arrays), *map(id, results), room.__array_interface__["data"][0])
-        spare.append(room)
-        return tuple(results)
 
-    return machine, call
+def _library(source: str) -> Any:
+    """The door, which calls Python."""
+    for name, address in python_functions().items():
+        llvm.add_symbol(name, address)
+    return _built(source)[1]
 
 
 def _built(source: str) -> tuple[str, Any]:
@@ -187,20 +168,6 @@ def _new_machine() -> Any:
     return target.create_target_machine(
         cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2
     )  # fmt: skip
-
-
-_found: list[int] = []
-
-
-def _offset_of_data() -> int:
-    """How far behind its address an ndarray keeps the pointer to its data: behind what every object of Python begins with."""
-    if not _found:
-        x = np.empty(1)
-        pointer = x.__array_interface__["data"][0]
-        size = object.__basicsize__
-        assert ctypes.c_int64.from_address(id(x) + size).value == pointer
-        _found.append(size)
-    return _found[0]
 
 
 ENGINE = Engine("native", Lowering)
