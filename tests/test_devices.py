@@ -11,6 +11,7 @@ import sys
 import threading
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
@@ -273,6 +274,25 @@ def test_an_error_on_a_device_leaves_everything_as_it_was(x):
     with pytest.raises(KeyError, match="outside"):
         nb.pure_callback(raises, nb.ShapeDtype((3,), "float64"), x).realize()
     assert (x + 1).tolist() == (X + 1).tolist()
+
+
+@pytest.mark.parametrize("device", ["cpu", D])
+def test_a_jitted_function_is_compiled_once(device):
+    f = nb.jit(lambda a: (nb.sin(a) * a).sum(), engine="xla")
+    a = nb.array(X, device=device)
+    compiled = []
+
+    def listen(event, seconds, **_):
+        if event == "/jax/core/compile/backend_compile_duration":
+            compiled.append(seconds)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        for _ in range(3):
+            assert f(a).item() == pytest.approx((np.sin(X) * X).sum(), rel=1e-15)
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+    assert len(compiled) == 1 and "compiled in" in f.explain()
 
 
 def test_memory_pays_nothing():

@@ -228,9 +228,7 @@ def linearization(
     """The graph opened on variables for its `live` inputs, once; extended for the sweeps in `modes`. lean: without the checkpoints
     of loops inside among what is kept, for a graph that runs many times."""
     key = ("linearization", live, modes, keep, lean)
-    found = graph.derived.get(key)
-    if found is None:
-        found = graph.derived[key] = Linearization(graph, live, modes, keep, lean)
+    found: Linearization = graph.once(key, lambda: Linearization(graph, live, modes, keep, lean))
     return found
 
 
@@ -243,10 +241,8 @@ class Batched(NamedTuple):
 
 def batched(graph: Graph, mapped: tuple[bool, ...], size: int, forced: tuple[bool, ...] | None = None) -> Batched:
     """The graph with the inputs `mapped` as batches of `size` lanes, axis first. forced: outputs to be made mapped."""
-    key = ("batched", mapped, size, forced)
-    found = graph.derived.get(key)
-    if found is None:
-        found = graph.derived[key] = _batched(graph, mapped, size, forced or (False,) * len(graph.outputs))
+    wanted = forced or (False,) * len(graph.outputs)
+    found: Batched = graph.once(("batched", mapped, size, forced), lambda: _batched(graph, mapped, size, wanted))
     return found
 
 

@@ -46,27 +46,41 @@ class Lowering(Protocol):
 
 class Engine:
     """An engine by name. `lower` is called once for each graph that runs. `held` makes of an array that is passed again and again,
-    and that nobody writes to, one that the engine takes faster. in_memory: whether it takes no values that lie on devices."""
+    and that nobody writes to, one that the engine takes faster. `warm` is for one that compiles late, where its inputs lie: it
+    compiles for such inputs, or for none in particular. in_memory: whether it takes no values that lie on devices."""
 
-    __slots__ = ("held", "in_memory", "lower", "name")
+    __slots__ = ("held", "in_memory", "lower", "name", "warm")
 
     def __init__(
-        self, name: str, lower: Callable[[Graph], Lowering], held: Callable[[Any], Any] | None = None, in_memory: bool = False
+        self,
+        name: str,
+        lower: Callable[[Graph], Lowering],
+        held: Callable[[Any], Any] | None = None,
+        in_memory: bool = False,
+        warm: Callable[[Any, Sequence[Any] | None], None] | None = None,
     ) -> None:
         self.name = name
         self.in_memory = in_memory
         self.lower = lower
         self.held = held
+        self.warm = warm
 
-    def compilation(self, graph: Graph, lowering: Lowering | None = None) -> Compilation:
-        """The graph compiled; what was compiled once is found again. lowering: the graph's, where it is at hand."""
+    def compilation(self, graph: Graph, lowering: Lowering | None = None, values: Sequence[Any] | None = None) -> Compilation:
+        """The graph compiled; what was compiled once is found again. lowering: the graph's, where it is at hand. values: the
+        inputs that it is about to run on."""
         found: Compilation | None = graph.compiled.get(self.name)
         if found is None:
             found = graph.compiled[self.name] = (lowering or self.lower(graph)).compile()
+            if self.warm is not None:
+                self.warm(found, values)
         return found
 
     def executable(self, graph: Graph) -> Executable:
-        return self.compilation(graph).run
+        """The graph as a function, compiled when it is first called or before."""
+        found: Compilation | None = graph.compiled.get(self.name)
+        if found is None:
+            found = graph.compiled[self.name] = self.lower(graph).compile()
+        return found.run
 
     def __repr__(self) -> str:
         return f"<engine {self.name}>"

@@ -6,7 +6,7 @@ depends on a live transform; values that are at hand and depend on nothing becom
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Callable
 
 from nabla.graph.node import Node
 from nabla.graph.printing import listing
@@ -15,7 +15,7 @@ from nabla.graph.printing import listing
 class Graph:
     """inputs -> outputs. `nodes` are the body, oldest first; it contains neither the inputs nor constants."""
 
-    __slots__ = ("compiled", "derived", "inputs", "nodes", "outputs")
+    __slots__ = ("compiled", "derived", "inputs", "nodes", "outputs", "remembered")
 
     def __init__(self, inputs: tuple[Node, ...], nodes: tuple[Node, ...], outputs: tuple[Node, ...]) -> None:
         self.inputs = inputs
@@ -25,6 +25,15 @@ class Graph:
         """What the sweeps made of this graph (autodiff/graphs.py), once each."""
         self.compiled: dict[str, Any] = {}
         """What engines made of it, by engine."""
+        self.remembered = False
+        """Whether an equal graph, made later, is this one (autodiff/interning.py)."""
+
+    def once(self, key: Any, make: Callable[[], Any]) -> Any:
+        """What `make` makes of this graph, kept under this key."""
+        found = self.derived.get(key)
+        if found is None:
+            found = self.derived[key] = make()
+        return found
 
     def __str__(self) -> str:
         return listing((*self.inputs, *self.nodes), self.outputs)

@@ -57,6 +57,11 @@ def modes_of(inputs: Sequence[Node]) -> frozenset[str]:
     )
 
 
+def kinds_of(nodes: Sequence[Any]) -> Any:
+    """Shapes and dtypes, as part of a key: weak dtypes equal others."""
+    return tuple([(x.shape, id(x.dtype)) for x in nodes])
+
+
 def is_inlined(x: Node) -> bool:
     """Whether x hangs on an input of a graph that is being traced, to be compiled as a whole."""
     tokens = x.tokens

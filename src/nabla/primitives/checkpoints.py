@@ -18,7 +18,7 @@ import numpy as np
 from nabla.dtypes import int64
 from nabla.graph.node import Node
 from nabla.primitives.base import constant, scalar, zeros, zeros_like
-from nabla.primitives.call import sweeps
+from nabla.primitives.call import kinds_of, sweeps
 from nabla.primitives.conditional import cond
 from nabla.primitives.formulas import (
     bit_and,
@@ -83,13 +83,10 @@ def recorded(loop: Loop, inputs: Sequence[Node]) -> tuple[Loop, list[Node]]:
 
     rows = [zeros((room + 1, *x.shape), x.dtype) for x in carry]
     longer = [*carry, _int(0), _int(1), *rows]
-    record = Loop(
-        sweeps.build(condition, [*of_condition, *longer]),
-        sweeps.build(body, [*of_body, *longer]),
-        loop.of_condition,
-        loop.of_body,
-        loop.order + 1,
-    )
+    likes = [*of_condition, *longer], [*of_body, *longer]
+    key = ("recorded", loop, *map(kinds_of, likes))
+    test, step = loop.body.once(key, lambda: (sweeps.build(condition, likes[0]), sweeps.build(body, likes[1])))
+    record = Loop(test, step, loop.of_condition, loop.of_body, loop.order + 1)
     return record, [*of_condition, *of_body, *longer]
 
 
@@ -146,7 +143,10 @@ def pull(node: Node, g: Any, masked: bool, wants: Sequence[int]) -> Sequence[Nod
         totals = [t + value[i] if i in value else t for i, t in zip(constants, totals)]
         return [step, top, positions, *slots, *cotangents, *totals]
 
-    back = Loop(sweeps.build(condition, state), sweeps.build(body, [*of_body, *state]), 0, len(of_body), loop.order + 1)
+    likes = [*of_body, *state]
+    key = ("cotangents", loop, derived, tuple(places), tuple(constants), kinds_of(likes))
+    test, step = loop.body.once(key, lambda: (sweeps.build(condition, state), sweeps.build(body, likes)))
+    back = Loop(test, step, 0, len(of_body), loop.order + 1)
     marks = (*[False] * (3 + count), *[masked] * (len(places) + len(constants)))
     result = made(back, [*of_body, *state], marks)
     answer: list[Node | None] = [None] * len(node.inputs)

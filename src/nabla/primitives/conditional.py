@@ -14,7 +14,7 @@ from nabla.graph.node import Node, make
 from nabla.graph.simplify import Reduced, heads_read, simplify
 from nabla.graph.tokens import Token
 from nabla.primitives.base import Primitive, scalar, zeros_like
-from nabla.primitives.call import is_live, marked, modes_of, sweeps
+from nabla.primitives.call import is_live, kinds_of, marked, modes_of, sweeps
 from nabla.primitives.formulas import equal, select
 from nabla.primitives.kinds import depends
 from nabla.primitives.reducing import columns, renumbered
@@ -166,18 +166,23 @@ def _joined(
     first = len(operands) + len(slots)
     inputs = [*operands, *[output(source, index=count + slot) for slot in slots], *directions]
 
+    def used(number: int) -> Sequence[int]:
+        return range(len(directions)) if chosen is None else chosen[number]
+
     def branch(number: int) -> Graph:
         found, row = derived[number], results[number]
 
         def run(heads: list[Node]) -> list[Node]:
             mine = [heads[i] for i in found.primals]
             mine += [heads[kept[opened.slots[number][i]]] for i in found.residuals]
-            used = range(len(directions)) if chosen is None else chosen[number]
-            mine += [heads[first + i] for i in used]
+            mine += [heads[first + i] for i in used(number)]
             outs = sweeps.inline(found.graph, mine)
             return [zeros_like(likes[k]) if row[k] is None else outs[row[k]] for k in live]  # type: ignore[index]
 
-        return sweeps.build(run, inputs)
+        mine = tuple([opened.slots[number][i] for i in found.residuals])
+        said = (found.primals, mine, tuple(slots), tuple([row[k] for k in live]), tuple(used(number)))
+        kept_as: Graph = found.graph.once(("branch", said, kinds_of(inputs)), lambda: sweeps.build(run, inputs))
+        return kept_as
 
     made = _made(
         tuple(branch(i) for i in range(len(derived))), (node.inputs[0], *inputs),
@@ -236,11 +241,7 @@ def _made(branches: tuple[Graph, ...], inputs: Sequence[Node], masked: tuple[boo
     run = branches
     if True in live:
         modes = modes_of(inputs)
-        key = ("cond", branches[1:], live, modes)
-        derived = branches[0].derived
-        opened = derived.get(key)
-        if opened is None:
-            opened = derived[key] = Opened(branches, live, modes)
+        opened = branches[0].once(("cond", branches[1:], live, modes), lambda: Opened(branches, live, modes))
         run = opened.extended
     return _node(run, inputs, opened, masked)
 

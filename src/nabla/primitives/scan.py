@@ -16,7 +16,7 @@ from nabla.graph.node import Node, make
 from nabla.graph.simplify import Reduced, heads_read, simplify
 from nabla.graph.tokens import Token
 from nabla.primitives.base import Primitive, zeros_like
-from nabla.primitives.call import is_live, marked, modes_of, sweeps
+from nabla.primitives.call import is_live, kinds_of, marked, modes_of, sweeps
 from nabla.primitives.elementwise import add
 from nabla.primitives.gathering import Product, products, varying
 from nabla.primitives.joining import concat, cut, pick, side_by_side
@@ -237,7 +237,8 @@ class _Tangents:
             *reading.stacks, *[stacks[i - b] for i in moving_stacks],
         ]  # fmt: skip
         first = given + len(moving_constants)
-        found = _scanned(walk, body, inputs, first, len(places))
+        key = ("tangents", walk[1:], derived, tuple(moving_constants), tuple(places), tuple(moving_stacks), tuple(rows))
+        found = _scanned(walk, key, body, inputs, first, len(places))
         result: list[Node | None] = [None] * len(node.shape)
         for n, i in enumerate(places):
             result[i] = output(found, index=n)
@@ -314,7 +315,9 @@ class _Cotangents:
         inputs = [*reading.constants, *starts, *sums, *reading.stacks, *cotangents, *extra.values()]
         count = len(carries) + len(summed) + len(emitted)
         marks = (*[masked] * count, *[False] * len(stacked))
-        result = _scanned(walk._replace(reverse=not walk.reverse), body, inputs, given, len(carries) + len(summed), marks)
+        key = ("cotangents", walk[1:], derived, tuple(carries), tuple(rows), tuple(extra), tuple(summed))
+        back = walk._replace(reverse=not walk.reverse)
+        result = _scanned(back, key, body, inputs, given, len(carries) + len(summed), marks)
         answer: list[Node | None] = [None] * len(node.inputs)
         for n, i in enumerate(carries):
             if a + i in self.wants:
@@ -343,12 +346,12 @@ class _Cotangents:
 
 
 def _scanned(
-    walk: Walk, body: Any, inputs: Sequence[Node], of_constants: int, of_carry: int, masked: tuple[bool, ...] = ()
+    walk: Walk, key: Any, body: Any, inputs: Sequence[Node], of_constants: int, of_carry: int, masked: tuple[bool, ...] = ()
 ) -> Node:
-    """A scan in the steps of `walk` with another body, a function of nodes."""
+    """A scan in the steps of `walk` with another body, a function of nodes, of which the key says all that it depends on."""
     first = of_constants + of_carry
     like = [*inputs[:first], *[_row_of(x) for x in inputs[first:]]]
-    graph = sweeps.build(body, like)
+    graph = walk.body.once((key, kinds_of(like)), lambda: sweeps.build(body, like))
     return made(Walk(graph, of_constants, of_carry, walk.length, walk.reverse), inputs, masked)
 
 
@@ -390,10 +393,7 @@ SCAN = _Scan("scan", _no_infer, batch=_batch, masks=True)
 
 
 def _opened(walk: Walk, live: tuple[bool, ...], modes: frozenset[str]) -> Opened:
-    key = ("scan", walk.of_constants, walk.of_carry, live, modes)
-    found = walk.body.derived.get(key)
-    if found is None:
-        found = walk.body.derived[key] = Opened(walk, live, modes)
+    found: Opened = walk.body.once(("scan", walk.of_constants, walk.of_carry, live, modes), lambda: Opened(walk, live, modes))
     return found
 
 
@@ -446,7 +446,8 @@ def _unrolled(walk: Walk, inputs: Sequence[Node], together: int) -> list[Node]:
         groups = [cut(x, 0, first, first + count * together) for x in stacks]
         groups = [reshape(x, shape=(count, together, *x.shape[1:])) for x in groups]
         like = [*constants, *carry, *[_row_of(x) for x in groups]]
-        body = sweeps.build(lambda heads: _steps(walk._replace(length=together), heads), like)
+        group = walk._replace(length=together)
+        body = walk.body.once(("steps", group[1:], kinds_of(like)), lambda: sweeps.build(lambda heads: _steps(group, heads), like))
         found = scan(Walk(body, walk.of_constants, walk.of_carry, count, walk.reverse), [*constants, *carry, *groups])
         carry = found[: walk.of_carry]
         parts.append([reshape(x, shape=(count * together, *x.shape[2:])) for x in found[walk.of_carry :]])

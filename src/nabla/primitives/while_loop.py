@@ -16,7 +16,7 @@ from nabla.graph.node import Node, make
 from nabla.graph.simplify import Reduced, heads_read, simplify
 from nabla.graph.tokens import Token
 from nabla.primitives.base import Primitive, scalar, zeros_like
-from nabla.primitives.call import is_live, marked, modes_of, sweeps
+from nabla.primitives.call import is_live, kinds_of, marked, modes_of, sweeps
 from nabla.primitives.formulas import bit_and, less, select
 from nabla.primitives.kinds import depends
 from nabla.primitives.reducing import Inputs, handed_on, hoisted, live_carries, pruned, renumbered
@@ -94,13 +94,10 @@ class _While(Primitive):
         starts = [zeros_like(carry[i]) if directions[i] is None else directions[i] for i in places]
         state = [*carry, *starts]
         constant_tangents = [moving_constants[i] for i in constants]
-        joint = Loop(
-            sweeps.build(condition, [*of_condition, *state]),
-            sweeps.build(body, [*of_body, *constant_tangents, *state]),
-            loop.of_condition,
-            loop.of_body + len(constants),
-            loop.order,
-        )
+        likes = [*of_condition, *state], [*of_body, *constant_tangents, *state]
+        key = ("tangents", loop, derived, tuple(constants), tuple(places), *map(kinds_of, likes))
+        test, step = loop.body.once(key, lambda: (sweeps.build(condition, likes[0]), sweeps.build(body, likes[1])))
+        joint = Loop(test, step, loop.of_condition, loop.of_body + len(constants), loop.order)
         found = made(joint, [*of_condition, *of_body, *constant_tangents, *state])
         result: list[Any] = [None] * len(carry)
         for i, place in enumerate(places):
@@ -121,7 +118,8 @@ class _While(Primitive):
             return [bit_and(heads[0], sweeps.inline(loop.condition, heads[1:])[0])]
 
         of_condition, _, carry = loop.split(inputs)
-        test = sweeps.build(condition, [going, *of_condition, *carry])
+        likes = [going, *of_condition, *carry]
+        test = loop.condition.once(("guarded condition", kinds_of(likes)), lambda: sweeps.build(condition, likes))
         return made(loop._replace(condition=test, of_condition=loop.of_condition + 1), [going, *inputs])
 
     def records(self, node: Node, index: int) -> bool:
@@ -197,13 +195,10 @@ def _batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int
         outs = sweeps.inline(step.graph, [*first[loop.of_condition :], *state])
         return [select(expand_batched(going, True, new.ndim - 1), new, old) for new, old in zip(outs, state)]
 
-    lanes = Loop(
-        sweeps.build(condition, [*of_condition, *carry]),
-        sweeps.build(body, [*of_condition, *of_body, *carry]),
-        loop.of_condition,
-        loop.of_condition + loop.of_body,
-        loop.order,
-    )
+    likes = [*of_condition, *carry], [*of_condition, *of_body, *carry]
+    key = ("lanes", test.graph, loop.of_condition, *map(kinds_of, likes))
+    some, all_of = step.graph.once(key, lambda: (sweeps.build(condition, likes[0]), sweeps.build(body, likes[1])))
+    lanes = Loop(some, all_of, loop.of_condition, loop.of_condition + loop.of_body, loop.order)
     return made(lanes, [*of_condition, *of_condition, *of_body, *carry]), (True,) * len(carry)
 
 
@@ -249,19 +244,16 @@ def _counted(loop: Loop, inputs: Sequence[Node], most: int) -> tuple[Loop, list[
         own, count, rest = heads[: loop.of_body], heads[loop.of_body], heads[loop.of_body + 1 :]
         return [count + scalar(1, int64), *sweeps.inline(loop.body, [*own, *rest])]
 
-    counted = loop._replace(
-        condition=sweeps.build(condition, [*of_condition, *state]), body=sweeps.build(body, [*of_body, *state]), most=most
-    )
-    return counted, [*of_condition, *of_body, *state]
+    likes = [*of_condition, *state], [*of_body, *state]
+    key = ("counted", loop, most, *map(kinds_of, likes))
+    test, step = loop.body.once(key, lambda: (sweeps.build(condition, likes[0]), sweeps.build(body, likes[1])))
+    return loop._replace(condition=test, body=step, most=most), [*of_condition, *of_body, *state]
 
 
 def guarded(graph: Graph) -> Graph:
     """The graph with one more first input, a boolean: where it is False, no loop inside takes a step. For the lanes of a vmap in
     which a branch of a cond is not taken: what it computes there is thrown away, and a loop might never end."""
-    key = ("guarded",)
-    found = graph.derived.get(key)
-    if found is None:
-        found = graph.derived[key] = _guarded(graph)
+    found: Graph = graph.once("guarded", lambda: _guarded(graph))
     return found
 
 

@@ -84,10 +84,10 @@ class Program:
         """The nodes of the last call's inputs, by id: what comes again is held as the engine likes it."""
         self.times = Times()
 
-    def compilation(self, lowering: Lowering | None = None) -> Compilation:
-        """The program compiled. lowering: where the engine has lowered its graph already."""
+    def compilation(self, lowering: Lowering | None = None, values: Sequence[Any] | None = None) -> Compilation:
+        """The program compiled. lowering: where the engine has lowered its graph already. values: inputs that it will run on."""
         start = perf_counter()
-        found = self._engine.compilation(self.graph, lowering)
+        found = self._engine.compilation(self.graph, lowering, values)
         if self.times.compiling is None:
             self.times.compiling = perf_counter() - start
         return found
@@ -133,7 +133,7 @@ class Program:
             return self._as_node(inputs, hidden)
         run = self._run
         if run is None:
-            run = self._run = self.compilation().run
+            run = self._run = self.compilation(values=values).run
         if runtime.away and self._engine.in_memory:
             runtime.devices.want_memory(values)
         results = run(*values)

@@ -7,13 +7,14 @@ from typing import Any, Callable, Sequence
 import numpy as np
 
 from nabla import dtypes, tree
-from nabla.autodiff.closing import close, extract
+from nabla.autodiff.closing import extract, outside
+from nabla.autodiff.interning import interned, is_small
 from nabla.errors import ArgumentTypeError, TracedValueError, user_line
 from nabla.graph.graph import Graph
 from nabla.graph.node import Node, is_scalar
 from nabla.graph.tokens import Token, Tokens
 from nabla.ops.lift import as_node, born
-from nabla.primitives.base import constant
+from nabla.primitives.base import constant, is_shared_number, is_zeros
 from nabla.primitives.structure import placeholder
 from nabla.tensor import Tensor
 from nabla.transforms.trace import output_node, realize_free
@@ -60,20 +61,31 @@ class Traced:
 
 
 def closed(*traced: Traced, outputs: Sequence[Sequence[Node]] | None = None) -> tuple[list[Graph], list[Node]]:
-    """The graphs of traced functions, each of all that any of them captured from outside and then of its own inputs."""
+    """The graphs of traced functions, each of all that any of them captured from outside and then of its own inputs.
+
+    The functions may be traced again and again, in a loop of Python: a graph that says the same as one before is that one.
+    """
     ends = [t.outputs for t in traced] if outputs is None else outputs
-    captured: list[Node] = []
+    captured: dict[Node, None] = {}
     for t, outs in zip(traced, ends):
-        _, found = close(outs, t.inputs, token=t.token)
-        captured += found
-    captured = list(dict.fromkeys(captured))
+        found, constants = outside(outs, set(t.inputs))
+        captured |= dict.fromkeys([*found, *[x for x in constants if _may_change(x, t.token.id)]])
+    names = [f"captured {i}" for i in range(len(captured))]
     graphs = []
     for t, outs in zip(traced, ends):
-        names = [*[f"captured {i}" for i in range(len(captured))], *[x.params["name"] for x in t.inputs]]
-        graphs.append(extract(outs, [*captured, *t.inputs], names, t.token))
+        sources = [*captured, *t.inputs]
+        graphs.append(interned(extract(outs, sources, [*names, *[x.params["name"] for x in t.inputs]], t.token)))
     for t in traced:
         t.token.kill()
-    return graphs, captured
+    return graphs, list(captured)
+
+
+def _may_change(x: Node, since: int) -> bool:
+    """Whether a value at hand may be another one in the same graph, traced next time: it was there before the trace began
+    (`since`), or it is large."""
+    if is_zeros(x) or is_shared_number(x):
+        return False
+    return x.id < since or not is_small(x)
 
 
 def leaves_of(x: Any, what: str, name: str) -> tuple[list[Node], tree.TreeDef]:

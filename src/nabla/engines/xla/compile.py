@@ -12,6 +12,7 @@ ones are arguments, transferred once.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Iterator, Sequence
 
 import numpy as np
@@ -52,9 +53,11 @@ class Lowering:
         placed = {} if here else {"in_shardings": jax.sharding.SingleDeviceSharding(self.device)}
         self.function = jax.jit(self.program, **placed)
         self.passed = [x.value if devices.away([x.value]) else np.asarray(x.value, order="C") for x in self.program.passed]
+
+    @cached_property
+    def lowered(self) -> Any:
         with reported(), jax.enable_x64(True):
-            kinds = [*map(_kind, graph.inputs), *map(_kind, self.passed)]
-            self.lowered = self.function.lower(*kinds)
+            return self.function.lower(*map(_kind, self.graph.inputs), *map(_kind, self.passed))
 
     def as_text(self) -> str:
         """StableHLO."""
@@ -69,12 +72,25 @@ def _kind(x: Any) -> Any:
 
 
 class Compilation:
-    """A program of XLA, and how it is called."""
+    """A program of XLA, and how it is called. It is compiled when that is first asked for, or when it first runs."""
 
     def __init__(self, lowering: Lowering) -> None:
+        self._lowering = lowering
+        self._elsewhere = _Elsewhere(lowering)
+        self.run = _arranged(lowering, _runner(lowering, self._elsewhere))
+
+    @cached_property
+    def compiled(self) -> Any:
+        lowered = self._lowering.lowered
         with reported(), jax.enable_x64(True):
-            self.compiled = lowering.lowered.compile()
-        self.run = _arranged(lowering, _runner(lowering))
+            return lowered.compile()
+
+    def warm(self, values: Sequence[Any] | None) -> None:
+        """Compile it for where it runs on these inputs; without, for the processor."""
+        if values is not None and self._elsewhere.takes(values):
+            self._elsewhere.compile(values)
+        else:
+            assert self.compiled
 
     def as_text(self) -> str:
         """HLO, as XLA has optimised it."""
@@ -86,24 +102,19 @@ class Compilation:
         return Memory(found.argument_size_in_bytes, results, found.temp_size_in_bytes)
 
 
-def _runner(lowering: Lowering) -> Executable:
+def _runner(lowering: Lowering, elsewhere: _Elsewhere) -> Executable:
     """A call of the program, which finds what was compiled: from values of the inputs to those of what is computed."""
-    function, count = lowering.function, len(lowering.graph.inputs)
-    bound = lowering.mesh is not None or bool(devices.away(lowering.passed))
+    function, count, bound = lowering.function, len(lowering.graph.inputs), elsewhere.always
     arguments = [] if bound else [devices.put(x, lowering.device) for x in lowering.passed]
-    elsewhere: Executable | None = None  # for inputs that lie on devices
     on_cpu = lowering.device.platform == "cpu"
     enable_x64, failure, buffer_of = jax.enable_x64, jax.errors.JaxRuntimeError, devices.buffer_of
     asarray, ndarray = np.asarray, np.ndarray
 
     def run(*values: Any) -> Sequence[Any]:
-        nonlocal elsewhere
         if len(values) != count:
             raise TypeError(f"this graph has {count} inputs; got {len(values)} values")
         if bound or (runtime.away and devices.away(values)):
-            if elsewhere is None:
-                elsewhere = _where_the_inputs_are(lowering)
-            return elsewhere(*values)
+            return elsewhere(values)
         given = [buffer_of(x) if type(x) is ndarray and x.base is not None else x for x in values] if on_cpu else values
         try:
             with enable_x64(True):
@@ -132,25 +143,40 @@ def _arranged(lowering: Lowering, run: Executable) -> Executable:
     return arrange
 
 
-def _where_the_inputs_are(lowering: Lowering) -> Executable:
+class _Elsewhere:
     """The program on the devices that its inputs or its constants lie on, or on those of the mesh that it names. What lies in
     memory goes there, too, and as a whole to each of them if they are several."""
-    function, constants, mesh = jax.jit(lowering.program), lowering.passed, lowering.mesh
-    moved: dict[Any, list[Any]] = {}
 
-    def run(*values: Any) -> Sequence[Any]:
-        buffers = devices.away([*values, *constants])
-        key = want_one_place("jit", buffers, mesh)
+    def __init__(self, lowering: Lowering) -> None:
+        self._constants, self._mesh = lowering.passed, lowering.mesh
+        self._function = jax.jit(lowering.program)
+        self._moved: dict[Any, list[Any]] = {}
+        self.always = self._mesh is not None or bool(devices.away(self._constants))
+
+    def takes(self, values: Sequence[Any]) -> bool:
+        """Whether it is here that the program runs on such inputs."""
+        return self.always or bool(runtime.away and devices.away(values))
+
+    def compile(self, values: Sequence[Any]) -> None:
         with reported(), jax.enable_x64(True):
-            arguments = moved.get(key)
-            if arguments is None:
-                arguments = moved[key] = [put_beside(x, buffers, mesh) for x in constants]
-            return function(*values, *arguments)
+            self._function.lower(*values, *self._passed(values)).compile()
 
-    return run
+    def __call__(self, values: Sequence[Any]) -> Sequence[Any]:
+        with reported(), jax.enable_x64(True):
+            found: Sequence[Any] = self._function(*values, *self._passed(values))
+            return found
+
+    def _passed(self, values: Sequence[Any]) -> list[Any]:
+        """The constants that are arguments, there."""
+        buffers = devices.away([*values, *self._constants])
+        key = want_one_place("jit", buffers, self._mesh)
+        found = self._moved.get(key)
+        if found is None:
+            found = self._moved[key] = [put_beside(x, buffers, self._mesh) for x in self._constants]
+        return found
 
 
-ENGINE = Engine("xla", Lowering, devices.held)
+ENGINE = Engine("xla", Lowering, devices.held, warm=Compilation.warm)
 
 
 class Program:
