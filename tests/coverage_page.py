@@ -55,6 +55,7 @@ CAN_NOT = {
         [
             *["backward", "default_dtype", "grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "make_graph"],
             *["no_grad", "realize", "register_dataclass", "set_default_dtype", "show", "to_dot", "using_default_dtype"],
+            *["get_num_threads", "set_num_threads"],
             *["value_and_grad", "vjp", "vmap", "axis_index", "axis_size", "pmax", "pmean", "pmin", "psum"],
             *["all_gather", "all_to_all", "ppermute", "reduce_scatter", "shard_map"],
             *["custom_jvp", "custom_vjp", "custom_vmap", "pure_callback", "linearize", "linear_transpose", "jit"],
