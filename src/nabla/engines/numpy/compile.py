@@ -13,6 +13,7 @@ import numpy as np
 
 from nabla.engines.engine import Engine, Executable, Memory
 from nabla.engines.numpy.writing import Names, Writer, last_uses
+from nabla.errors import BoundsError
 from nabla.graph.graph import Graph
 from nabla.graph.node import runtime
 from nabla.graph.simplify import simplify
@@ -29,13 +30,14 @@ class Lowering:
 
     def __init__(self, graph: Graph) -> None:
         graph = simplify(graph)
-        writer = Writer({"own": _own, "empty": np.empty, "errstate": np.errstate})
+        writer = Writer({"own": _own, "empty": np.empty, "errstate": np.errstate, "bounds": Bounds()})
         arguments = [f"x{i}" for i in range(len(graph.inputs))]
         names: Names = dict(zip(graph.inputs, arguments))
         writer.body(graph, names, {}, graph.outputs, {})
         writer.line(f"return ({''.join([writer.name(x, names) + ', ' for x in graph.outputs])})")
         self.graph = graph
-        self.text = _function_text(arguments, writer.lines)
+        inside = "errstate(all='ignore'), bounds" if writer.reads_rows else "errstate(all='ignore')"
+        self.text = _function_text(arguments, writer.lines, inside)
         self.run: Executable = _function(self.text, writer.scope)
 
     def as_text(self) -> str:
@@ -59,8 +61,21 @@ class Lowering:
         return Memory(sum(map(bytes_of, graph.inputs)), results, most - results)
 
 
-def _function_text(arguments: list[str], lines: list[str]) -> str:
-    return "\n".join([f"def run({', '.join(arguments)}):", "    with errstate(all='ignore'):", *lines, ""])
+class Bounds:
+    """Inside this `with`, a row that is not there is an error of ours, if it is a line of the block itself that says so."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if kind is IndexError and trace.tb_next is None:
+            raise BoundsError(f"an index array does not fit: {error}") from None
+
+
+def _function_text(arguments: list[str], lines: list[str], inside: str = "errstate(all='ignore')") -> str:
+    return "\n".join([f"def run({', '.join(arguments)}):", f"    with {inside}:", *lines, ""])
 
 
 def _function(text: str, scope: dict[str, Any]) -> Any:

@@ -128,7 +128,7 @@ def _bind_index(spec: i.Spec, unique: bool = True) -> Kernel:
 
         return part
     general = partial(_index, spec=spec, unique=unique)
-    if not _is_row(spec):
+    if not is_row(spec):
         return general
 
     def row(x: Any, i: Any) -> Any:
@@ -145,7 +145,7 @@ def _bind_index(spec: i.Spec, unique: bool = True) -> Kernel:
 
 def _bind_index_set(spec: i.Spec, unique: bool = True) -> Kernel:
     general = partial(_index_set, spec=spec, unique=unique)
-    if not spec or None not in spec or not _is_row(spec):
+    if not is_row(spec):
         return general
 
     def row(buffer: Any, v: Any, i: Any) -> Any:
@@ -161,9 +161,9 @@ def _bind_index_set(spec: i.Spec, unique: bool = True) -> Kernel:
     return row
 
 
-def _is_row(spec: i.Spec) -> bool:
+def is_row(spec: i.Spec) -> bool:
     """Whether it names rows by an index array, whole ones if they are as long as it says."""
-    return spec[0] is None and all(type(entry) is tuple and entry[0] == 0 and entry[2] == 1 for entry in spec[1:])
+    return bool(spec) and spec[0] is None and all(type(entry) is tuple and entry[0] == 0 and entry[2] == 1 for entry in spec[1:])
 
 
 BOUND: dict[Primitive, Callable[..., Kernel]] = {i.index: _bind_index, i.index_set: _bind_index_set}

@@ -12,15 +12,17 @@ from typing import Any, Callable, Mapping, Sequence
 
 import numpy as np
 
-from nabla.engines.numpy.indexing import BOUND
+from nabla.engines.numpy.indexing import BOUND, is_row
 from nabla.engines.numpy.kernel import Kernel
 from nabla.engines.numpy.table import KERNELS
 from nabla.graph.graph import Graph
 from nabla.graph.node import Node
 from nabla.primitives.base import Primitive
 from nabla.primitives.conditional import COND
-from nabla.primitives.formulas import floor_div, remainder, select
+from nabla.primitives.formulas import floor_div, maximum, minimum, remainder, select
+from nabla.primitives.indexing import index, index_set
 from nabla.primitives.scan import SCAN, Walk
+from nabla.primitives.shape import convert
 from nabla.primitives.structure import VARIABLE, detach, output
 from nabla.primitives.while_loop import WHILE, Loop
 
@@ -33,6 +35,9 @@ INFIX: dict[Any, str] = {
 
 OF_INTEGERS: dict[Primitive, str] = {floor_div: "//", remainder: "%"}
 """Primitives that one stands for where they take integers."""
+
+OF_TWO: dict[Primitive, str] = {maximum: ">", minimum: "<"}
+"""The comparison that decides, of integers."""
 
 DEEPEST = 12
 """Python takes 20 blocks, one inside another; what lies deeper is a function of its own."""
@@ -47,6 +52,7 @@ class Writer:
     def __init__(self, scope: dict[str, Any]) -> None:
         self.scope = scope
         self.lines: list[str] = []
+        self.reads_rows = False  # and writes them, by a line that raises IndexError where there is no such row
         self._depth = 2
         self._count = 0
         self._constants: dict[Node, str] = {}
@@ -134,11 +140,25 @@ class Writer:
             self.line(f"{name} = {arguments[0]} {OF_INTEGERS[prim]} {arguments[1]}")
         elif prim is select and not inputs[0].shape and inputs[1].shape == inputs[2].shape:
             self.line(f"{name} = {arguments[1]} if {arguments[0]} else {arguments[2]}")
+        elif prim in OF_TWO and not node.shape and node.dtype.kind in "iu":
+            a, b = arguments
+            self.line(f"{name} = {a} if {a} {OF_TWO[prim]} {b} else {b}")
+        elif prim is convert and not node.shape and inputs[0].dtype.kind == "b":
+            one, zero = self.held("c", node.dtype.type(1)), self.held("c", node.dtype.type(0))
+            self.line(f"{name} = {one} if {arguments[0]} else {zero}")
+        elif prim is index and _is_one_row(node):
+            self.reads_rows = True
+            self.line(f"{name} = {arguments[0]}[{arguments[1]}]{'.copy()' if node.shape else ''}")
         else:
             if prim.updates:
                 arguments[0] = f"own({arguments[0]}, {inputs[0] in own and inputs.count(inputs[0]) == 1})"
-            bound = self.held(f"{prim.name}_", _bound(node))
-            self.line(f"{name} = {bound}({', '.join(arguments)})")
+            if prim is index_set and _is_one_row(node):
+                self.reads_rows = True
+                self.line(f"{name} = {arguments[0]}")
+                self.line(f"{name}[{arguments[2]}] = {arguments[1]}")
+            else:
+                bound = self.held(f"{prim.name}_", _bound(node))
+                self.line(f"{name} = {bound}({', '.join(arguments)})")
         return name
 
     def inside(self, write: Callable[[], None]) -> None:
@@ -149,6 +169,12 @@ class Writer:
         if len(self.lines) == before:
             self.line("pass")
         self._depth -= 1
+
+
+def _is_one_row(node: Node) -> bool:
+    """Whether it reads or writes one whole row, or number, by one number."""
+    spec, x, number = node.params["spec"], node.inputs[0], node.inputs[-1]
+    return is_row(spec) and not number.shape and x.shape[1:] == tuple([entry[1] for entry in spec[1:]])
 
 
 def _bound(node: Node) -> Kernel:
