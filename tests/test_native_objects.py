@@ -123,6 +123,44 @@ def test_threads_compile_at_the_same_time(monkeypatch):
     assert found == [True] * 240
 
 
+FORK = f"""
+import ctypes, os, threading, time
+import llvmlite.binding as llvm
+from nabla.engines.native import objects
+
+def answer(i):
+    return objects.built({ADD!r}.format(i), 1, "add").function("add", ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64))(1)
+
+def work():
+    inside.set()
+    if in_llvm:
+        with llvm.ffi.lib._lock:  # as whoever calls LLVM
+            time.sleep(0.1)
+    else:
+        for i in range(20):
+            assert answer(i) == i + 1
+
+codes = []
+for in_llvm in (True, False):
+    assert answer(100) == 101
+    inside = threading.Event()
+    thread = threading.Thread(target=work)
+    thread.start()
+    inside.wait()
+    time.sleep(0.02)
+    child = os.fork()
+    if not child:
+        os._exit(answer(101))
+    codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    thread.join()
+print(codes)
+"""
+
+
+def test_a_fork_waits_for_who_is_in_llvm():
+    assert printed_by(FORK, NABLA_CACHE="off") == "[102, 102]\n"
+
+
 def test_functions_that_are_gone_leave_no_memory(monkeypatch):
     monkeypatch.setenv("NABLA_CACHE", "off")
 

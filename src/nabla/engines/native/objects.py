@@ -50,9 +50,10 @@ class Library:
 
 def built(text: str, level: int, *functions: str) -> Library:
     """Functions of the text, ready to be called; the object code comes from the cache on disk where that has it."""
-    own = machine.machine()
-    facts = (text, own.architecture, own.cpu, own.features, str(level), str(llvm.llvm_version_info), _recipe())
     with tiers.compiling:
+        _have_forks_wait()
+        own = machine.machine()
+        facts = (text, own.architecture, own.cpu, own.features, str(level), str(llvm.llvm_version_info), _recipe())
         return loaded(cache.kept(facts, lambda: emitted(text, level)), functions, outside(text))
 
 
@@ -73,9 +74,9 @@ def emitted(text: str, level: int, assembly: bool = False) -> bytes:
         module.data_layout = str(target.target_data)
         module.verify()
         if level:
-            builder = llvm.create_pass_builder(target, llvm.create_pipeline_tuning_options(speed_level=level))
-            passes = builder.getModulePassManager()
-            _without_lock("LLVMPY_RunNewModulePassManager")(passes, module, builder)
+            options = llvm.create_pipeline_tuning_options(speed_level=level)
+            with llvm.create_pass_builder(target, options) as builder, builder.getModulePassManager() as passes:
+                _without_lock("LLVMPY_RunNewModulePassManager")(passes, module, builder)
         with llvm.ffi.OutputString() as error:
             buffer = _without_lock("LLVMPY_TargetMachineEmitToMemory")(target, module, int(not assembly), error)
             if not buffer:
@@ -127,6 +128,12 @@ def _own_target(level: int) -> Any:
     if not hasattr(_targets, name):
         setattr(_targets, name, machine.target_machine(level))
     return getattr(_targets, name)
+
+
+@lru_cache(maxsize=1)
+def _have_forks_wait() -> None:
+    """For who is in llvmlite: also to free what is gone, which happens anywhere."""
+    tiers.LOCKS.append(llvm.ffi.lib._lock)
 
 
 @lru_cache(maxsize=2)

@@ -13,6 +13,7 @@ import atexit
 import os
 import threading
 from collections import deque
+from contextlib import AbstractContextManager
 from typing import Any, Callable
 
 from nabla.errors import ArgumentError
@@ -134,14 +135,20 @@ _background = Background()
 submit = _background.submit
 compiling = Gate()
 """What compiles in any thread does it inside."""
+LOCKS: list[AbstractContextManager[Any]] = []
+"""Locks of the compiler. A fork takes them, so that in the new process no thread has them that is not there."""
 
 
 def _stop() -> None:
     _background.pause()  # first: it may be inside
     compiling.close()
+    for lock in LOCKS:
+        lock.__enter__()
 
 
 def _go_on() -> None:
+    for lock in LOCKS:
+        lock.__exit__(None, None, None)
     compiling.open()
     _background.resume()
 
