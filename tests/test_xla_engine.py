@@ -150,14 +150,6 @@ def test_aligned_arrays_are_not_copied():
 # ---- failures -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("value", [np.array(0.5), np.ones((2, 3)).T])
-def test_an_argument_that_comes_again_keeps_its_shape(value):
-    f, x = nb.jit(nb.sin, engine="xla"), nb.array(value)
-    for _ in range(4):  # from the second call on it is held as XLA takes it
-        np.testing.assert_allclose(f(x), np.sin(value), strict=True)
-    assert x.shape == value.shape
-
-
 def test_out_of_memory_is_an_error_and_the_next_call_works():
     big = closed(lambda x: [f.sin(broadcast(x, shape=(2**46,)))], np.float64(0))
     with pytest.raises(OutOfMemoryError, match="XLA has no memory for this"):

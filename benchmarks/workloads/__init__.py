@@ -14,5 +14,6 @@ from workloads.base import Workload
 
 def all_workloads() -> dict[str, Workload]:
     """By name, which is that of the file."""
-    names = sorted(found.name for found in pkgutil.iter_modules(__path__) if found.name != "base")
-    return {name: importlib.import_module(f"workloads.{name}").WORKLOAD for name in names}
+    names = sorted(found.name for found in pkgutil.iter_modules(__path__))
+    files = {name: importlib.import_module(f"workloads.{name}") for name in names}
+    return {name: file.WORKLOAD for name, file in files.items() if hasattr(file, "WORKLOAD")}
