@@ -103,6 +103,7 @@ def test_what_was_compiled_is_kept_on_disk(tmp_path):
 import sys
 from pathlib import Path
 import nabla as nb
+from nabla.engines.native.cache import directory as keeps_in
 g = nb.jit(lambda x: x * 3.0, engine="xla")
 g(1.0)
 nb.set_compilation_cache(sys.argv[1])
@@ -112,6 +113,7 @@ try:
     nb.set_compilation_cache("elsewhere")
 except nb.ArgumentError as error:
     print(error)
+assert str(keeps_in()) == sys.argv[1]
 """
     first, second = run(code, str(tmp_path)), run(code, str(tmp_path))
     value, count, *told = first.split(maxsplit=2)

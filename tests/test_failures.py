@@ -64,11 +64,12 @@ import nabla as nb
 def f(x):
     return x * 2.0
 
-for ask in (nb.jit(f, engine="xla"), lambda x: nb.export(f, x), lambda x: nb.set_compilation_cache("somewhere")):
+for ask in (nb.jit(f, engine="xla"), lambda x: nb.export(f, x)):
     try:
         ask(1.0)
     except ImportError as error:
         print(error)
+nb.set_compilation_cache("somewhere")  # of the engines that there are
 print(nb.jit(f)(3.0).item())
 """
 
@@ -79,7 +80,7 @@ def test_an_engine_that_is_not_installed():
     found = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
     assert found.returncode == 0, found.stderr
     *told, value = found.stdout.splitlines()
-    assert len(told) == 3 and all("install it with: pip install 'nabla[xla]'" in line for line in told)
+    assert len(told) == 2 and all("install it with: pip install 'nabla[xla]'" in line for line in told)
     assert value == "6.0"
 
 

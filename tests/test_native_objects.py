@@ -25,6 +25,7 @@ def called(library, name="add"):
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "_chosen", None)
     monkeypatch.setenv("NABLA_CACHE_DIR", str(tmp_path / "of" / "nabla"))
     monkeypatch.delenv("NABLA_CACHE", raising=False)
     return tmp_path / "of" / "nabla"
@@ -226,6 +227,8 @@ def test_a_damaged_file_is_written_anew(place, counted, damage):
 
 
 def test_what_cannot_be_written_is_not_kept(tmp_path, monkeypatch, counted):
+    monkeypatch.setattr(cache, "_chosen", None)
+    monkeypatch.delenv("NABLA_CACHE", raising=False)
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("NABLA_CACHE_DIR", str(tmp_path / "file"))
     for _ in range(2):
@@ -234,6 +237,7 @@ def test_what_cannot_be_written_is_not_kept(tmp_path, monkeypatch, counted):
 
 
 def test_the_directory(monkeypatch):
+    monkeypatch.setattr(cache, "_chosen", None)
     monkeypatch.delenv("NABLA_CACHE", raising=False)
     monkeypatch.delenv("NABLA_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", os.path.join("some", "where"))
@@ -241,6 +245,12 @@ def test_the_directory(monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", "")
     monkeypatch.setenv("HOME", os.path.join("of", "me"))
     assert str(cache.directory()) == os.path.join("of", "me", ".cache", "nabla")
+    monkeypatch.setenv("NABLA_CACHE_DIR", "named")
+    assert str(cache.directory()) == "named"
+    cache.keep_in("chosen")
+    assert str(cache.directory()) == "chosen"
+    monkeypatch.setenv("NABLA_CACHE", "off")
+    assert cache.directory() is None
 
 
 def test_the_facts_are_told_apart(place):

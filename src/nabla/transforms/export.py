@@ -15,8 +15,10 @@ from nabla import dtypes, tree
 from nabla.dtypes import ShapeDtype
 from nabla.engines.choice import engine_called
 from nabla.engines.engine import Executable
-from nabla.engines.xla.cache import set_compilation_cache as in_directory
+from nabla.engines.native.cache import keep_in
+from nabla.engines.xla.cache import set_compilation_cache as xla_keeps_in
 from nabla.engines.xla.export import read, written
+from nabla.engines.xla.kernel import is_installed
 from nabla.errors import ArgumentError, ArgumentTypeError, DTypeError, NotDifferentiableError, ShapeError
 from nabla.ops.creation import asarray
 from nabla.tensor import Tensor
@@ -154,12 +156,18 @@ class Exported:
 
 
 def set_compilation_cache(path: str | os.PathLike[str]) -> None:
-    """Keep what XLA compiles in this directory: another process that compiles the same program reads it there instead.
+    """Keep what is compiled in this directory: another process that compiles the same program reads it there instead.
 
-    The cache is XLA's own, that of the whole process and for its whole life: another directory is an ArgumentError. The environment
-    variable JAX_COMPILATION_CACHE_DIR does the same, for programs that take XLA more than a second. Needs the extra `nabla[xla]`.
+    The native engine keeps its code without being told, in the directory that the environment variable NABLA_CACHE_DIR names, else
+    in that of the user's caches: at most 128 MiB, of which the oldest goes first. NABLA_CACHE=off keeps none of it. XLA, where it
+    is installed, keeps nothing until told. Its cache is its own, that of the whole process and for its whole life: another directory
+    is an ArgumentError. The environment variable JAX_COMPILATION_CACHE_DIR does the same, for programs that take XLA more than a
+    second.
     """
-    in_directory(os.fspath(path))
+    directory = os.fspath(path)
+    if is_installed():
+        xla_keeps_in(directory)
+    keep_in(directory)
 
 
 # The orders

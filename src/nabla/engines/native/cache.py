@@ -1,8 +1,9 @@
 """Bytes kept on disk from one process to the next: the object code of what was compiled before.
 
-They lie in the directory that the environment variable NABLA_CACHE_DIR names, else in `nabla` of the user's cache directory;
-NABLA_CACHE=off keeps nothing. A file is named by the hash of all that its content follows from. Several processes may read and
-write at a time: a file comes into being whole, and one that is damaged is as good as none. What cannot be written is not kept.
+They lie in the directory that `set_compilation_cache` was given, else in that which the environment variable NABLA_CACHE_DIR names,
+else in `nabla` of the user's cache directory; NABLA_CACHE=off keeps nothing. A file is named by the hash of all that its content
+follows from. Several processes may read and write at a time: a file comes into being whole, and one that is damaged is as good as
+none. What cannot be written is not kept.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ DIGEST = 32
 """Bytes before the content, by which damage is seen."""
 
 _writes = count()
+_chosen: Path | None = None
 
 
 def kept(facts: Sequence[str], make: Callable[[], bytes]) -> bytes:
@@ -50,10 +52,14 @@ def directory() -> Path | None:
     if wanted == "off":
         return None
     named = os.environ.get("NABLA_CACHE_DIR")
-    if named:
-        return Path(named)
-    users = os.environ.get("XDG_CACHE_HOME")
-    return Path(users or os.path.expanduser("~/.cache")) / "nabla"
+    users = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return _chosen or (Path(named) if named else Path(users) / "nabla")
+
+
+def keep_in(path: str) -> None:
+    """Keep files in this directory from now on."""
+    global _chosen
+    _chosen = Path(path)
 
 
 def _key(facts: Sequence[str]) -> str:
