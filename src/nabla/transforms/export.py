@@ -160,8 +160,8 @@ def set_compilation_cache(path: str | os.PathLike[str]) -> None:
 
     The native engine keeps its code without being told, in the directory that the environment variable NABLA_CACHE_DIR names, else
     in that of the user's caches: at most 128 MiB, of which the oldest goes first. NABLA_CACHE=off keeps none of it. XLA, where it
-    is installed, keeps nothing until told. Its cache is its own, that of the whole process and for its whole life: another directory
-    is an ArgumentError. The environment variable JAX_COMPILATION_CACHE_DIR does the same, for programs that take XLA more than a
+    is installed, keeps nothing until told. Its cache is that of the whole process and for its whole life: another directory is an
+    ArgumentError. The environment variable JAX_COMPILATION_CACHE_DIR does the same, for programs that take XLA more than a
     second.
     """
     directory = os.fspath(path)
