@@ -26,6 +26,8 @@ class Compilation(Protocol):
     """A graph, compiled."""
 
     run: Executable
+    fresh: bool
+    """Whether the results of a run are new arrays, that nobody else will ever see."""
 
     def as_text(self) -> str:
         """What the engine made of it."""

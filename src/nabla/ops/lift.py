@@ -18,9 +18,9 @@ import numpy as np
 from nabla import dtypes
 from nabla.dtypes import float64
 from nabla.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
-from nabla.graph.node import Node, is_scalar, runtime
-from nabla.graph.tokens import next_id
-from nabla.primitives.base import constant, scalar
+from nabla.graph.node import NO_PARAMS, Node, is_scalar, runtime
+from nabla.graph.tokens import EMPTY, next_id
+from nabla.primitives.base import CONSTANT, constant, scalar
 from nabla.primitives.elementwise import as_bool, operand
 from nabla.primitives.joining import side_by_side
 from nabla.primitives.shape import broadcast, cast
@@ -182,6 +182,27 @@ def together(items: Any) -> list[Node]:
 def born(node: Any) -> Any:
     """A new handle on a node that may be older: a constant that is kept, or an argument handed on. A vmap asks when it was made."""
     handle = runtime.handle(node)
+    handle._birth = next_id()
+    return handle
+
+
+_new = object.__new__
+
+
+def tensor_of(value: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
+    """A new handle on a value, which is born(constant(value, dtype)) and takes a third of its time."""
+    node = _new(Node)
+    node.prim = CONSTANT
+    node.inputs = ()
+    node.params = NO_PARAMS
+    node.shape = shape
+    node.dtype = dtype
+    node.tokens = EMPTY
+    node.depth = 0
+    node.id = next_id()
+    node.value = value
+    handle = _new(runtime.handle)
+    handle._node = node
     handle._birth = next_id()
     return handle
 

@@ -22,7 +22,8 @@ from nabla.transforms.roads import Hidden
 from nabla.views import adopting
 
 _slot: Any = Tensor.__dict__["_node"]
-_current: ContextVar[Capture | None] = ContextVar("nabla_capture", default=None)
+current: ContextVar[Capture | None] = ContextVar("nabla_capture", default=None)
+"""The trace that is going on here."""
 _lock = Lock()
 _holders: dict[int, int] = {}
 """How many traces hold a handle as `Captured`, by its id."""
@@ -30,7 +31,7 @@ _holders: dict[int, int] = {}
 
 def is_tracing() -> bool:
     """Whether a function is being traced here, to be compiled as a whole."""
-    return _current.get() is not None
+    return current.get() is not None
 
 
 class Captured(Tensor):
@@ -40,13 +41,13 @@ class Captured(Tensor):
 
     @property
     def _node(self) -> Node:
-        capture = _current.get()
+        capture = current.get()
         found = None if capture is None else capture.nodes.get(id(self))
         return _slot.__get__(self) if found is None else found
 
     @_node.setter
     def _node(self, node: Node) -> None:
-        capture = _current.get()
+        capture = current.get()
         if capture is not None and id(self) in capture.nodes:
             capture.nodes[id(self)] = node
         else:
@@ -76,14 +77,14 @@ class Capture:
         with _lock:
             for x in self.hidden:
                 _hold(x.value)
-        self._marks = _current.set(self), open_arrays.set(self.arrays), adopting.set(self._adopt)
+        self._marks = current.set(self), open_arrays.set(self.arrays), adopting.set(self._adopt)
         return self
 
     def __exit__(self, *exception: object) -> None:
-        current, arrays, adopted = self._marks
+        mark, arrays, adopted = self._marks
         adopting.reset(adopted)
         open_arrays.reset(arrays)
-        _current.reset(current)
+        current.reset(mark)
         with _lock:
             for value in (*[x.value for x in self.hidden], *self.adopted):
                 _release(value)

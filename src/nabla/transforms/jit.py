@@ -24,10 +24,13 @@ from nabla.tensor import Tensor
 from nabla.transforms.capture import is_tracing
 from nabla.transforms.lowered import Lowered
 from nabla.transforms.program import Program, Times, argument_names, traced
+from nabla.transforms.shortcut import MISS, Call, shortcut
 from nabla.transforms.trace import decorator, node_at, want_callable, wraps
 
 MOST_PROGRAMS = 64
 """Programs that one function keeps; the one that was made first goes first."""
+MOST_SHORTCUTS = 8
+"""Kinds of calls that are looked for before anything else; the one that was written down first goes first."""
 MANY_TRACES = 16
 """Traces of one function after which it warns that it is traced again and again."""
 
@@ -74,7 +77,10 @@ def jit(
 class Jitted:
     """A function made by `nb.jit`."""
 
-    __slots__ = ("__dict__", "__weakref__", "_argnames", "_argnums", "_bound", "_engine", "_fn", "_history", "_lock", "_programs")
+    __slots__ = (
+        "__dict__", "__weakref__", "_argnames", "_argnums", "_bound", "_engine", "_fn", "_history", "_lock", "_programs",
+        "_shortcuts",
+    )  # fmt: skip
 
     def __init__(self, fn: Callable[..., Any], argnums: tuple[int, ...], argnames: tuple[str, ...], engine: Engine) -> None:
         wraps(fn, self)
@@ -83,6 +89,7 @@ class Jitted:
         self._argnames = argnames
         self._engine = engine
         self._programs: dict[Any, list[Program]] = {}
+        self._shortcuts: tuple[Call, ...] = ()
         self._lock = RLock()
         self._bound: WeakKeyDictionary[Any, Jitted] = WeakKeyDictionary()
         self._history: list[tuple[str, Times]] = []
@@ -91,10 +98,13 @@ class Jitted:
         """As a method: a function of its own for each object."""
         if instance is None:
             return self
-        argnums = tuple(i - 1 for i in self._argnums if i > 0)
-        bound = Jitted(MethodType(self._fn, instance), argnums, self._argnames, self._engine)
         try:
-            return self._bound.setdefault(instance, bound)
+            bound = self._bound.get(instance)
+            if bound is None:
+                argnums = tuple(i - 1 for i in self._argnums if i > 0)
+                bound = Jitted(MethodType(self._fn, instance), argnums, self._argnames, self._engine)
+                bound = self._bound.setdefault(instance, bound)
+            return bound
         except TypeError as error:  # no weak references, or no hash
             raise ArgumentTypeError(
                 f"jit: a method is compiled for each object, so {type(instance).__name__} must be hashable and allow weak "
@@ -105,11 +115,21 @@ class Jitted:
         return f"<nb.jit of {getattr(self._fn, '__qualname__', self._fn)}>"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        for call in self._shortcuts:
+            result = call(args, kwargs)
+            if result is not MISS:
+                return result
         if is_tracing() or open_axes.get():
             return self._fn(*args, **kwargs)  # a part of what is traced now; or collectives inside need to know their lanes
         leaves, structure, statics, key = self._sorted(args, kwargs)
         program, hidden = self._program(leaves, structure, statics, key)
-        return program(leaves, hidden)
+        before = program.calls
+        result = program(leaves, hidden)
+        if program.calls > before:
+            written = shortcut(program, args, kwargs, statics, result)
+            if written is not None:
+                self._shortcuts = (written, *self._shortcuts[: MOST_SHORTCUTS - 1])
+        return result
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """What a call with such arguments compiles, to be read and measured before it runs: the graph, its cost, the engine's text.
@@ -215,6 +235,7 @@ class Jitted:
         """Forget all programs."""
         with self._lock:
             self._programs.clear()
+            self._shortcuts = ()
 
 
 class Statics:

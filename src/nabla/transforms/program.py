@@ -14,7 +14,7 @@ from nabla.graph.graph import Graph
 from nabla.graph.node import Node, is_scalar, runtime
 from nabla.graph.tokens import EMPTY, Token, Tokens, cut_older
 from nabla.graph.walk import between
-from nabla.ops.lift import as_node, born
+from nabla.ops.lift import as_node, born, tensor_of
 from nabla.primitives import indexing, shape
 from nabla.primitives.base import constant
 from nabla.primitives.call import CALL, call
@@ -55,8 +55,8 @@ class Program:
     """A function traced for one kind of arguments."""
 
     __slots__ = (
-        "_aliases", "_dtypes", "_engine", "_fixed", "_held", "_numpy", "_run", "_seen", "_structure", "_written", "graph",
-        "roads", "times",
+        "_engine", "_fixed", "_held", "_seen", "_written", "aliases", "calls", "fresh", "graph", "kinds", "roads", "run",
+        "shortcuts", "structure", "times",
     )  # fmt: skip
 
     def __init__(
@@ -72,13 +72,18 @@ class Program:
         self.graph = graph
         self.roads = roads
         self._fixed = [(node, frozenset(node.tokens.members)) for node in fixed]
-        self._structure = LEAF if structure == LEAF else structure
+        self.structure = LEAF if structure == LEAF else structure
         self._written = written
-        self._numpy = numpy
+        self.kinds = numpy
         self._engine = engine
-        self._aliases = _may_be_inputs(graph)
-        self._dtypes = [x.dtype for x in graph.outputs]
-        self._run: Executable | None = None
+        self.aliases = _may_be_inputs(graph)
+        self.run: Executable | None = None
+        self.fresh = False
+        """Whether the results of a run are new arrays, that nobody else will ever see."""
+        self.calls = 0
+        """How often it has run."""
+        self.shortcuts = 0
+        """How often calls were written down (shortcut.py)."""
         self._held = engine.held
         self._seen = [0] * len(graph.inputs)
         """The nodes of the last call's inputs, by id: what comes again is held as the engine likes it."""
@@ -91,6 +96,11 @@ class Program:
         if self.times.compiling is None:
             self.times.compiling = perf_counter() - start
         return found
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether it takes no values that lie on devices."""
+        return self._engine.in_memory
 
     @property
     def writes(self) -> bool:
@@ -108,7 +118,7 @@ class Program:
         inputs = [*leaves, *hidden] if hidden else leaves
         values = []
         arrays = False
-        held, seen = self._held, self._seen
+        holds = self.holds
         for i, x in enumerate(inputs):
             kind = type(x)
             if kind is Tensor or isinstance(x, Tensor):
@@ -119,10 +129,8 @@ class Program:
                 if value is None:
                     runtime.realize((node,))
                     value = node.value
-                elif held is not None and getattr(value, "base", value) is None:
-                    if seen[i] == node.id:
-                        value = node.value = held(value)
-                    seen[i] = node.id
+                elif holds and getattr(value, "base", value) is None:
+                    value = self.held(i, node)
                 values.append(value)
             elif kind is np.ndarray:
                 arrays = True
@@ -131,41 +139,57 @@ class Program:
                 values.append(_number(x))
         if self._fixed:
             return self._as_node(inputs, hidden)
-        run = self._run
+        run = self.run
         if run is None:
-            run = self._run = self.compilation(values=values).run
-        if runtime.away and self._engine.in_memory:
+            compilation = self.compilation(values=values)
+            self.fresh = compilation.fresh
+            run = self.run = compilation.run
+        if runtime.away and self.in_memory:
             runtime.devices.want_memory(values)
         results = run(*values)
-        if arrays and True in self._aliases:
-            shown = [alias and type(value) is np.ndarray for value, alias in zip(results, self._aliases)]
+        self.calls += 1
+        if arrays and not self.fresh and True in self.aliases:
+            shown = [alias and type(value) is np.ndarray for value, alias in zip(results, self.aliases)]
             results = [value.copy() if alias else value for value, alias in zip(results, shown)]
         if self._written:
-            return self._given([constant(value, dtype) for value, dtype in zip(results, self._dtypes)], hidden)
+            return self.given([constant(value, x.dtype) for value, x in zip(results, self.graph.outputs)], hidden)
         given = [
-            born(constant(value, dtype)) if kind is None else as_numpy_kind(value, kind)
-            for value, dtype, kind in zip(results, self._dtypes, self._numpy)
+            tensor_of(value, x.shape, x.dtype) if kind is None else as_numpy_kind(value, kind)
+            for value, x, kind in zip(results, self.graph.outputs, self.kinds)
         ]
-        return given[0] if self._structure is LEAF else tree.unflatten(self._structure, given)
+        return given[0] if self.structure is LEAF else tree.unflatten(self.structure, given)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the engine wants to hold inputs that come again."""
+        return self._held is not None
+
+    def held(self, i: int, node: Node) -> Any:
+        """The value of input i, whose memory is its own: as the engine likes it, if the same came at the last call."""
+        if self._held is not None and self._seen[i] == node.id:
+            node.value = self._held(node.value)
+        self._seen[i] = node.id
+        return node.value
 
     def _as_node(self, inputs: Sequence[Any], hidden: Sequence[Any]) -> Any:
         """Under a transform, the program is one node."""
         nodes = [*[_input_node(x, like) for x, like in zip(inputs, self.graph.inputs)], *[node for node, _ in self._fixed]]
         outs = call(self.graph, nodes, self._engine)
         realize_free(outs)
-        return self._given(outs, hidden)
+        return self.given(outs, hidden)
 
-    def _given(self, outs: Sequence[Node], hidden: Sequence[Any]) -> Any:
+    def given(self, outs: Sequence[Node], hidden: Sequence[Any]) -> Any:
+        """The result, of nodes; what is written is written."""
         count = len(outs) - len(self._written)
-        if len(outs) == 1 == count and self._structure is LEAF:
-            return self._handed(outs[0], self._numpy[0])
+        if len(outs) == 1 == count and self.structure is LEAF:
+            return self._handed(outs[0], self.kinds[0])
         for (i, cut), node in zip(self._written, outs[count:]):
             if cut:
                 with cut_older():
                     replace(hidden[i], node)
             else:
                 replace(hidden[i], node)
-        return tree.unflatten(self._structure, [self._handed(node, kind) for node, kind in zip(outs[:count], self._numpy)])
+        return tree.unflatten(self.structure, [self._handed(node, kind) for node, kind in zip(outs[:count], self.kinds)])
 
     @staticmethod
     def _handed(node: Node, kind: type | None) -> Any:

@@ -67,7 +67,7 @@ class Roads:
     def __init__(self, fn: Any, seen: set[int] | None = None) -> None:
         self.hidden: list[Hidden] = []
         self._by_id: dict[int, Hidden] = {}
-        self._guards: list[Guard] = []
+        self.guards: list[Guard] = []
         self._seen = set() if seen is None else seen  # functions
         self._seen_later: set[int] = set() if seen is None else seen
         self._objects: set[int] = set()
@@ -80,21 +80,21 @@ class Roads:
 
     def guard_content(self, hidden: Hidden) -> None:
         """An array that NumPy itself computed with: the program holds what came of it, while its elements stay what they are."""
-        self._guards.append((hidden.get, hidden.value.copy(), _same_content, hidden.name))
+        self.guards.append((hidden.get, hidden.value.copy(), _same_content, hidden.name))
         self.hidden.remove(hidden)
 
     def settle(self) -> None:
         """The function was traced: what was there then is not kept alive, and what the trace itself changed is not looked at:
         Python runs only then."""
-        self._guards = [guard for guard in self._guards if _holds(guard)]
+        self.guards = [guard for guard in self.guards if _holds(guard)]
         for hidden in self.hidden:
             if hidden.get() is not hidden.value:
-                hidden.get = partial(_itself, hidden.value)
+                hidden.get = partial(itself, hidden.value)
             hidden.value = None
 
     def current(self) -> list[Any] | str:
         """The hidden inputs now, one value each; a string says why what was traced no longer holds."""
-        for guard in self._guards:
+        for guard in self.guards:
             if not _holds(guard):
                 return f"{guard[3]} changed"
         values = []
@@ -137,54 +137,54 @@ class Roads:
     def _later(self, rule: Any) -> None:
         """What runs when the program is differentiated or batched finds the tensors of that time: they are guarded, too."""
         roads = Roads(rule, self._seen_later)
-        self._guards += roads._guards
+        self.guards += roads.guards
         for hidden in roads.hidden:
             if hidden.is_tensor:
-                self._guards.append((partial(_node_of, hidden.get), hidden.value._node, _never, hidden.name))
+                self.guards.append((partial(_node_of, hidden.get), hidden.value._node, never, hidden.name))
             else:
-                self._guards.append((hidden.get, hidden.value.copy(), _same_content, hidden.name))
+                self.guards.append((hidden.get, hidden.value.copy(), _same_content, hidden.name))
 
     def _code(self, fn: FunctionType, depth: int) -> None:
         if (fn.__module__ or "").partition(".")[0] in FOREIGN:
             return
         names = names_of(fn)
         for name, cell in zip(fn.__code__.co_freevars, fn.__closure__ or ()):
-            self._value(partial(_contents, cell), name, names, depth)
+            self._value(partial(contents, cell), name, names, depth)
         space = fn.__globals__
         for name in sorted(names):
             if name in space:
-                self._value(partial(space.get, name, MISSING), name, names, depth)
+                self._value(partial(entry, space, name), name, names, depth)
         for default in (*(fn.__defaults__ or ()), *(fn.__kwdefaults__ or {}).values()):
             if not is_scalar(default):
-                self._value(partial(_itself, default), "a default", names, depth)
+                self._value(partial(itself, default), "a default", names, depth)
 
     def _value(self, get: Get, name: str, names: frozenset[str], depth: int) -> None:
         value = get()
         if isinstance(value, Tensor) or _is_array(value):
             self._hide(get, name, value)
         elif isinstance(value, np.ndarray):
-            self._guards.append((get, value.copy(), _same_content, name))
+            self.guards.append((get, value.copy(), _same_content, name))
         elif value is None or is_scalar(value) or isinstance(value, (str, bytes, np.generic)):
-            self._guards.append((get, value, _equal, name))
+            self.guards.append((get, value, _equal, name))
         elif isinstance(value, ModuleType):
             if value.__name__.partition(".")[0] not in FOREIGN:
                 self._attributes(value, name, names, depth)
         elif isinstance(value, type) or (getattr(value, "__module__", None) or "").partition(".")[0] in FOREIGN:
             inner = getattr(value, "__wrapped__", None)
             if inner is not None:  # what a transform made of a function
-                self._guards.append((get, value, _never, name))
+                self.guards.append((get, value, never, name))
                 self._function(inner, name, depth)
             elif not tree.is_leaf(value):
                 self._container(get, name, names, depth)
         elif not tree.is_leaf(value):
             self._container(get, name, names, depth)
         elif callable(value):
-            self._guards.append((get, value, _never, name))
+            self.guards.append((get, value, never, name))
             self._function(value, name, depth)
             if not isinstance(value, (FunctionType, MethodType, partial)):
                 self._object(value, name, names, depth)
         else:
-            self._guards.append((get, value, _never, name))
+            self.guards.append((get, value, never, name))
             self._object(value, name, names, depth)
 
     def _object(self, value: Any, name: str, names: frozenset[str], depth: int) -> None:
@@ -194,16 +194,15 @@ class Roads:
 
     def _attributes(self, value: Any, name: str, names: frozenset[str], depth: int) -> None:
         """The attributes that the code speaks of, and that can be read without running anything."""
-        for attribute in sorted(names):
-            found = inspect.getattr_static(value, attribute, MISSING)
+        for wanted in sorted(names):
+            found = inspect.getattr_static(value, wanted, MISSING)
             if found is MISSING or isinstance(found, (property, classmethod, staticmethod)):
                 continue
             if isinstance(found, FunctionType) and not isinstance(value, ModuleType):
                 self._object_method(value, found, depth)
                 continue
-            if getattr(value, attribute, MISSING) is MISSING:
-                continue
-            self._value(partial(getattr, value, attribute, MISSING), f"{name}.{attribute}", names, depth)
+            if attribute(value, wanted) is not MISSING:
+                self._value(partial(attribute, value, wanted), f"{name}.{wanted}", names, depth)
 
     def _object_method(self, value: Any, function: FunctionType, depth: int) -> None:
         if id(function) not in self._seen and (id(value), id(function)) not in self._methods and depth <= DEEPEST:
@@ -212,14 +211,14 @@ class Roads:
             self._function(function, function.__name__, depth)
 
     def _container(self, get: Get, name: str, names: frozenset[str], depth: int) -> None:
-        structure = tree.structure(get())
-        self._guards.append((lambda: tree.structure(get()), structure, _equal, f"the structure of {name}"))
-        for i, path in enumerate(tree.paths(structure, name)):
-            self._value(partial(_leaf, get, i), path, names, depth)
+        built = structure(get)
+        self.guards.append((partial(structure, get), built, _equal, f"the structure of {name}"))
+        for i, path in enumerate(tree.paths(built, name)):
+            self._value(partial(leaf, get, i), path, names, depth)
 
     def _hide(self, get: Get, name: str, value: Any) -> None:
         if isinstance(value, View):  # what is read and written is the tensor of which it shows a part
-            self._guards.append((lambda: _shown(get()), _shown(value), _equal, name))
+            self.guards.append((lambda: _shown(get()), _shown(value), _equal, name))
             self._hide(lambda: get()._base, name, value._base)
             return
         known = self._by_id.get(id(value))
@@ -251,18 +250,33 @@ def _names(code: CodeType) -> set[str]:
     return names
 
 
-def _contents(cell: CellType) -> Any:
+# The steps of roads
+
+
+def contents(cell: CellType) -> Any:
     try:
         return cell.cell_contents
     except ValueError:  # not bound yet
         return MISSING
 
 
-def _itself(value: Any) -> Any:
+def entry(space: dict[str, Any], name: str) -> Any:
+    return space.get(name, MISSING)
+
+
+def attribute(value: Any, name: str) -> Any:
+    return getattr(value, name, MISSING)
+
+
+def itself(value: Any) -> Any:
     return value
 
 
-def _leaf(get: Get, index: int) -> Any:
+def structure(get: Get) -> tree.TreeDef:
+    return tree.structure(get())
+
+
+def leaf(get: Get, index: int) -> Any:
     return tree.leaves(get())[index]
 
 
@@ -287,5 +301,5 @@ def _same_content(a: Any, b: Any) -> bool:
     return isinstance(a, np.ndarray) and a.dtype == b.dtype and np.array_equal(a, b)
 
 
-def _never(a: Any, b: Any) -> bool:
+def never(a: Any, b: Any) -> bool:
     return False

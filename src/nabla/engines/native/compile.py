@@ -49,6 +49,8 @@ class Lowering:
 class Compiled:
     """A graph as machine code."""
 
+    fresh = True
+
     def __init__(self, lowering: Lowering) -> None:
         self._lowering = lowering
         self._machine, self.run = _callable(lowering.graph, lowering.source, lowering.writer)

@@ -28,6 +28,8 @@ def compile(graph: Graph) -> Executable:
 class Lowering:
     """A graph as the text of a Python function, and that function."""
 
+    fresh = False
+
     def __init__(self, graph: Graph) -> None:
         graph = simplify(graph)
         writer = Writer({"own": _own, "empty": np.empty, "errstate": np.errstate, "bounds": Bounds()})

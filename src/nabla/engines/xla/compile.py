@@ -74,6 +74,8 @@ def _kind(x: Any) -> Any:
 class Compilation:
     """A program of XLA, and how it is called. It is compiled when that is first asked for, or when it first runs."""
 
+    fresh = False
+
     def __init__(self, lowering: Lowering) -> None:
         self._lowering = lowering
         self._elsewhere = _Elsewhere(lowering)
