@@ -30,7 +30,7 @@ from nabla.ops.lift import ArrayLike, born
 from nabla.ops.sharing import locked_by
 from nabla.primitives.base import Shape
 from nabla.primitives.indexing import Spec, index
-from nabla.primitives.leaves import LEAF, LeafToken, inheritance, make_leaf, not_a_leaf
+from nabla.primitives.leaves import LeafToken, inheritance, is_leaf, make_leaf, not_a_leaf
 from nabla.primitives.shape import cast
 
 if TYPE_CHECKING:
@@ -170,11 +170,11 @@ def move(x: Tensor, node: Node) -> None:
     adopt = adopting.get()
     if adopt is not None and adopt(x, node):
         return
-    if x._node.prim is LEAF:
-        grad, age = inheritance(x._node)
+    if is_leaf(x._node):
+        token = inheritance(x._node)
         if not node.tokens.placeholder:
             x._node = node  # nobody holds the old leaf now, so that the new one can have its buffer
-        x._node = make_leaf(node, grad, age)
+        x._node = make_leaf(node, token)
         return
     old = x._node
     tokens = node.tokens
@@ -209,7 +209,7 @@ def _in_place(symbol: str, apply: Callable[[Any, Any], Any]) -> Callable[[Tensor
         plain = type(x) is runtime.handle or not isinstance(x, Viewing)
         out = apply(x, y)
         old = x._node
-        if plain and not old.shape and old.prim is not LEAF:
+        if plain and not old.shape and not is_leaf(old):
             return out
         node = out._node
         if node.shape != old.shape:

@@ -36,6 +36,7 @@ class Token:
         "reads",
         "running",
         "sets",
+        "stands_for",
         "what",
     )
 
@@ -51,7 +52,13 @@ class Token:
         self.reads: list[tuple[Any, str]] = []  # nodes whose value Python read, and where
         self.moved: list[tuple[Any, Any]] = []  # handles that this scope moved, and the nodes they had before
         self.line = user_line() if placeholder else ""
+        self.stands_for: Token | None = None  # of a shadow: what it is the shadow of
         self._shadow: Token | None = None
+
+    @property
+    def traces(self) -> bool:
+        """Whether values that hang on this token are those of a graph being traced, and no lanes of a vmap."""
+        return (self.stands_for or self).inlines
 
     def shadow(self) -> Token:
         """What stands for this token on nodes that `no_grad` cuts off from it. Inputs of a graph that is being traced have no
@@ -59,6 +66,7 @@ class Token:
         if self._shadow is None:
             self._shadow = Token(self.what, placeholder=True)
             self._shadow.line = self.line
+            self._shadow.stands_for = self.stands_for or self
         return self._shadow
 
     def kill(self) -> None:

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, Callable, Iterable, Sequence
 
 from nabla.errors import ArgumentError, DTypeError, TracedValueError, user_line
 from nabla.graph.node import NO_PARAMS, Node, runtime, set_value
 from nabla.graph.tokens import Token, Tokens, cuts
 from nabla.primitives.base import Constant, never, same
-from nabla.primitives.structure import VARIABLE
+from nabla.primitives.structure import VARIABLE, detach, variable
+
+reaching: ContextVar[Callable[[Iterable[LeafToken], Sequence[Node]], None] | None] = ContextVar("nabla_reaching", default=None)
+"""Who is asked, while a function is traced, whether the gradients of these nodes may be added into the `.grad` of these leaves."""
 
 
 class LeafToken(Token):
     """The token of a leaf. It lives as long as the leaf's node, and holds what backward added up."""
 
-    __slots__ = ("_end", "grad")
+    __slots__ = ("_end", "grad", "home")
 
-    def __init__(self) -> None:
+    def __init__(self, home: Token | None = None) -> None:
         super().__init__("requires_grad leaf")
         self.grad: Any = None  # a handle, or None
+        self.home = home  # the trace of a function in which it stands for a leaf outside
         self._end: Any = None
 
     def live_with(self, node: Node) -> None:
@@ -34,27 +39,37 @@ class LeafToken(Token):
 LEAF = Constant("leaf", same, batch=never)
 
 
-def make_leaf(x: Node, grad: Any = None, age: int | None = None) -> Node:
-    """A new leaf with the value of `x`, and nothing of its history. It is as old as `age` says, for no_grad."""
+def make_leaf(x: Node, heir_of: LeafToken | None = None) -> Node:
+    """A new leaf with the value of `x`, and nothing of its history. heir_of: that of a leaf in whose place it stands, with its
+    `.grad`, and as old as that for no_grad."""
     if x.dtype.kind not in "fc":
         raise DTypeError(f"requires_grad needs a real or complex floating tensor; this one has dtype {x.dtype}")
-    if x.tokens.placeholder:
+    if any(token.placeholder and not token.traces for token in x.tokens.members):
         raise TracedValueError("requires_grad needs a value, and under vmap a tensor has none; use nb.grad inside vmap")
+    token = LeafToken()
+    if heir_of is not None:
+        token.grad, token.id, token.home = heir_of.grad, heir_of.id, heir_of.home
+    if x.tokens.placeholder:
+        return traced_leaf(detach(x), token)
     if x.value is None:
         runtime.realize((x,))
-    token = LeafToken()
-    token.grad = grad
-    if age is not None:
-        token.id = age
     node = Node(LEAF, (), {"token": token}, x.shape, x.dtype, Tokens((token,)), 0)
     node.value = x.value
     token.live_with(node)
     return node
 
 
+def traced_leaf(x: Node, token: LeafToken) -> Node:
+    """A leaf in a graph that is being traced: a variable."""
+    node = variable(x, token)
+    node.params = {"token": token}
+    token.live_with(node)
+    return node
+
+
 def not_a_leaf(node: Node) -> Node:
     """`node`, or a step behind it if it is a leaf: what a copy stands on, so that writing to the copy is no write to the leaf."""
-    if node.prim is not LEAF:
+    if not is_leaf(node):
         return node
     copied = Node(VARIABLE, (node,), NO_PARAMS, node.shape, node.dtype, node.tokens.inside(), 0)
     set_value(copied, node.value)
@@ -62,7 +77,7 @@ def not_a_leaf(node: Node) -> Node:
 
 
 def is_leaf(node: Node) -> bool:
-    return node.prim is LEAF
+    return node.prim is LEAF or (node.prim is VARIABLE and node.params is not NO_PARAMS)
 
 
 def leaf_token(node: Node) -> LeafToken:
@@ -70,13 +85,11 @@ def leaf_token(node: Node) -> LeafToken:
     return token
 
 
-def inheritance(leaf: Node) -> tuple[Any, int]:
-    """What a leaf that is written in place, which is allowed inside no_grad only, hands on to the one that takes its place: its
-    `.grad` and its age."""
+def inheritance(leaf: Node) -> LeafToken:
+    """The token of a leaf that is written in place, which is allowed inside no_grad only."""
     if not cuts.active or not cuts.entry.get():
         raise ArgumentError(
             f"an in-place write to a requires_grad leaf (at {user_line()}) would lose its gradient. Write inside "
             f"`with nb.no_grad():` to update it, or out of place: y = x + 1 instead of x += 1."
         )
-    token = leaf_token(leaf)
-    return token.grad, token.id
+    return leaf_token(leaf)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from threading import Lock
-from typing import Any, Sequence
+from typing import Any, Iterable, Sequence
 
 from nabla import tree
 from nabla.autodiff.reverse import reverse
@@ -14,10 +14,10 @@ from nabla.graph.tokens import cut_older
 from nabla.ops.devices import beside
 from nabla.primitives.base import scalar, zeros_like
 from nabla.primitives.elementwise import add
-from nabla.primitives.leaves import LeafToken, is_leaf, leaf_token
+from nabla.primitives.leaves import LeafToken, is_leaf, leaf_token, reaching
 from nabla.tensor import Tensor
 from nabla.transforms.jvp import matching
-from nabla.transforms.trace import Path, cut_off, want_bool
+from nabla.transforms.trace import Path, cut_off, realize_valued, want_bool
 
 
 def backward(
@@ -55,6 +55,7 @@ def backward(
             "backward: the outputs do not depend on any requires_grad leaf. Make one with nb.array(..., requires_grad=True), "
             "and compute the outputs outside no_grad."
         )
+    want_room(targets, nodes)
     if show_graph:
         runtime.show(nodes)
     if retain_graph is None:
@@ -64,11 +65,11 @@ def backward(
         grads = _by_leaf(found, order)
         if not create_graph:
             grads = [(token, cut_off(g)) for token, g in grads]
-            runtime.realize([g for _, g in grads] if retain_graph else [*(g for _, g in grads), *nodes])
+            realize_valued([g for _, g in grads] if retain_graph else [*(g for _, g in grads), *nodes])
         with _adding:
             sums = [(token, g if token.grad is None else add(token.grad._node, g)) for token, g in grads]
             if not create_graph:
-                runtime.realize([g for _, g in sums])
+                realize_valued([g for _, g in sums])
             for token, g in sums:
                 token.grad = Tensor(g)
     if not retain_graph and not create_graph:
@@ -89,7 +90,7 @@ def _outputs(outputs: Any) -> tuple[list[Node], Sequence[Path], tree.TreeDef]:
             raise ArgumentTypeError(f"backward: {path} is a {type(x).__name__}; backward starts from tensors")
         if x._node.dtype.kind not in "fc":
             raise DTypeError(f"backward: {path} has dtype {x.dtype}, which has no derivative")
-        _want_one_value(x._node, path)
+        want_one_value(x._node, path)
     return [x._node for x in values], paths, structure
 
 
@@ -109,12 +110,19 @@ def _cotangents(nodes: Sequence[Node], paths: Sequence[Path], structure: tree.Tr
     for g, node, path in zip(tree.leaves(cotangents), nodes, paths):
         where = tree.under(path, "cotangents")
         result.append(matching(g, node, where, path, "backward"))
-        _want_one_value(result[-1], where)
+        want_one_value(result[-1], where)
     return result
 
 
-def _want_one_value(x: Node, path: Path) -> None:
-    if x.tokens.placeholder:
+def want_room(leaves: Iterable[LeafToken], nodes: Sequence[Node]) -> None:
+    """An error where a function is being traced, and leaves from outside have no room for gradients of what it computes."""
+    check = reaching.get()
+    if check is not None:
+        check(leaves, nodes)
+
+
+def want_one_value(x: Node, path: Path) -> None:
+    if any(token.placeholder and not token.traces for token in x.tokens.members):
         raise TracedValueError(
             f"backward: at {user_line()}, {path} differs between the examples of a mapped function, and .grad has room "
             f"for one value. Use nb.grad inside, or call backward outside, on the result."

@@ -10,23 +10,26 @@ import numpy as np
 from nabla import dtypes, tree
 from nabla.autodiff.closing import close, outside
 from nabla.engines.engine import Compilation, Engine, Executable, Lowering
+from nabla.errors import ArgumentError
 from nabla.graph.graph import Graph
 from nabla.graph.node import Node, is_scalar, runtime
 from nabla.graph.tokens import EMPTY, Token, Tokens, cut_older
 from nabla.graph.walk import between
 from nabla.ops.lift import as_node, born, tensor_of
 from nabla.primitives import indexing, shape
-from nabla.primitives.base import constant
+from nabla.primitives.base import Constant, constant
 from nabla.primitives.call import CALL, call
 from nabla.primitives.conditional import COND
 from nabla.primitives.formulas import select
+from nabla.primitives.leaves import LeafToken, is_leaf, leaf_token
 from nabla.primitives.scan import SCAN
 from nabla.primitives.structure import VARIABLE, detach, output, placeholder
 from nabla.primitives.while_loop import WHILE
 from nabla.tensor import Tensor
-from nabla.transforms.capture import Capture, handles_of, roots
+from nabla.transforms.backward import want_one_value, want_room
+from nabla.transforms.capture import Again, Capture, handles_of, roots
 from nabla.transforms.roads import Roads
-from nabla.transforms.trace import as_numpy_kind, is_free, output_node, realize_free
+from nabla.transforms.trace import as_numpy_kind, cut_off, is_free, output_node, realize_free, realize_valued
 from nabla.views import replace
 
 VIEWS = frozenset([VARIABLE, detach, output, shape.reshape, shape.transpose, shape.broadcast, shape.flip, shape.real, shape.imag,
@@ -55,8 +58,8 @@ class Program:
     """A function traced for one kind of arguments."""
 
     __slots__ = (
-        "_engine", "_fixed", "_held", "_seen", "_written", "aliases", "calls", "fresh", "graph", "kinds", "roads", "run",
-        "shortcuts", "structure", "times",
+        "_engine", "_fixed", "_grads", "_held", "_seen", "_swept", "_written", "aliases", "calls", "fresh", "graph", "kinds",
+        "roads", "run", "shortcuts", "structure", "times",
     )  # fmt: skip
 
     def __init__(
@@ -66,6 +69,8 @@ class Program:
         fixed: list[Node],
         structure: tree.TreeDef,
         written: list[tuple[int, bool]],
+        grads: list[tuple[int, bool | None]],
+        swept: list[int],
         numpy: list[type | None],
         engine: Engine,
     ) -> None:
@@ -74,6 +79,11 @@ class Program:
         self._fixed = [(node, frozenset(node.tokens.members)) for node in fixed]
         self.structure = LEAF if structure == LEAF else structure
         self._written = written
+        """The hidden tensors that are written, and whether what is written is cut off from what it was computed from."""
+        self._grads = grads
+        """The hidden leaves that get another .grad, and whether it is cut off; None where they get none."""
+        self._swept = swept
+        """The inputs that something depends on that the function called backward on."""
         self.kinds = numpy
         self._engine = engine
         self.aliases = _may_be_inputs(graph)
@@ -105,7 +115,7 @@ class Program:
     @property
     def writes(self) -> bool:
         """Whether it writes to tensors outside."""
-        return bool(self._written)
+        return bool(self._written or self._grads)
 
     def hidden(self) -> list[Any] | str:
         """The values of the hidden inputs now; a string says why the program does not fit any more."""
@@ -151,7 +161,7 @@ class Program:
         if arrays and not self.fresh and True in self.aliases:
             shown = [alias and type(value) is np.ndarray for value, alias in zip(results, self.aliases)]
             results = [value.copy() if alias else value for value, alias in zip(results, shown)]
-        if self._written:
+        if self.writes:
             return self.given([constant(value, x.dtype) for value, x in zip(results, self.graph.outputs)], hidden)
         given = [
             tensor_of(value, x.shape, x.dtype) if kind is None else as_numpy_kind(value, kind)
@@ -173,6 +183,14 @@ class Program:
 
     def _as_node(self, inputs: Sequence[Any], hidden: Sequence[Any]) -> Any:
         """Under a transform, the program is one node."""
+        for i in self._swept:
+            if isinstance(inputs[i], Tensor) and any(isinstance(token, LeafToken) for token in inputs[i]._node.tokens.members):
+                name = self.graph.inputs[i].params["name"]
+                raise ArgumentError(
+                    f"jit: backward inside the function comes to {name}, which is a requires_grad leaf or computed from one. Let "
+                    f"the function read the leaf itself from around it (a global, a closure, an attribute), pass it detached, or "
+                    f"call backward outside, on the result."
+                )
         nodes = [*[_input_node(x, like) for x, like in zip(inputs, self.graph.inputs)], *[node for node, _ in self._fixed]]
         outs = call(self.graph, nodes, self._engine)
         realize_free(outs)
@@ -180,7 +198,7 @@ class Program:
 
     def given(self, outs: Sequence[Node], hidden: Sequence[Any]) -> Any:
         """The result, of nodes; what is written is written."""
-        count = len(outs) - len(self._written)
+        count = len(outs) - len(self._written) - sum([cut is not None for _, cut in self._grads])
         if len(outs) == 1 == count and self.structure is LEAF:
             return self._handed(outs[0], self.kinds[0])
         for (i, cut), node in zip(self._written, outs[count:]):
@@ -189,6 +207,14 @@ class Program:
                     replace(hidden[i], node)
             else:
                 replace(hidden[i], node)
+        leaves = [leaf_token(hidden[i]._node) for i, _ in self._grads]
+        if len(set(leaves)) < len(leaves):
+            raise ArgumentError(
+                "jit: backward inside the function comes to one leaf by two tensors, which share its .grad; use one"
+            )
+        rest = iter(outs[count + len(self._written) :])
+        for (i, cut_grad), token in zip(self._grads, leaves):
+            token.grad = None if cut_grad is None else _gradient(hidden[i], next(rest), cut_grad)
         return tree.unflatten(self.structure, [self._handed(node, kind) for node, kind in zip(outs[:count], self.kinds)])
 
     @staticmethod
@@ -196,6 +222,17 @@ class Program:
         if kind is not None and node.value is not None and is_free(node):
             return as_numpy_kind(node.value, kind)
         return born(node)
+
+
+def _gradient(leaf: Tensor, g: Node, cut: bool) -> Tensor:
+    """What a program computed for the .grad of a leaf."""
+    want_one_value(g, "the gradient")
+    want_room((leaf_token(leaf._node),), (g,))
+    if cut:
+        with cut_older():
+            g = cut_off(g)
+        realize_valued((g,))
+    return Tensor(g)
 
 
 Complete = Callable[[Any, Any], tuple[Any, Any]]
@@ -223,16 +260,21 @@ def _attempt(
             stand_in.params = {**stand_in.params, "numpy": np.ndarray}
     try:
         args, kwargs = complete(*tree.unflatten(structure, [Tensor(x) for x in inputs]))
-        with Capture(roads.hidden, token, tokens) as capture:
+        with Capture(roads, token, tokens) as capture:
             values, out_structure = tree.flatten(fn(*args, **kwargs))
             places = tree.places(out_structure, "output")
             outputs = [output_node(x, place, "jit") for x, place in zip(values, places)]
             kinds = [getattr(x, "_numpy", None) for x in values]
             written = capture.written()
-        ends = [*outputs, *[node for _, node in written]]
+            grads = capture.grads()
+        if capture.asks_for_grads or capture.unknown:  # and somebody caught what would have ended the trace
+            raise Again
+        ends = [*outputs, *[node for _, node in written], *[node for _, node in grads if node is not None]]
         sources = [*inputs, *capture.placeholders]
         all_names = [*names, *[x.name for x in roads.hidden]]
         captured, constants = outside(ends, set(sources))
+        for leaf in {t for x in captured for t in x.tokens.members if isinstance(t, LeafToken) and t.id > token.id}:
+            leaf.kill()  # it was made here, and nothing outside depends on it
         known = len(roads.hidden)
         unread = set(capture.placeholders) - {x for node in between(ends, {token}) for x in (*node.inputs, node)}
         for hidden, stand_in in zip(list(roads.hidden), capture.placeholders):
@@ -247,12 +289,46 @@ def _attempt(
         graph, captured = close(ends, sources, all_names, token)
         roads.settle()
         cuts = [(i, token not in node.tokens.members) for i, node in written]
+        grad_cuts = [(i, None if node is None else token not in node.tokens.members) for i, node in grads]
+        swept = _differentiated(capture.swept, sources)
+    except Again:
+        token.restore()
+        _find_more(roads, capture, [*inputs, *capture.placeholders], token)
+        return None
     except BaseException:
         token.restore()
         raise
     finally:
         token.kill()
-    return Program(graph, roads, captured, out_structure, cuts, kinds, engine)
+    return Program(graph, roads, captured, out_structure, cuts, grad_cuts, swept, kinds, engine)
+
+
+def _find_more(roads: Roads, capture: Capture, sources: Sequence[Node], token: Token) -> None:
+    """Roads to what ended a trace."""
+    if capture.asks_for_grads:
+        roads.read_grads()
+        return
+    captured, constants = outside(capture.unknown, set(sources))
+    handles = handles_of(roots([*constants, *captured], token.id), token.id)
+    if not handles:
+        raise ArgumentError(
+            "jit: backward inside the function comes to a requires_grad leaf of which there is no tensor any more; keep one, for "
+            "the program to set its .grad"
+        )
+    for handle in handles:
+        roads.capture(handle)
+
+
+def _differentiated(ends: Sequence[Node], sources: Sequence[Node]) -> list[int]:
+    """The numbers of the sources that `ends` depend on other than by leaves."""
+    seen = set(ends)
+    stack = list(seen)
+    while stack:
+        x = stack.pop()
+        if not isinstance(x.prim, Constant) and not is_leaf(x):
+            stack += [y for y in x.inputs if y not in seen]
+            seen.update(x.inputs)
+    return [i for i, x in enumerate(sources) if x in seen]
 
 
 def _kind(x: Any) -> tuple[tuple[int, ...], np.dtype]:

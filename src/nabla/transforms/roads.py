@@ -17,6 +17,7 @@ import numpy as np
 
 from nabla import tree
 from nabla.graph.node import is_scalar
+from nabla.primitives.leaves import is_leaf
 from nabla.tensor import Tensor, View
 
 Get = Callable[[], Any]
@@ -41,7 +42,7 @@ class Hidden:
     """A tensor or array that the function may read: the first road to it, the others, its kind, and, while the function is traced,
     itself."""
 
-    __slots__ = ("aliases", "dtype", "get", "is_tensor", "name", "shape", "value")
+    __slots__ = ("aliases", "dtype", "get", "is_leaf", "is_tensor", "name", "shape", "value")
 
     def __init__(self, name: str, get: Get, value: Any) -> None:
         self.name = name
@@ -49,6 +50,7 @@ class Hidden:
         self.value = value
         self.aliases: list[Get] = []
         self.is_tensor = isinstance(value, Tensor)
+        self.is_leaf = self.is_tensor and is_leaf(value._node)
         self.shape = value.shape
         self.dtype = value._node.dtype if self.is_tensor else value.dtype
 
@@ -57,7 +59,8 @@ class Hidden:
         if self.is_tensor:
             if type(value) is not Tensor and (not isinstance(value, Tensor) or isinstance(value, View)):
                 return False
-            return value._node.shape == self.shape and value._node.dtype is self.dtype
+            node = value._node
+            return node.shape == self.shape and node.dtype is self.dtype and is_leaf(node) is self.is_leaf
         return isinstance(value, np.ndarray) and value.shape == self.shape and value.dtype == self.dtype
 
 
@@ -66,6 +69,7 @@ class Roads:
 
     def __init__(self, fn: Any, seen: set[int] | None = None) -> None:
         self.hidden: list[Hidden] = []
+        self.reads_grads = False  # whether roads lead from leaves to their .grad
         self._by_id: dict[int, Hidden] = {}
         self.guards: list[Guard] = []
         self._seen = set() if seen is None else seen  # functions
@@ -77,6 +81,12 @@ class Roads:
     def capture(self, tensor: Tensor) -> None:
         """A tensor that was reached by another road is known by its handle."""
         self._hide(lambda: tensor, "a captured tensor", tensor)
+
+    def read_grads(self) -> None:
+        """The function asks for the .grad of leaves, or adds to it."""
+        self.reads_grads = True
+        for hidden in list(self.hidden):
+            self._grad_of(hidden)
 
     def guard_content(self, hidden: Hidden) -> None:
         """An array that NumPy itself computed with: the program holds what came of it, while its elements stay what they are."""
@@ -228,6 +238,12 @@ class Roads:
         hidden = Hidden(name, get, value)
         self._by_id[id(value)] = hidden
         self.hidden.append(hidden)
+        if self.reads_grads:
+            self._grad_of(hidden)
+
+    def _grad_of(self, leaf: Hidden) -> None:
+        if leaf.is_leaf:
+            self._value(lambda: getattr(leaf.get(), "grad", MISSING), f"{leaf.name}.grad", frozenset(), 0)
 
 
 def _holds(guard: Guard) -> bool:

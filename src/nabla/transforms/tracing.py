@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from nabla.graph.node import Node, is_scalar
 from nabla.graph.tokens import Token, Tokens
 from nabla.ops.lift import as_node, born
 from nabla.primitives.base import constant, is_shared_number, is_zeros
+from nabla.primitives.leaves import LeafToken, reaching
 from nabla.primitives.structure import placeholder
 from nabla.tensor import Tensor
 from nabla.transforms.trace import output_node, realize_free
@@ -37,7 +38,7 @@ class Traced:
             leaves = [placeholder(x.shape, x.dtype, tokens, path) for x, path in zip(likes, tree.paths(structure, name))]
             self.inputs += leaves
             opened.append(tree.unflatten(structure, [Tensor(x) for x in leaves]))
-        mark = adopting.set(self._refuse)
+        marks = adopting.set(self._refuse), reaching.set(self._refuse_leaves)
         try:
             result = fn(*opened)
             values, self.structure = tree.flatten(result)
@@ -47,7 +48,17 @@ class Traced:
             self.token.kill()
             raise
         finally:
-            adopting.reset(mark)
+            adopting.reset(marks[0])
+            reaching.reset(marks[1])
+
+    def _refuse_leaves(self, leaves: Iterable[LeafToken], nodes: Sequence[Node]) -> None:
+        """A backward to leaves: to those from outside it would add when the function is traced, not when it runs."""
+        if any(token.id < self.token.id for token in leaves):
+            raise TracedValueError(
+                f"a backward at {user_line()}, inside the function that {self.what} (at {self.token.line}) traces, reaches a "
+                f"requires_grad leaf from outside: it would add to its .grad once, however often the function runs. Return the "
+                f"gradient instead, from nb.grad inside; or call backward outside, on the result."
+            )
 
     def _refuse(self, x: Tensor, node: Node) -> bool:
         """A write to a tensor: one from outside would be written when the function is traced, not when it runs."""
