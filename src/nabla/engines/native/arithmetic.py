@@ -11,6 +11,7 @@ from typing import Callable
 import numpy as np
 
 from nabla.engines.native.text import Code
+from nabla.engines.native.values import Unsupported
 from nabla.primitives import elementwise as e, formulas as f
 from nabla.primitives.base import Primitive
 
@@ -206,10 +207,6 @@ def _not(code: Code, dtype: np.dtype, x: str) -> str:
     return code.op(f"xor {code.truth} {_truth(code, dtype, x)}, {code.number(True, BOOL)}")
 
 
-class Unsupported(Exception):
-    """What this engine has no code for yet."""
-
-
 def select(code: Code, condition: str, of: np.dtype, dtype: np.dtype, x: str, y: str) -> str:
     """x where the condition, of the dtype `of`, holds, else y."""
     return _choose(code, _truth(code, of, condition), dtype, x, y)
@@ -235,7 +232,7 @@ def convert(code: Code, x: str, old: np.dtype, new: np.dtype) -> str:
     return code.op(f"{'zext' if old.kind == 'u' else 'sext'} {a} {x} to {b}")
 
 
-ROWS: dict[Primitive, Row] = {
+_ROWS: dict[Primitive, Row] = {
     # arithmetic
     e.neg: _neg, e.add: _floating("fadd", "add"), f.sub: _floating("fsub", "sub"), e.mul: _floating("fmul", "mul"),
     e.safe_mul: _safe_mul, f.div: _floating("fdiv"), f.floor_div: _floor_div, f.remainder: _remainder,
@@ -260,3 +257,5 @@ ROWS: dict[Primitive, Row] = {
     f.logical_not: _not, f.logical_and: _logical("and"), f.logical_or: _logical("or"), f.logical_xor: _logical("xor"),
     f.bit_and: _floating("", "and"), f.bit_or: _floating("", "or"), f.bit_xor: _floating("", "xor"),
 }  # fmt: skip
+
+OPERATIONS: dict[str, Row] = {prim.name: row for prim, row in _ROWS.items()}

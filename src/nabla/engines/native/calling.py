@@ -12,6 +12,7 @@ What belongs to one program is in the tuple that the built-in function has as it
     ndarray        the class
     convert        a function of Python, from arguments that do not fit to a tuple of those that do
     np.empty       the function
+    fail           a function of Python that raises what went wrong in a program
     dtype, class   for each input: of its elements, of a scalar
     shape, dtype   for each output: what np.empty takes
     ...            what must live as long as the function
@@ -26,6 +27,7 @@ from typing import Any, Callable
 import numpy as np
 
 from nabla.engines.engine import Executable
+from nabla.engines.native import objects
 from nabla.graph.graph import Graph
 from nabla.primitives.call import CALL
 from nabla.primitives.conditional import COND
@@ -72,10 +74,12 @@ begin:
   %short = load i64, ptr %short.at
   %spare.at = getelementptr i64, ptr %table, i64 5
   %busy = getelementptr i64, ptr %table, i64 6
-  %shapes = getelementptr i64, ptr %table, i64 7
+  %extra.at = getelementptr ptr, ptr %table, i64 7
+  %extra = load ptr, ptr %extra.at
+  %shapes = getelementptr i64, ptr %table, i64 8
   %ndarray.at = getelementptr ptr, ptr %items, i64 1
   %ndarray = load ptr, ptr %ndarray.at
-  %kinds = getelementptr ptr, ptr %items, i64 4
+  %kinds = getelementptr ptr, ptr %items, i64 5
   %total = add i64 %inputs, %outputs
   %addresses = alloca ptr, i64 %total
   %is.count = icmp eq i64 %count, %inputs
@@ -260,29 +264,40 @@ run:
   br i1 %is.short, label %run.short, label %run.long
 
 run.short:
-  call void %code(ptr %addresses, ptr %temporaries)
+  %status.short = call i64 %code(ptr %addresses, ptr %temporaries, ptr %extra)
   br label %done
 
 run.long:
   %thread = call ptr @PyEval_SaveThread()
-  call void %code(ptr %addresses, ptr %temporaries)
+  %status.long = call i64 %code(ptr %addresses, ptr %temporaries, ptr %extra)
   call void @PyEval_RestoreThread(ptr %thread)
   br label %done
 
 done:
+  %status = phi i64 [ %status.short, %run.short ], [ %status.long, %run.long ]
   br i1 %borrowed, label %give.back, label %free
 
 give.back:
   store atomic i64 0, ptr %busy release, align 8
-  br label %end
+  br label %ran
 
 free:
   %is.allocated = icmp ne ptr %allocated, null
-  br i1 %is.allocated, label %free.new, label %end
+  br i1 %is.allocated, label %free.new, label %ran
 
 free.new:
   call void @PyMem_RawFree(ptr %allocated)
-  br label %end
+  br label %ran
+
+ran:
+  %is.fine = icmp eq i64 %status, 0
+  br i1 %is.fine, label %end, label %raise
+
+raise:
+  %fail.at = getelementptr ptr, ptr %items, i64 4
+  %fail = load ptr, ptr %fail.at
+  %raised = call ptr @PyObject_Vectorcall(ptr %fail, ptr null, i64 0, ptr null)
+  br label %failed
 
 failed:
   call void @Py_DecRef(ptr %results)
@@ -292,7 +307,7 @@ no.results:
   br label %end
 
 end:
-  %returned = phi ptr [ %results, %give.back ], [ %results, %free ], [ %results, %free.new ], [ null, %no.results ]
+  %returned = phi ptr [ %results, %ran ], [ null, %no.results ]
   %is.converted = icmp ne ptr %converted, null
   br i1 %is.converted, label %drop, label %return
 
@@ -308,31 +323,14 @@ nothing:
 }}
 """
 
-FUNCTIONS = (
-    "PyTuple_New", "PyObject_Vectorcall", "Py_DecRef", "PyEval_SaveThread", "PyEval_RestoreThread", "PyMem_RawMalloc",
-    "PyMem_RawFree", "PyErr_NoMemory", "PyErr_BadInternalCall",
-)  # fmt: skip
-"""Of Python's C interface, what the door calls."""
-
-
-def shim(count: int) -> str:
-    """A function `enter` of one block of addresses that calls `run`, which takes `count` arrays and finds the address of their
-    elements where an ndarray has it."""
-    loads = [f"  %at{i} = getelementptr i8, ptr %addresses, i64 {8 * i - FIELDS['data']}" for i in range(count)]
-    numbers = [f"  %a{i} = ptrtoint ptr %at{i} to i64" for i in range(count)]
-    arguments = ", ".join([f"i64 %a{i}" for i in range(count)] + ["ptr %room"])
-    lines = [*loads, *numbers, f"  call void @run({arguments})", "  ret void"]
-    return "\n".join(["", "define void @enter(ptr %addresses, ptr %room) {", *lines, "}"])
-
-
-def caller(graph: Graph, address: int, room: int, built: Callable[[str], Any], kept: Any) -> Executable:
-    """The program at an address, as a function of Python. room: the bytes of its temporaries; built: what makes machine code of
-    LLVM's assembly; kept: what must live as long."""
+def caller(graph: Graph, address: int, room: int, extra: int, fail: Callable[[], None], kept: Any) -> Executable:
+    """The program at an address, as a function of Python. room: the bytes of its temporaries; extra: the address of what else it
+    takes; fail: raises what went wrong, where the program says that something did; kept: what must live as long."""
     dtypes = [np.dtype(x.dtype.name) for x in graph.inputs]
     shapes = [x.shape for x in graph.inputs]
     spare = np.empty(room + LINE - 1 if room > 8192 else 0, np.uint8)
     where = -(-_data(spare) // LINE) * LINE
-    numbers = [address, len(graph.inputs), len(graph.outputs), room, _is_short(graph), where, 0]
+    numbers = [address, len(graph.inputs), len(graph.outputs), room, _is_short(graph), where, 0, extra]
     table = np.array([*numbers, *[n for shape in shapes for n in (len(shape), *shape)]], np.int64)
     kinds = [y for dtype in dtypes for y in (dtype, dtype.type)]
     made = [y for x in graph.outputs for y in (x.shape, np.dtype(x.dtype.name))]
@@ -347,8 +345,8 @@ def caller(graph: Graph, address: int, room: int, built: Callable[[str], Any], k
                 raise TypeError(f"input {i} of this graph has the shape {shape}; got {x.shape}")
         return arrays
 
-    door, method = _door(built)
-    return _NEW(ctypes.addressof(method), (table, np.ndarray, convert, np.empty, *kinds, *made, spare, door, kept), None)
+    door, method = _door()
+    return _NEW(ctypes.addressof(method), (table, np.ndarray, convert, np.empty, fail, *kinds, *made, spare, door, kept), None)
 
 
 class _Method(ctypes.Structure):
@@ -364,16 +362,11 @@ _NEW: Any = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_objec
 
 
 @lru_cache(maxsize=1)
-def _door(built: Callable[[str], Any]) -> tuple[Any, _Method]:
+def _door() -> tuple[Any, _Method]:
     """The door as machine code, and what Python wants to know of it."""
     _check_fields()
-    library = built(DOOR)
-    return library, _Method(b"program", library.get_function_address("call"), FASTCALL, b"A compiled program.")
-
-
-def python_functions() -> dict[str, int]:
-    """The addresses of what the door calls, by name."""
-    return {name: ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value or 0 for name in FUNCTIONS}
+    library = objects.built(DOOR, 2, "call")
+    return library, _Method(b"program", library.addresses["call"], FASTCALL, b"A compiled program.")
 
 
 def _data(x: np.ndarray) -> int:

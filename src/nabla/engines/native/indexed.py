@@ -1,151 +1,231 @@
-"""Reading and writing parts of small tensors, and of large ones at places known only when the program runs."""
+"""Reading and writing parts of tensors, at places known now or only when the program runs.
+
+What is read out of bounds is NaN, or the number of an integer's dtype that is furthest from zero; what is written there is dropped.
+A place that is known to be out of bounds is left to the NumPy engine, which raises.
+"""
 
 from __future__ import annotations
 
-from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any, Sequence
 
 import numpy as np
 
-from nabla.engines.native import arithmetic
-from nabla.engines.native.arithmetic import Unsupported
-from nabla.engines.native.text import literal, type_of
-from nabla.engines.native.values import MOST, Memory, Small, Value, key_of
+from nabla.engines.native import recipes
+from nabla.engines.native.loops import BOOL, INDEX, Form, Num, Operand, form
+from nabla.engines.native.values import (
+    CHEAP, Array, Indices, Lazy, Number, Pair, Small, Unsupported, Value, aligned, constant, part_of_complex, shape_of,
+)  # fmt: skip
 from nabla.graph.node import Node
-from nabla.primitives import elementwise
 
 if TYPE_CHECKING:
-    from nabla.engines.native.registers import Writer
+    from nabla.engines.native.graphs import Graphs
+    from nabla.engines.native.writer import Writer
 
 
-def _places(w: Writer, shape: tuple[int, ...], spec: tuple[Any, ...], indices: Sequence[Small]) -> tuple[np.ndarray, np.ndarray]:
-    """Where the elements of a part lie in an array of `shape`: flat offsets, numbers or the names of such known at run time, and
-    the names of whether they are there at all, None for those that are."""
-    code = w.code
-    together = np.broadcast_shapes(*[a.names.shape for a in indices]) if indices else ()
-    ranges = [entry for entry in spec if isinstance(entry, tuple)]
-    strides = [prod(shape[axis + 1 :]) for axis in range(len(shape))]
-    offsets = np.empty((*together, *[entry[1] for entry in ranges]), object)
-    insides = np.empty(offsets.shape, object)
-    broad = [np.broadcast_to(a.names, together) for a in indices]
-    for at in np.ndindex(*together):
-        fixed, base, inside = 0, "", None
-        index: Any = iter([b[at] for b in broad])
-        dtypes = iter([a.dtype for a in indices])
-        steps = []
-        for axis, entry in enumerate(spec):
-            length, stride = shape[axis], strides[axis]
+class Places:
+    """Where the elements of a part lie in a tensor of `shape`; see primitives/indexing.py for `spec`."""
+
+    def __init__(self, w: Writer, shape: tuple[int, ...], spec: Sequence[Any], arrays: Sequence[Lazy]) -> None:
+        self.w = w
+        self.whole = shape
+        self.spec = spec
+        self.arrays = arrays
+        self.together = np.broadcast_shapes(*[a.shape for a in arrays]) if arrays else ()
+        self.shape = (*self.together, *[entry[1] for entry in spec if isinstance(entry, tuple)])
+        if arrays and not all(n for n, entry in zip(shape, spec) if entry is None):
+            raise Unsupported("an index into nothing")
+
+    def at(self, index: Indices) -> tuple[Indices, Operand | None]:
+        """The index into the whole, and whether there is such an element; None if there surely is."""
+        together, rest = index[: len(self.together)], iter(index[len(self.together) :])
+        arrays = iter(self.arrays)
+        found: list[Form] = []
+        inside: Operand | None = None
+        for n, entry in zip(self.whole, self.spec):
             if entry is None:
-                name, dtype = next(index), next(dtypes)
-                if not name.startswith("%"):
-                    if not -length <= int(name) < length:
-                        raise Unsupported("an index out of bounds, which the NumPy engine tells")
-                    fixed += (int(name) % length) * stride
-                    continue
-                offset, there = _offset(w, name, dtype, length, stride)
-                base = offset if not base else code.op(f"add i64 {base}, {offset}")
-                inside = there if inside is None else code.op(f"and i1 {inside}, {there}")
+                array = next(arrays)
+                i, there = self._wrapped(self.w.at(array, aligned(together, array.shape)), n)
+                found.append(i)
+                if there is not None:
+                    inside = there if inside is None else self.w.op("logical_and", BOOL, inside, there)
             elif isinstance(entry, tuple):
-                steps.append([(entry[0] + k * entry[2]) * stride for k in range(entry[1])])
+                i = next(rest)
+                found.append(Form(i.const * entry[2] + entry[0], tuple([(reg, k * entry[2]) for reg, k in i.terms])))
             else:
-                fixed += entry * stride
-        for k, shifts in zip(np.ndindex(*[len(x) for x in steps]), product(*steps)):
-            total = fixed + sum(shifts)
-            offsets[(*at, *k)] = total if not base else code.op(f"add i64 {base}, {total}") if total else base
-            insides[(*at, *k)] = inside
-    return offsets, insides
+                found.append(Form(entry))
+        return tuple(found), inside
+
+    def _wrapped(self, i: Operand, n: int) -> tuple[Form, Operand | None]:
+        """An index of an axis, counted from the end if negative, and whether it is one; if not, it is that of the first element."""
+        w = self.w
+        if isinstance(i, Num):
+            if not -n <= int(i.value) < n:
+                raise Unsupported("an index out of bounds, which the NumPy engine tells")
+            return Form(int(i.value) % n), None
+        if i.dtype != INDEX:
+            i = w.op("convert", INDEX, i)
+        zero, length = Num(0, INDEX), Num(n, INDEX)
+        i = w.op("where", INDEX, w.op("less", BOOL, i, zero), w.op("add", INDEX, i, length), i)
+        inside = w.op("logical_and", BOOL, w.op("greater_equal", BOOL, i, zero), w.op("less", BOOL, i, length))
+        return form(w.op("where", INDEX, inside, i, zero)), inside
 
 
-def _offset(w: Writer, name: str, dtype: np.dtype, length: int, stride: int) -> tuple[str, str]:
-    """An index known at run time as an offset, counted from the end if negative, and whether it is one; if not, that of the first
-    element."""
-    code = w.code
-    if not length:
-        raise Unsupported("an index into nothing")
-    i = arithmetic.convert(code, name, dtype, np.dtype(np.int64))
-    below = code.op(f"icmp slt i64 {i}, 0")
-    i = code.op(f"select i1 {below}, i64 {code.op(f'add i64 {i}, {length}')}, i64 {i}")
-    inside = code.op(f"icmp ult i64 {i}, {length}")
-    i = code.op(f"select i1 {inside}, i64 {i}, i64 0")
-    return (code.op(f"mul i64 {i}, {stride}") if stride != 1 else i), inside
+def _chosen(w: Writer, inside: Operand, x: Number, y: Number) -> Number:
+    if type(x) is Pair:
+        return Pair(_chosen(w, inside, x.real, y.real), _chosen(w, inside, x.imag, y.imag))
+    return w.op("where", x.dtype, inside, x, y)
 
 
-def _nowhere(dtype: np.dtype) -> str:
-    """What is read out of bounds, as on XLA: NaN, or the number of an integer's dtype that is furthest from zero."""
-    if dtype.kind in "fb":
-        return literal(np.nan if dtype.kind == "f" else True, dtype)
+def _nowhere(dtype: np.dtype) -> Number:
+    """What is read out of bounds."""
+    if dtype.kind in "fc":
+        return constant(np.nan, dtype)
+    if dtype.kind == "b":
+        return constant(True, dtype)
     limits = np.iinfo(dtype.name)
-    return literal(limits.min if dtype.kind == "i" else limits.max, dtype)
+    return constant(limits.min if dtype.kind == "i" else limits.max, dtype)
 
 
-def _read(w: Writer, x: Memory, offset: Any, inside: str | None) -> str:
-    found = w.load(x, str(offset))
-    if inside is None:
-        return found
-    return w.code.op(f"select i1 {inside}, {type_of(x.dtype)} {found}, {type_of(x.dtype)} {_nowhere(x.dtype)}")
-
-
-def _write(w: Writer, x: Memory, offset: Any, inside: str | None, value: str, adds: bool) -> None:
-    """What is written out of bounds is dropped."""
-    old = w.load(x, str(offset)) if adds or inside is not None else ""
-    new = arithmetic.ROWS[elementwise.add](w.code, x.dtype, old, value) if adds else value
-    if inside is not None:
-        new = w.code.op(f"select i1 {inside}, {type_of(x.dtype)} {new}, {type_of(x.dtype)} {old}")
-    w.store(x, str(offset), new)
-
-
-def read(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
-    x, indices, spec = given[0], [w.small(a) for a in given[1:]], node.params["spec"]
-    if isinstance(x, Small) and not indices:
-        return Small(np.asarray(x.names[key_of(spec)], object).reshape(node.shape), node.dtype)
-    shape = x.names.shape if isinstance(x, Small) else x.shape
-    if (
-        isinstance(x, Memory)
-        and not indices
-        and node.size > MOST
-        and all(isinstance(entry, tuple) and entry == (0, n, 1) for entry, n in zip(spec[1:], shape[1:]))
-    ):  # whole rows: they lie side by side
-        entry = spec[0]
-        start = entry[0] if isinstance(entry, tuple) else entry
-        if not isinstance(entry, tuple) or entry[2] == 1:
-            return Memory(w.address(x, str(start * prod(shape[1:]))), node.shape, node.dtype, False, x.root)
-    if node.size > MOST:
-        raise Unsupported("a large part of an array")
-    offsets, insides = _places(w, shape, spec, indices)
-    names = np.empty(offsets.shape, object)
-    if isinstance(x, Small) and _are_known(offsets):
-        flat = x.names.reshape(-1)
-        names.reshape(-1)[:] = [flat[i] for i in offsets.reshape(-1)]
+def read(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
+    w = g.w
+    x, spec = given[0], node.params["spec"]
+    shape = shape_of(x)
+    tiny = node.size <= w.most
+    if isinstance(x, Array) and len(given) == 1 and spec and node.size:
+        rows = _rows(x, spec, node.shape)
+        if rows is not None:
+            return w.small(rows) if tiny else rows
+    known = isinstance(x, Small) and all(isinstance(a, Small) and _is_known(a) for a in given[1:])
+    source = w.picked(x) if known and tiny else w.lazy(x)
+    if tiny:
+        arrays = [w.picked(a) for a in given[1:]]
     else:
-        room = w.memory(x)
-        names.reshape(-1)[:] = [_read(w, room, *place) for place in zip(offsets.reshape(-1), insides.reshape(-1))]
-    return Small(names.reshape(node.shape), node.dtype)
+        arrays = [_at_hand(w, w.lazy(a)) for a in given[1:]]
+        if arrays:
+            source = _at_hand(w, source)
+    places = Places(w, shape, spec, arrays)
+
+    def at(index: Indices) -> Number:
+        place, inside = places.at(index)
+        found = w.at(source, place)
+        return found if inside is None else _chosen(w, inside, found, _nowhere(node.dtype))
+
+    reads = frozenset().union(source.reads, *[a.reads for a in arrays])
+    depth = 1 + max(x.depth for x in (source, *arrays))
+    part = Lazy(places.shape, node.dtype, at, source.cost + 2 * len(arrays), depth, reads)
+    return w.small(part) if tiny else part
 
 
-def _are_known(offsets: np.ndarray) -> bool:
-    return all(type(i) is int for i in offsets.reshape(-1))
+def _at_hand(w: Writer, x: Lazy) -> Lazy:
+    """x, computed before if it is costly: a number of it may be wanted many times."""
+    return w.of_array(w.memory(x)) if x.cost > CHEAP else x
+
+
+def _is_known(x: Small) -> bool:
+    return all(isinstance(name, Num) for name in x.names.reshape(-1))
+
+
+def _rows(x: Array, spec: Sequence[Any], shape: tuple[int, ...]) -> Array | None:
+    """Whole rows, which lie side by side."""
+    entry = spec[0]
+    if not all(isinstance(part, tuple) and part == (0, n, 1) for part, n in zip(spec[1:], x.shape[1:])):
+        return None
+    start = entry[0] if isinstance(entry, tuple) else entry
+    if start is None or isinstance(entry, tuple) and entry[2] != 1:
+        return None
+    shift = start * prod(x.shape[1:])
+    return Array(x.buffer, Form(x.at.const + shift, x.at.terms), shape, x.dtype, False)
 
 
 def update(adds: bool) -> Any:
-    def special(w: Writer, node: Node, given: list[Value], free: list[bool]) -> Value:
-        x, v, indices = given[0], w.small(given[1]), [w.small(a) for a in given[2:]]
-        shape = x.names.shape if isinstance(x, Small) else x.shape
-        offsets, insides = _places(w, shape, node.params["spec"], indices)
-        values = np.broadcast_to(v.names, offsets.shape).reshape(-1)
-        add = arithmetic.ROWS[elementwise.add]
-        if isinstance(x, Small) and _are_known(offsets):
-            names = x.names.reshape(-1).copy()
-            for i, value in zip(offsets.reshape(-1), values):
-                names[i] = add(w.code, node.dtype, names[i], value) if adds else value
-            return Small(names.reshape(shape), node.dtype)
-        if isinstance(x, Memory) and x.owned and free[0]:
+    def row(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
+        w = g.w
+        x, v, *indices = given
+        spec = node.params["spec"]
+        shape = shape_of(x)
+        known = all(isinstance(a, Small) and _is_known(a) for a in indices)
+        if isinstance(x, Small) and known and prod(shape_of(v)) <= w.most:
+            return _in_registers(w, node, x, w.small(v), [w.picked(a) for a in indices], adds)
+        arrays = [_at_hand(w, w.lazy(a)) for a in indices]
+        places = Places(w, shape, spec, arrays)
+        new = w.lazy(v)
+        if isinstance(x, Array) and x.owned and free[0]:
             room = x
+            if room.buffer in new.reads and new.array is None:
+                new = w.of_array(w.memory(new))
         else:
-            room = w.room(shape, node.dtype)
-            w.store_all(room, x)
-        for offset, inside, value in zip(offsets.reshape(-1), insides.reshape(-1), values):
-            _write(w, room, offset, inside, value, adds)
+            room = w.result(node)
+            w.copy(room, x)
+        _written(w, room, places, new, adds)
         return room
 
-    return special
+    return row
+
+
+def _written(w: Writer, room: Array, places: Places, new: Lazy, adds: bool) -> None:
+    part = part_of_complex(room.dtype)
+
+    def body(index: Indices) -> None:
+        place, inside = places.at(index)
+        value = w.at(new, aligned(index, new.shape))
+        old = w.load(room, place) if adds or inside is not None else None
+        if adds:
+            value = w.number("add", part, old, value)
+        if inside is not None:
+            value = _chosen(w, inside, value, old)
+        w.store(room, place, value)
+
+    def turn(axis: int, index: Indices) -> None:
+        if axis == len(places.shape):
+            body(index)
+        else:
+            free = axis >= len(places.together)
+            w.loop(places.shape[axis], lambda i: turn(axis + 1, (*index, i)) or (), free=free)
+
+    if prod(places.shape):
+        turn(0, ())
+
+
+def _in_registers(w: Writer, node: Node, x: Small, v: Small, arrays: list[Lazy], adds: bool) -> Small:
+    places = Places(w, x.shape, node.params["spec"], arrays)
+    names = x.names.copy()
+    values = np.broadcast_to(v.names, places.shape)
+    for at in np.ndindex(*places.shape):
+        place, _ = places.at(tuple([Form(i) for i in at]))
+        where = tuple([i.const for i in place])
+        value = values[at]
+        names[where] = w.number("add", part_of_complex(node.dtype), names[where], value) if adds else value
+    return Small(names, node.dtype)
+
+
+def assemble(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
+    w = g.w
+    specs, disjoint = node.params["specs"], node.params["disjoint"]
+    if any(entry is None for spec in specs for entry in spec):
+        raise Unsupported("an array put together at places known at run time")
+    if g.is_tiny(node, given):
+        names = np.empty(node.shape, object)
+        written = np.zeros(node.shape, bool)
+        flat = names.reshape(-1)
+        for i in range(flat.size):
+            flat[i] = constant(0, node.dtype)
+        for x, spec in zip(given, specs):
+            places = Places(w, node.shape, spec, [])
+            values = np.broadcast_to(w.small(x).names, places.shape)
+            for at in np.ndindex(*places.shape):
+                where = tuple([i.const for i in places.at(tuple([Form(i) for i in at]))[0]])
+                value = values[at]
+                names[where] = w.number("add", part_of_complex(node.dtype), names[where], value) if written[where] else value
+                written[where] = True
+        return Small(names, node.dtype)
+    inputs = [w.lazy(x) for x in given]
+    room = w.result(node)
+    zero = constant(0, node.dtype)
+    w.nest(node.shape, lambda index: w.store(room, index, zero))
+    for x, spec in zip(inputs, specs):
+        places = Places(w, node.shape, spec, [])
+        _written(w, room, places, recipes.broadcast(w, x, places.shape), not disjoint)
+    return room
+
+

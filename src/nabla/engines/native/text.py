@@ -8,7 +8,7 @@ from typing import Any, Mapping, Sequence
 import numpy as np
 
 TYPES = {
-    "float64": "double", "float32": "float", "int64": "i64", "int32": "i32", "int16": "i16", "int8": "i8",
+    "float64": "double", "float32": "float", "float16": "half", "int64": "i64", "int32": "i32", "int16": "i16", "int8": "i8",
     "uint64": "i64", "uint32": "i32", "uint16": "i16", "uint8": "i8", "bool": "i1",
 }  # fmt: skip
 """The type of one number of a dtype in a register. In memory a boolean is a byte."""
@@ -28,15 +28,18 @@ def literal(value: Any, dtype: np.dtype) -> str:
         return "true" if value else "false"
     if dtype.kind in "iu":
         return str(int(value))
+    if dtype.itemsize == 2:
+        return "0xH" + struct.pack(">e", np.float16(value)).hex().upper()
     return "0x" + struct.pack(">d", float(value)).hex().upper()  # single precision, too, is written as a double
 
 
 class Code:
     """One function being written: blocks of instructions, in static single assignment form."""
 
-    def __init__(self, vector_functions: Mapping[tuple[str, int], str] | None = None) -> None:
+    def __init__(self, vector_functions: Mapping[tuple[str, int], str], widest: int) -> None:
         self.lanes = 1
-        self.vector_functions = vector_functions or {}
+        self.vector_functions = vector_functions
+        self.widest = widest  # bytes of a vector
         self.entry: list[str] = []  # what stands before everything else: space on the stack
         self.lines: list[str] = []
         self.declared: dict[str, str] = {}
@@ -106,22 +109,70 @@ class Code:
         return self._call(f"llvm.{name}.{suffix}" if self.lanes == 1 else f"llvm.{name}.v{self.lanes}{suffix}", dtype, arguments)
 
     def function(self, name: str, dtype: np.dtype, *arguments: str) -> str:
-        """A function of the C library, of all lanes at once where there is such a one."""
+        """A function of the C library: of all lanes at once where there is such a one, which then serves single numbers too, so that the
+        same number always has the same value."""
         own = name if dtype.itemsize == 8 else name + "f"
-        if self.lanes == 1:
-            return self._call(own, dtype, arguments)
-        found = self.vector_functions.get((own, self.lanes))
-        if found is not None:
+        width = max(self.widest // dtype.itemsize, 1)
+        found = self.vector_functions.get((own, width))
+        lanes = self.lanes
+        if found is None:
+            return self._each(own, dtype, arguments)
+        if lanes == width:
             return self._call(found, dtype, arguments)
+        kind = type_of(dtype)
+        parts = []
+        for start in range(0, lanes, width):
+            taken = [start + i % min(lanes, width) for i in range(width)]
+            given = [self._taken(x, dtype, taken) for x in arguments]
+            self.lanes = width
+            parts.append(self._call(found, dtype, given))
+            self.lanes = lanes
+        if lanes == 1:
+            return self.op(f"extractelement <{width} x {kind}> {parts[0]}, i64 0")
+        while len(parts) > 1:
+            size = width
+            order = ", ".join([f"i32 {i}" for i in range(2 * size)])
+            parts = [
+                self.op(f"shufflevector <{size} x {kind}> {a}, <{size} x {kind}> {b}, <{2 * size} x i32> <{order}>")
+                for a, b in zip(parts[::2], parts[1::2])
+            ]
+            width = 2 * size
+        if lanes < width:
+            order = ", ".join([f"i32 {i}" for i in range(lanes)])
+            return self.op(f"shufflevector <{width} x {kind}> {parts[0]}, <{width} x {kind}> poison, <{lanes} x i32> <{order}>")
+        return parts[0]
+
+    def _taken(self, x: str, dtype: np.dtype, lanes: Sequence[int]) -> str:
+        """A vector of the lanes of x with these numbers."""
+        kind = type_of(dtype)
+        if self.lanes == 1:
+            return self.spread(x, dtype, len(lanes))
+        order = ", ".join([f"i32 {i}" for i in lanes])
+        return self.op(f"shufflevector <{self.lanes} x {kind}> {x}, <{self.lanes} x {kind}> poison, <{len(lanes)} x i32> <{order}>")
+
+    def _each(self, function: str, dtype: np.dtype, arguments: Sequence[str]) -> str:
+        """A function of single numbers, lane by lane."""
+        if self.lanes == 1:
+            return self._call(function, dtype, arguments)
         lanes, kind = self.lanes, self.kind(dtype)
         result = "poison"
         for i in range(lanes):
             parts = [self.op(f"extractelement {kind} {x}, i64 {i}") for x in arguments]
             self.lanes = 1
-            one = self._call(own, dtype, parts)
+            one = self._call(function, dtype, parts)
             self.lanes = lanes
             result = self.op(f"insertelement {kind} {result}, {type_of(dtype)} {one}, i64 {i}")
         return result
+
+    def spread(self, name: str, dtype: np.dtype, lanes: int) -> str:
+        """A number in all of so many lanes."""
+        kind = type_of(dtype)
+        if lanes == 1:
+            return name
+        if not name.startswith("%"):
+            return f"splat ({kind} {name})"
+        first = self.op(f"insertelement <{lanes} x {kind}> poison, {kind} {name}, i64 0")
+        return self.op(f"shufflevector <{lanes} x {kind}> {first}, <{lanes} x {kind}> poison, <{lanes} x i32> zeroinitializer")
 
     def _call(self, function: str, dtype: np.dtype, arguments: Sequence[str]) -> str:
         kind = self.kind(dtype)

@@ -1,49 +1,123 @@
-"""What a tensor is while code is written: numbers in registers, or a place in memory. Lazy ones: arrays.py."""
+"""What a tensor is while a program is written.
+
+*small*: a few numbers, each an operand of its own, so that what only moves them costs nothing. *array*: numbers in memory. *lazy*: not
+computed yet, a recipe for one of its numbers; slices, transpositions, flips and broadcasts of it are recipes with other indices, and
+what becomes of it is computed in the same loop.
+"""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from math import prod
+from typing import Any, Callable, NamedTuple, Sequence
 
 import numpy as np
 
-MOST = 96
-"""Numbers of a tensor that is kept in registers."""
+from nabla.engines.native.loops import ZERO, Buffer, Form, Num, Operand, plus, times
+
+
+class Pair:
+    """A complex number: its parts."""
+
+    __slots__ = ("imag", "real")
+
+    def __init__(self, real: Operand, imag: Operand) -> None:
+        self.real = real
+        self.imag = imag
+
+
+Number = Any  # Operand | Pair
+Indices = tuple[Form, ...]
 
 
 class Small(NamedTuple):
-    """A tensor in registers: the name, or the literal, of each of its numbers."""
+    """The numbers of a tensor, in an array of objects of its shape."""
 
     names: np.ndarray
     dtype: np.dtype
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.names.shape
 
-class Memory(NamedTuple):
-    """A tensor in memory, in C order. owned: nobody outside this function sees it. root: the memory that it is, or is a part of."""
 
-    pointer: str
+class Array(NamedTuple):
+    """A tensor in memory in C order, from buffer[at] on, counted in its own numbers. owned: nobody outside the program sees it, and
+    those inside who have it are known."""
+
+    buffer: Buffer
+    at: Form
     shape: tuple[int, ...]
     dtype: np.dtype
     owned: bool
-    root: str
 
 
-Value = Any  # Small, Memory, or a tuple of these for a node of several outputs
+class Lazy(NamedTuple):
+    """A tensor that is made number by number. cost: of one number. depth: of the recipe. reads: the buffers it is made from. array:
+    what it is in memory already."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    at: Callable[[Indices], Number]
+    cost: int
+    depth: int
+    reads: frozenset[Buffer]
+    array: Array | None = None
+
+
+Value = Any  # Small | Array | Lazy, or a tuple of these for a node of several outputs
+
+
+class Unsupported(Exception):
+    """What this engine has no code for."""
+
+
+CHEAP = 3
+"""The cost of a number up to which it is computed again by each who wants it."""
+DEEPEST = 40
+"""The depth of a recipe from which on it is written to memory."""
 
 
 def shape_of(x: Value) -> tuple[int, ...]:
-    if type(x) is tuple:
-        return ()
-    return x.names.shape if isinstance(x, Small) else x.shape
+    return () if type(x) is tuple else x.shape
 
 
-def key_of(spec: tuple[Any, ...]) -> tuple[Any, ...]:
-    """A basic part as a key of NumPy's."""
-    key: list[Any] = []
-    for entry in spec:
-        if isinstance(entry, tuple):
-            start, count, step = entry
-            stop = start + count * step
-            key.append(slice(start, stop if stop >= 0 else None, step) if count else slice(0, 0))
-        else:
-            key.append(entry)
-    return tuple(key)
+def part_of_complex(dtype: np.dtype) -> np.dtype:
+    """The dtype of the numbers in memory: of the parts, for complex numbers."""
+    if dtype.kind != "c":
+        return dtype
+    return np.dtype(np.float32 if dtype.itemsize == 8 else np.float64)
+
+
+def constant(value: Any, dtype: np.dtype) -> Number:
+    if dtype.kind == "c":
+        part = part_of_complex(dtype)
+        value = complex(value)
+        return Pair(Num(value.real, part), Num(value.imag, part))
+    return Num(value.item() if isinstance(value, np.generic) else value, dtype)
+
+
+def offset_of(shape: Sequence[int], index: Sequence[Form]) -> Form:
+    """The offset of an element in an array of `shape`, in C order."""
+    parts = []
+    stride = 1
+    for n, i in zip(reversed(shape), reversed(index)):
+        if i.const or i.terms:
+            parts.append(times(i, stride))
+        stride *= n
+    return plus(*parts) if parts else ZERO
+
+
+def aligned(index: Indices, shape: tuple[int, ...]) -> Indices:
+    """The index of what is broadcast to the element at `index`."""
+    own = index[len(index) - len(shape) :]
+    return tuple([ZERO if n == 1 else i for i, n in zip(own, shape)])
+
+
+def places(shape: Sequence[int]) -> list[Indices]:
+    """The indices of all elements of a small tensor."""
+    return [tuple([Form(i) for i in at]) for at in np.ndindex(*shape)]
+
+
+def row_of(x: Array, i: Form) -> Array:
+    """One of the tensors that `x` is a stack of."""
+    return Array(x.buffer, plus(x.at, times(i, prod(x.shape[1:]))), x.shape[1:], x.dtype, False)

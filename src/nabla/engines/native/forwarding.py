@@ -1,0 +1,275 @@
+"""What was stored or loaded just now is not loaded again; what nobody asks for is left out; what does not change leaves its loop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nabla.engines.native.loops import (
+    Block, Buffer, Call, For, Form, If, Index, Load, Op, Operand, Part, Program, Reg, Rewriter, Store, While, blocks, summary, walk,
+)  # fmt: skip
+
+
+class _Scope:
+    """What is known at a place: contents of memory, and results of operations; of the block around, if its buffers are not written to
+    inside."""
+
+    __slots__ = ("around", "cells", "killed", "mixed", "results")
+
+    def __init__(self, around: _Scope | None, killed: frozenset[Buffer]) -> None:
+        self.around = around
+        self.killed = killed
+        self.cells: dict[Buffer, dict[Form, Operand]] = {}
+        self.results: dict[Any, Operand] = {}
+        self.mixed: set[Buffer] = set()  # of whose cells some have other terms
+
+    def cell(self, buffer: Buffer, at: Form) -> Operand | None:
+        scope: _Scope | None = self
+        while scope is not None:
+            found = scope.cells.get(buffer, {}).get(at)
+            if found is not None:
+                return found
+            if buffer in scope.killed:
+                return None
+            scope = scope.around
+        return None
+
+    def result(self, key: Any) -> Operand | None:
+        scope: _Scope | None = self
+        while scope is not None:
+            found = scope.results.get(key)
+            if found is not None:
+                return found
+            scope = scope.around
+        return None
+
+    def forget(self, buffers: frozenset[Buffer]) -> None:
+        for buffer in buffers:
+            self.cells.pop(buffer, None)
+        self.killed |= buffers
+
+    def loaded(self, buffer: Buffer, at: Form, value: Operand) -> None:
+        cells = self.cells.setdefault(buffer, {})
+        if cells and next(iter(cells)).terms != at.terms:
+            self.mixed.add(buffer)
+        cells[at] = value
+
+    def written(self, buffer: Buffer, at: Form, value: Operand) -> None:
+        """Cells whose offsets differ from this one by a number are others; the rest may be this one."""
+        cells = self.cells.setdefault(buffer, {})
+        if buffer in self.mixed:
+            self.mixed.discard(buffer)
+            self.cells[buffer] = cells = {other: x for other, x in cells.items() if other.terms == at.terms}
+        elif cells and next(iter(cells)).terms != at.terms:
+            cells.clear()
+        cells[at] = value
+        self.killed |= {buffer}
+
+
+class Forwarder:
+    def __init__(self) -> None:
+        self.rewriter = Rewriter()
+
+    def block(self, block: Block, scope: _Scope) -> Block:
+        rewriter = self.rewriter
+        result: Block = []
+        for old in block:
+            kind = type(old)
+            if kind is For:
+                self._loop(old, scope, [old.body])
+            elif kind is While:
+                self._loop(old, scope, [old.test, old.body])
+                old.going = rewriter.operand(old.going)
+            elif kind is If:
+                old.which = rewriter.operand(old.which)
+                own = summary(old).writes
+                for branch in old.branches:
+                    branch[:] = self.block(branch, _Scope(scope, frozenset()))
+                old.outs = [(reg, [rewriter.operand(x) for x in ends]) for reg, ends in old.outs]
+                scope.forget(own)
+                old.summary = None
+            else:
+                s = rewriter.statement(old)
+                if kind is Load:
+                    found = scope.cell(s.buffer, s.at)
+                    if found is not None and found.dtype == s.out.dtype:
+                        rewriter.operands[s.out] = found
+                        continue
+                    scope.loaded(s.buffer, s.at, s.out)
+                elif kind is Store:
+                    if scope.cell(s.buffer, s.at) is s.value:
+                        continue
+                    scope.written(s.buffer, s.at, s.value)
+                elif kind is Op or kind is Index:
+                    key = (s.name, s.out.dtype, s.args, s.params) if kind is Op else s.at
+                    found = scope.result(key)
+                    if found is not None:
+                        rewriter.operands[s.out] = found
+                        continue
+                    scope.results[key] = s.out
+                elif kind is Call:
+                    scope.forget(s.writes)
+                old = s
+            result.append(old)
+        return result
+
+    def _loop(self, s: Any, scope: _Scope, inner: list[Block]) -> None:
+        writes = summary(s).writes
+        for c in s.carries:
+            c.start = self.rewriter.operand(c.start)
+        inside = _Scope(scope, writes)
+        for block in inner:
+            block[:] = self.block(block, inside)
+        for c in s.carries:
+            c.end = self.rewriter.operand(c.end)
+        scope.forget(writes)
+        s.summary = None
+
+
+def forwarded(program: Program) -> Program:
+    return Program(Forwarder().block(program.body, _Scope(None, frozenset())), program.buffers)
+
+
+# What nobody asks for
+
+
+def needed(program: Program) -> Program:
+    """Without stores to memory that is never read, and without what only they needed."""
+    reads: dict[Buffer, int] = {}
+    for s in walk(program.body):
+        for buffer in _read(s):
+            reads[buffer] = reads.get(buffer, 0) + 1
+    live: set[Reg] = set()
+    body = _needed(program.body, live, reads)
+    used = {buffer for s in walk(body) for buffer in _touched(s)}
+    return Program(body, [b for b in program.buffers if b.place != "arena" or b in used])
+
+
+def _read(s: Any) -> list[Buffer]:
+    if type(s) is Load:
+        return [s.buffer]
+    return [x.buffer for x in s.args if type(x) is Part] if type(s) is Call else []
+
+
+def _touched(s: Any) -> list[Buffer]:
+    return [s.buffer] if type(s) in (Load, Store) else _read(s)
+
+
+def _needed(block: Block, live: set[Reg], reads: dict[Buffer, int]) -> Block:
+    kept: Block = []
+    for s in reversed(block):
+        kind = type(s)
+        if kind in (Op, Load, Index):
+            if s.out not in live:
+                for buffer in _read(s):
+                    reads[buffer] -= 1
+                continue
+            live.update(summary(s).uses)
+        elif kind is Store:
+            if s.buffer.place == "arena" and not reads.get(s.buffer):
+                continue
+            live.update(summary(s).uses)
+        elif kind is Call:
+            live.update(summary(s).uses)
+        elif not _keep(s, live, reads):
+            continue
+        kept.append(s)
+    kept.reverse()
+    return kept
+
+
+def _keep(s: Any, live: set[Reg], reads: dict[Buffer, int]) -> bool:
+    """A loop or a branch, with what is needed of it; whether anything is."""
+    if type(s) is If:
+        s.outs = [(reg, ends) for reg, ends in s.outs if reg in live]
+        live.update([x for _, ends in s.outs for x in ends if isinstance(x, Reg)])
+        s.branches = [_needed(b, live, reads) for b in s.branches]
+        if not s.outs and not any(s.branches):
+            return False
+        live.update([s.which] if isinstance(s.which, Reg) else [])
+    else:
+        _live_carries(s, live)
+        live.update([c.end for c in s.carries if isinstance(c.end, Reg)])
+        if type(s) is While:
+            live.update([s.going] if isinstance(s.going, Reg) else [])
+        s.body = _needed(s.body, live, reads)
+        if type(s) is While:
+            s.test = _needed(s.test, live, reads)
+        elif not s.body and not s.carries:
+            return False
+        live.update([c.start for c in s.carries if isinstance(c.start, Reg)])
+    s.summary = None
+    return True
+
+
+def _live_carries(s: Any, live: set[Reg]) -> None:
+    """Carries that are asked for, or that these are made from."""
+    if type(s) is While or all(c.out in live for c in s.carries):
+        return
+    makers: dict[Reg, frozenset[Reg]] = {}
+    roots: set[Reg] = set()
+    for inner in s.body:
+        part = summary(inner)
+        for reg in part.gives:
+            makers[reg] = part.uses
+        if part.writes or type(inner) in (While, Call):
+            roots |= part.uses
+    ends = {c.inner: c.end for c in s.carries}
+    todo = [*roots, *[c.end for c in s.carries if c.out in live and isinstance(c.end, Reg)]]
+    wanted = {c.inner for c in s.carries if c.out in live}
+    seen: set[Reg] = set()
+    while todo:
+        reg = todo.pop()
+        if reg in seen:
+            continue
+        seen.add(reg)
+        todo.extend(makers.get(reg, ()))
+        if reg in ends and isinstance(ends[reg], Reg):
+            wanted.add(reg)
+            todo.append(ends[reg])
+        elif reg in ends:
+            wanted.add(reg)
+    s.carries = [c for c in s.carries if c.inner in wanted]
+
+
+# What does not change
+
+
+def hoisted(program: Program) -> Program:
+    """Loads and operations that do not depend on the turn, before their loop."""
+    return Program(_hoisted(program.body), program.buffers)
+
+
+def _hoisted(block: Block) -> Block:
+    result: Block = []
+    for s in block:
+        if type(s) in (For, While):
+            for inner in blocks(s):
+                inner[:] = _hoisted(inner)
+            result.extend(_invariant(s))
+        elif type(s) is If:
+            for inner in s.branches:
+                inner[:] = _hoisted(inner)
+        result.append(s)
+    return result
+
+
+def _invariant(s: Any) -> Block:
+    """What leaves the loop."""
+    writes = summary(s).writes
+    changing: set[Reg] = {c.inner for c in s.carries}
+    if type(s) is For:
+        changing.add(s.counter)
+    out: Block = []
+    for inner in blocks(s):
+        kept: Block = []
+        for x in inner:
+            part = summary(x)
+            if type(x) in (Op, Load, Index) and part.uses.isdisjoint(changing) and part.reads.isdisjoint(writes):
+                out.append(x)
+            else:
+                changing |= part.gives
+                kept.append(x)
+        inner[:] = kept
+    if out:
+        s.summary = None
+    return out

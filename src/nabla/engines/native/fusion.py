@@ -1,0 +1,179 @@
+"""Loops of as many turns are made one, where each turn of the second needs of the first no more than its own turn.
+
+A loop moves up to an earlier one past what it has nothing to do with. Where both have to do with the same memory, and one writes to
+it, the offsets of a turn must lie apart from those of all other turns.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from nabla.engines.native.loops import (
+    Block, Buffer, Call, Counter, For, Form, Index, Load, Op, Part, Program, Reg, Store, Summary, blocks, form, substituted, summary, walk,
+)  # fmt: skip
+
+FAR = 48
+"""Statements that a loop moves past at most."""
+LARGEST = 4000
+"""Statements of a loop that is not made larger."""
+
+
+class Access(NamedTuple):
+    """Where a loop reads or writes: by how much a turn moves it, what it depends on outside, and from where to where it reaches within a
+    turn. wild: that is not known."""
+
+    step: int
+    outside: tuple[tuple[Reg, int], ...]
+    low: int
+    high: int
+    wild: bool
+
+
+def fused(program: Program) -> Program:
+    return Program(_fused(program.body), program.buffers)
+
+
+class Loop:
+    """A loop that others may be joined to."""
+
+    def __init__(self, loop: For) -> None:
+        self.loop = loop
+        self.size = sum(1 for _ in walk(loop.body))
+        self._accesses: dict[Buffer, set[Access]] | None = None
+
+    @property
+    def accesses(self) -> dict[Buffer, set[Access]]:
+        if self._accesses is None:
+            self._accesses = {}
+            _collect(self.loop.body, self.loop.counter, {}, set(), self._accesses)
+        return self._accesses
+
+    def takes(self, other: Loop) -> bool:
+        a, b = summary(self.loop), summary(other.loop)
+        if self.size + other.size > LARGEST or a.gives & b.uses:
+            return False
+        shared = (a.writes & (b.reads | b.writes)) | (a.reads & b.writes)
+        return all(apart(self.accesses[buffer] | other.accesses[buffer]) for buffer in shared)
+
+    def join(self, other: Loop) -> None:
+        mine, theirs = self.loop, other.loop
+        accesses = other.accesses
+        body = substituted(theirs.body, {}, {theirs.counter: form(mine.counter)})
+        a, b = summary(mine), summary(theirs)
+        self.loop = For(mine.counter, mine.count, [*mine.body, *body], [*mine.carries, *theirs.carries], mine.free)
+        self.loop.summary = Summary(a.uses | b.uses, a.gives | b.gives, a.reads | b.reads, a.writes | b.writes)
+        self.size += other.size
+        for buffer, found in self.accesses.items():
+            found |= accesses.get(buffer, set())
+        for buffer, found in accesses.items():
+            self.accesses.setdefault(buffer, set(found))
+
+
+def apart(accesses: set[Access]) -> bool:
+    """Whether turns have to do with different elements."""
+    first = next(iter(accesses))
+    if any(x.wild or x.step != first.step or x.outside != first.outside for x in accesses):
+        return False
+    return max(x.high for x in accesses) - min(x.low for x in accesses) < abs(first.step)
+
+
+def _collect(
+    block: Block, counter: Counter, ranges: dict[Reg, int], inside: set[Reg], found: dict[Buffer, set[Access]]
+) -> None:  # fmt: skip
+    for s in block:
+        kind = type(s)
+        if kind is Op or kind is Index:
+            inside.add(s.out)
+        elif kind is Load:
+            inside.add(s.out)
+            found.setdefault(s.buffer, set()).add(_access(s.at, counter, ranges, inside))
+        elif kind is Store:
+            found.setdefault(s.buffer, set()).add(_access(s.at, counter, ranges, inside))
+        elif kind is Call:
+            for part in s.args:
+                if type(part) is Part:
+                    found.setdefault(part.buffer, set()).add(Access(0, (), 0, 0, True))
+        else:
+            inside.update(summary(s).gives)
+            if kind is not For or s.carries:
+                inside.update([c.inner for c in getattr(s, "carries", [])])
+            if kind is For:
+                ranges[s.counter] = s.count
+            for inner in blocks(s):
+                _collect(inner, counter, ranges, inside, found)
+
+
+def _access(at: Form, counter: Counter, ranges: dict[Reg, int], inside: set[Reg]) -> Access:
+    step, low, high = 0, at.const, at.const
+    outside = []
+    for reg, k in at.terms:
+        if reg is counter:
+            step = k
+        elif reg in ranges:
+            reach = k * (ranges[reg] - 1)
+            low, high = low + min(reach, 0), high + max(reach, 0)
+        elif reg in inside:
+            return Access(0, (), 0, 0, True)
+        else:
+            outside.append((reg, k))
+    return Access(step, tuple(outside), low, high, False)
+
+
+def _conflict(a: Summary, b: Summary) -> bool:
+    """Whether b has to stay behind a."""
+    return not (
+        a.gives.isdisjoint(b.uses)
+        and b.writes.isdisjoint(a.reads)
+        and b.writes.isdisjoint(a.writes)
+        and b.reads.isdisjoint(a.writes)
+    )
+
+
+def _fused(block: Block) -> Block:
+    result: list[Any] = []
+    for s in block:
+        if type(s) is For and s.free:
+            _place(result, Loop(s))
+        elif type(s) in (Op, Load, Index):
+            _lift(result, s)
+        else:
+            result.append(s)
+    done: Block = []
+    for x in result:
+        s = x.loop if type(x) is Loop else x
+        for inner in blocks(s):
+            inner[:] = _fused(inner)
+        done.append(s)
+    return done
+
+
+def _summary(x: Any) -> Summary:
+    return summary(x.loop if type(x) is Loop else x)
+
+
+def _place(result: list[Any], loop: Loop) -> None:
+    """At the loop that takes it, or at the end."""
+    own = summary(loop.loop)
+    for k in range(len(result) - 1, max(len(result) - FAR, 0) - 1, -1):
+        other = result[k]
+        if type(other) is Loop and other.loop.count == loop.loop.count and other.takes(loop):
+            other.join(loop)
+            return
+        if _conflict(_summary(other), own):
+            break
+    result.append(loop)
+
+
+def _lift(result: list[Any], s: Any) -> None:
+    """Before loops it has nothing to do with, so that those behind it can be joined to them."""
+    if not result or type(result[-1]) is not Loop:
+        result.append(s)
+        return
+    own = summary(s)
+    place = len(result)
+    for k in range(len(result) - 1, max(len(result) - FAR, 0) - 1, -1):
+        if _conflict(_summary(result[k]), own):
+            break
+        if type(result[k]) is Loop:
+            place = k
+    result.insert(place, s)

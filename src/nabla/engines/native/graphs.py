@@ -1,0 +1,290 @@
+"""From graphs to loops: a graph is gone through node by node, and each becomes numbers, a recipe, or an array.
+
+A primitive has one row. A *recipe* makes lazy tensors of lazy ones; the same row, asked for all numbers at known indices, serves small
+tensors. Other rows write statements. What has neither is computed by the reference kernel of the NumPy engine, called from inside.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from math import prod
+from typing import Any, Callable, Mapping, Sequence
+
+import numpy as np
+
+from nabla.engines.native import control, indexed, products, recipes
+from nabla.engines.native.arithmetic import OPERATIONS
+from nabla.engines.native.complex_numbers import COMPLEX
+from nabla.engines.native.loops import Call, Num, Part, plus, times, INDEX
+from nabla.engines.native.routines import Reference
+from nabla.engines.native.values import CHEAP, Array, Lazy, Number, Pair, Small, Unsupported, Value, constant, part_of_complex, shape_of
+from nabla.engines.native.writer import Writer, too_deep
+from nabla.graph.graph import Graph
+from nabla.graph.node import Node
+from nabla.primitives import elementwise as e, formulas as f, indexing, joining, reductions, shape as s, structure
+from nabla.primitives.base import Primitive
+from nabla.primitives.call import CALL
+from nabla.primitives.conditional import COND
+from nabla.primitives.contraction import dot_general
+from nabla.primitives.elementwise import Elementwise
+from nabla.primitives.scan import SCAN
+from nabla.primitives.while_loop import WHILE
+
+Row = Callable[["Graphs", Node, list[Value], list[bool]], Value]
+Recipe = Callable[[Writer, Node, list[Lazy], bool], Value]
+
+
+class Graphs:
+    """Writes graphs."""
+
+    def __init__(self, w: Writer) -> None:
+        self.w = w
+
+    def write(self, graph: Graph, inputs: Sequence[Value]) -> list[Value]:
+        """The outputs of a graph at `inputs`, written here."""
+        w = self.w
+        values: dict[Node, Value] = {}
+        holders = Holders()
+        for x, value in zip(graph.inputs, inputs):
+            values[x] = value
+            holders.add(x, value)
+        last = {x: i for i, node in enumerate(graph.nodes) for x in node.inputs}
+        for x in graph.outputs:
+            last[x] = len(graph.nodes)
+        uses = Counter(x for node in graph.nodes for x in dict.fromkeys(node.inputs))
+        uses.update(graph.outputs)
+        for i, node in enumerate(graph.nodes):
+            given = [values[x] if x in values else values.setdefault(x, w.constant(x)) for x in node.inputs]
+            free = [
+                node.prim.updates and last[x] == i and node.inputs.count(x) == 1 and holders.alone(x, values[x], last, i)
+                for x in node.inputs
+            ]
+            value = self.node(node, given, free)
+            if isinstance(value, Lazy) and ((uses[node] > 1 and value.cost > CHEAP) or too_deep(value)):
+                value = w.memory(value, w.result(node))
+            values[node] = value
+            holders.add(node, value)
+        return [values[x] if x in values else w.constant(x) for x in graph.outputs]
+
+    def node(self, node: Node, given: list[Value], free: list[bool]) -> Value:
+        w = self.w
+        kept = len(w.block)
+        try:
+            row = ROWS.get(node.prim)
+            if row is not None:
+                return row(self, node, given, free)
+            recipe = RECIPES.get(node.prim)
+            if recipe is None:
+                recipe = _elementwise
+                if not isinstance(node.prim, Elementwise):
+                    raise Unsupported(node.prim.name)
+            if any(type(x) is tuple for x in given):
+                raise Unsupported("several values as one")
+            tiny = self.is_tiny(node, given)
+            found = recipe(w, node, [w.picked(x) if tiny else w.lazy(x) for x in given], tiny)
+            return w.small(found) if tiny else found
+        except Unsupported:
+            if node.prim in control.ROWS:
+                raise
+            w.take_back(kept)
+            return self.reference(node, given)
+
+    def is_tiny(self, node: Node, given: Sequence[Value]) -> bool:
+        """Whether all of it is kept in registers."""
+        most = self.w.most if node.prim in LIGHT or not isinstance(node.prim, Elementwise) else 4
+        return node.size <= most and all(prod(shape_of(x)) <= self.w.most for x in given)
+
+    def reference(self, node: Node, given: Sequence[Value]) -> Value:
+        """By the kernel of the NumPy engine."""
+        w = self.w
+        inputs = [w.memory(part) for x in given for part in (x if type(x) is tuple else (x,))]
+        several = type(node.dtype) is tuple
+        specs = list(zip(node.shape, node.dtype)) if several else [(node.shape, node.dtype)]
+        for _, dtype in specs:
+            if dtype.kind not in "fciub":
+                raise Unsupported(f"the dtype {dtype}")
+        rooms = [w.room(shape, dtype) for shape, dtype in specs] if several else [w.result(node)]
+        w.references.append(node)
+        parts = [Part(x.buffer, times(x.at, 2 if x.dtype.kind == "c" else 1)) for x in (*rooms, *inputs)]
+        w.block.append(Call(Reference(node.prim.name, len(w.references) - 1), parts, [x.buffer for x in rooms]))
+        return tuple(rooms) if several else rooms[0]
+
+
+class Holders:
+    """Which nodes have a value that lies in a buffer, or is to be made from it."""
+
+    def __init__(self) -> None:
+        self._of: dict[Any, list[Node]] = {}
+
+    def add(self, node: Node, value: Value) -> None:
+        for part in value if type(value) is tuple else (value,):
+            for buffer in part.reads if isinstance(part, Lazy) else (part.buffer,) if isinstance(part, Array) else ():
+                self._of.setdefault(buffer, []).append(node)
+
+    def alone(self, x: Node, value: Value, last: Mapping[Node, int], now: int) -> bool:
+        """Whether nothing else that is still wanted has to do with the memory of x."""
+        if not isinstance(value, Array) or not value.owned:
+            return False
+        holding = self._of.get(value.buffer, [])
+        holding[:] = [y for y in holding if last.get(y, -1) >= now]
+        return all(y is x for y in holding)
+
+
+# Elementwise
+
+
+def _elementwise(w: Writer, node: Node, inputs: list[Lazy], tiny: bool) -> Lazy:
+    name, dtype, params = node.prim.name, node.dtype, node.params
+    if inputs[0].dtype.kind == "c" or dtype.kind == "c":
+        if name not in COMPLEX:
+            raise Unsupported(f"{name} of complex numbers")
+    elif name not in OPERATIONS and node.prim is not f.select:
+        raise Unsupported(name)
+    if name in NOT_OF_FLOATS and inputs[0].dtype.kind == "f":
+        raise Unsupported(f"{name} of floats")
+    cost = 1 if node.prim in LIGHT else 12
+    part = part_of_complex(dtype)
+    return recipes.elementwise(w, node.shape, dtype, lambda *xs: w.number(name, part, *xs, **params), inputs, cost)
+
+
+LIGHT = frozenset([
+    e.add, e.mul, e.neg, e.safe_mul, f.sub, f.square, f.abs_, f.maximum, f.minimum, f.equal, f.not_equal, f.less, f.less_equal,
+    f.greater, f.greater_equal, f.logical_not, f.logical_and, f.logical_or, f.isnan, f.isfinite, f.select, f.div, f.sqrt,
+    f.reciprocal, f.sign, f.copysign, f.bit_and, f.bit_or, f.bit_xor,
+])  # fmt: skip
+NOT_OF_FLOATS = frozenset(["floor_divide", "remainder"])
+
+
+# Recipes
+
+
+def _of(recipe: Callable[..., Lazy]) -> Recipe:
+    return lambda w, node, inputs, tiny: recipe(w, inputs[0], **node.params)
+
+
+def _same(w: Writer, node: Node, inputs: list[Lazy], tiny: bool) -> Lazy:
+    return inputs[0]
+
+
+def _convert(w: Writer, node: Node, inputs: list[Lazy], tiny: bool) -> Lazy:
+    new = node.dtype
+    if inputs[0].dtype.kind == "f" and new.kind in "iu":
+        raise Unsupported("floats to integers, which NumPy leaves to the processor where they do not fit")
+    if inputs[0].dtype == new:
+        return inputs[0]
+
+    def row(x: Number) -> Number:
+        parts = part_of_complex(new)
+        if type(x) is Pair:
+            if new.kind != "c":
+                raise Unsupported("complex numbers to others")
+            return Pair(w.op("convert", parts, x.real), w.op("convert", parts, x.imag))
+        real = x if x.dtype == parts else w.op("convert", parts, x)
+        return Pair(real, Num(0.0, parts)) if new.kind == "c" else real
+
+    if inputs[0].dtype.kind == "c" and new.kind != "c":
+        raise Unsupported("complex numbers to others")
+    return recipes.elementwise(w, node.shape, new, row, inputs, 1)
+
+
+def _real(w: Writer, node: Node, inputs: list[Lazy], tiny: bool) -> Lazy:
+    if inputs[0].dtype.kind != "c":
+        return inputs[0]
+    return recipes.elementwise(w, node.shape, node.dtype, lambda x: x.real, inputs, 0)
+
+
+def _imag(w: Writer, node: Node, inputs: list[Lazy], tiny: bool) -> Lazy:
+    if inputs[0].dtype.kind != "c":
+        return recipes.moved(w, w.lazy(Small(np.array(constant(0, node.dtype), object), node.dtype)), node.shape, lambda index: ())
+    return recipes.elementwise(w, node.shape, node.dtype, lambda x: x.imag, inputs, 0)
+
+
+def _conj(w: Writer, node: Node, inputs: list[Lazy], tiny: bool) -> Lazy:
+    if inputs[0].dtype.kind != "c":
+        return inputs[0]
+    return recipes.elementwise(
+        w, node.shape, node.dtype, lambda x: Pair(x.real, w.op("negative", x.imag.dtype, x.imag)), inputs, 1
+    )  # fmt: skip
+
+
+def _reduction(by: str) -> Recipe:
+    def recipe(w: Writer, node: Node, inputs: list[Lazy], tiny: bool) -> Value:
+        x, axes = inputs[0], node.params["axes"]
+        if not prod(x.shape) and by not in ("add", "logical_or", "logical_and", "multiply"):
+            raise Unsupported("an extremum of nothing")
+        if x.dtype.kind == "c" and by not in COMPLEX:
+            raise Unsupported(f"{by} of complex numbers")
+        if not tiny:
+            return recipes.reduced(w, x, axes, node.dtype, by, w.targets.get(node))
+        places = [np.arange(n) for n in x.shape]
+        kept = [axis for axis in range(len(x.shape)) if axis not in axes]
+        names = np.empty([x.shape[axis] for axis in kept], object)
+        whole = w.small(x).names.transpose(*kept, *axes).reshape(*names.shape, -1) if places else w.small(x).names.reshape(1)
+        for at in np.ndindex(*names.shape):
+            line = list(whole[at])
+            names[at] = w.total(line, part_of_complex(node.dtype), by) if line else constant(recipes.STARTS[by](node.dtype), node.dtype)
+        return Small(names, node.dtype)
+
+    return recipe
+
+
+def _concat(w: Writer, node: Node, inputs: list[Lazy], tiny: bool) -> Value:
+    axis = node.params["axis"]
+    if tiny:
+        return Small(np.concatenate([w.small(x).names for x in inputs], axis), node.dtype)
+    room, start = w.result(node), 0
+    for x in inputs:
+        here = recipes.window(w, room, [(start if a == axis else 0, n, 1) for a, n in enumerate(x.shape)])
+        w.nest(x.shape, lambda index, x=x, here=here: w.store(room, here(index), w.at(x, index)))  # type: ignore[misc]
+        start += x.shape[axis]
+    return room
+
+
+def _reshape(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
+    w, (x,) = g.w, given
+    if isinstance(x, Small) and node.size <= w.most:
+        return Small(x.names.reshape(node.shape), x.dtype)
+    if isinstance(x, Lazy):
+        if node.size <= w.most:
+            return w.small(recipes.known_reshape(w, w.picked(x), node.shape))
+        seen = recipes.reshape(w, x, node.shape)
+        if seen is not None:
+            return seen
+    room = w.memory(x)
+    return Array(room.buffer, room.at, node.shape, room.dtype, room.owned)
+
+
+def _output(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
+    return given[0][node.params["index"]]
+
+
+RECIPES: dict[Primitive, Recipe] = {
+    structure.VARIABLE: _same,
+    structure.detach: _same,
+    structure.named: _same,
+    s.broadcast: _of(recipes.broadcast),
+    s.transpose: _of(lambda w, x, perm: recipes.transpose(w, x, perm)),
+    s.flip: _of(lambda w, x, axes: recipes.flip(w, x, axes)),
+    s.real: _real,
+    s.imag: _imag,
+    s.conj: _conj,
+    s.convert: _convert,
+    s.reduce_sum: _reduction("add"),
+    reductions.reduce_prod: _reduction("multiply"),
+    reductions.reduce_max: _reduction("maximum"),
+    reductions.reduce_min: _reduction("minimum"),
+    reductions.reduce_any: _reduction("logical_or"),
+    reductions.reduce_all: _reduction("logical_and"),
+    joining.concat: _concat,
+}
+
+ROWS: dict[Primitive, Row] = {
+    structure.output: _output,
+    s.reshape: _reshape,
+    dot_general: products.dot_general,
+    indexing.index: indexed.read,
+    indexing.index_set: indexed.update(False),
+    indexing.index_add: indexed.update(True),
+    indexing.assemble: indexed.assemble,
+    **control.ROWS,
+}

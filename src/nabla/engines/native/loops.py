@@ -1,0 +1,500 @@
+"""The language between graphs and LLVM: loops over numbers in memory.
+
+A program is a list of statements on *registers*, each of which is given its value in one place, and on *buffers*, one-dimensional
+arrays of numbers. An offset into a buffer is a *form*: a constant plus registers of integers times constants. Loops hand numbers from
+turn to turn through *carries*. Complex numbers are two numbers each; shapes and axes are gone.
+
+    for i4 < 1000 carrying v7 = 0.0 -> v9 by add -> v10:
+        v8 = load input0[i4]
+        v9 = add v7, v8
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple, Sequence
+
+import numpy as np
+
+INDEX = np.dtype(np.int64)
+BOOL = np.dtype(np.bool_)
+
+
+class Reg:
+    """A register: a number that a program computes, known by its identity."""
+
+    __slots__ = ("dtype", "number")
+
+    def __init__(self, dtype: np.dtype, number: int) -> None:
+        self.dtype = dtype
+        self.number = number
+
+    def __repr__(self) -> str:
+        return f"v{self.number}"
+
+
+class Counter(Reg):
+    """The register of a loop that counts its turns. It stands in forms alone."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"i{self.number}"
+
+
+class Num:
+    """A constant."""
+
+    __slots__ = ("dtype", "value")
+
+    def __init__(self, value: Any, dtype: np.dtype) -> None:
+        self.value = value
+        self.dtype = dtype
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Num) and self.dtype == other.dtype and self._bits() == other._bits()
+
+    def __hash__(self) -> int:
+        return hash((self.dtype, self._bits()))
+
+    def _bits(self) -> bytes:
+        return np.asarray(self.value, self.dtype).tobytes()
+
+    def __repr__(self) -> str:
+        return str(self.value)
+
+
+Operand = Reg | Num
+
+
+class Form(NamedTuple):
+    """An integer: const + the sum of registers times numbers, in the order of the registers, no number zero."""
+
+    const: int
+    terms: tuple[tuple[Reg, int], ...] = ()
+
+    def __str__(self) -> str:
+        parts = [f"{reg}" if k == 1 else f"{k}*{reg}" for reg, k in self.terms]
+        return "+".join([*parts, str(self.const)] if self.const or not parts else parts)
+
+
+ZERO = Form(0)
+
+
+def form(reg: Reg) -> Form:
+    return Form(0, ((reg, 1),))
+
+
+def times(x: Form, factor: int, shift: int = 0) -> Form:
+    if factor == 0:
+        return Form(shift)
+    if factor == 1:
+        return Form(x.const + shift, x.terms) if shift else x
+    return Form(x.const * factor + shift, tuple([(reg, k * factor) for reg, k in x.terms]))
+
+
+def plus(*xs: Form) -> Form:
+    """The sum."""
+    if len(xs) == 2:
+        a, b = xs
+        if not b.terms:
+            return Form(a.const + b.const, a.terms) if b.const else a
+        if not a.terms:
+            return Form(a.const + b.const, b.terms) if a.const else b
+    sums: dict[Reg, int] = {}
+    for x in xs:
+        for reg, k in x.terms:
+            sums[reg] = sums.get(reg, 0) + k
+    return Form(sum(x.const for x in xs), tuple(sorted([t for t in sums.items() if t[1]], key=_number)))
+
+
+def _number(term: tuple[Reg, int]) -> int:
+    return term[0].number
+
+
+def coefficient(x: Form, reg: Reg) -> int:
+    for other, k in x.terms:
+        if other is reg:
+            return k
+    return 0
+
+
+class Buffer:
+    """Memory for `count` numbers. place: "input", "output", "constant" (with which one) or "arena", whose offset in bytes the memory
+    plan gives."""
+
+    __slots__ = ("at", "count", "dtype", "number", "place")
+
+    def __init__(self, dtype: np.dtype, count: int, place: str, number: int) -> None:
+        self.dtype = dtype
+        self.count = count
+        self.place = place
+        self.number = number
+        self.at = -1
+
+    @property
+    def nbytes(self) -> int:
+        return self.count * self.dtype.itemsize
+
+    def __repr__(self) -> str:
+        return f"{self.place}{self.number}"
+
+
+# Statements
+
+
+class Op:
+    """out = the operation `name` of `args`. It never fails, and does nothing else."""
+
+    __slots__ = ("args", "name", "out", "params")
+
+    def __init__(self, out: Reg, name: str, args: tuple[Operand, ...], params: tuple[tuple[str, Any], ...] = ()) -> None:
+        self.out = out
+        self.name = name
+        self.args = args
+        self.params = params
+
+
+class Index:
+    """out = the value of a form."""
+
+    __slots__ = ("at", "out")
+
+    def __init__(self, out: Reg, at: Form) -> None:
+        self.out = out
+        self.at = at
+
+
+class Load:
+    """out = buffer[at]"""
+
+    __slots__ = ("at", "buffer", "out")
+
+    def __init__(self, out: Reg, buffer: Buffer, at: Form) -> None:
+        self.out = out
+        self.buffer = buffer
+        self.at = at
+
+
+class Store:
+    """buffer[at] = value"""
+
+    __slots__ = ("at", "buffer", "value")
+
+    def __init__(self, buffer: Buffer, at: Form, value: Operand) -> None:
+        self.buffer = buffer
+        self.at = at
+        self.value = value
+
+
+class Carry:
+    """A number handed from turn to turn: `inner` is what a turn finds, `end` what it leaves, `out` what is left in the end. by: the
+    operation by which turns add to it, where these may be taken in any order."""
+
+    __slots__ = ("by", "end", "inner", "out", "start")
+
+    def __init__(self, inner: Reg, start: Operand, end: Operand | None, out: Reg, by: str | None = None) -> None:
+        self.inner = inner
+        self.start = start
+        self.end = end
+        self.out = out
+        self.by = by
+
+
+class For:
+    """`count` turns. free: their order does not matter. lanes: how many turns are taken at once. pieces: into how many pieces the turns
+    are cut for threads, 0 for none."""
+
+    __slots__ = ("body", "carries", "count", "counter", "free", "lanes", "pieces", "summary")
+
+    def __init__(self, counter: Counter, count: int, body: list[Any], carries: list[Carry], free: bool) -> None:
+        self.counter = counter
+        self.count = count
+        self.body = body
+        self.carries = carries
+        self.free = free
+        self.lanes = 1
+        self.pieces = 0
+        self.summary: Summary | None = None
+
+
+class While:
+    """Turns as long as `going`, which `test` computes, is true."""
+
+    __slots__ = ("body", "carries", "going", "summary", "test")
+
+    def __init__(self, carries: list[Carry], test: list[Any], going: Operand, body: list[Any]) -> None:
+        self.carries = carries
+        self.test = test
+        self.going = going
+        self.body = body
+        self.summary: Summary | None = None
+
+
+class If:
+    """The branch with the number `which`, the last where there is none. outs: a register, and its value at the end of each branch."""
+
+    __slots__ = ("branches", "outs", "summary", "which")
+
+    def __init__(self, which: Operand, branches: list[list[Any]], outs: list[tuple[Reg, list[Operand]]]) -> None:
+        self.which = which
+        self.branches = branches
+        self.outs = outs
+        self.summary: Summary | None = None
+
+
+class Part(NamedTuple):
+    """The address of buffer[at], for a routine."""
+
+    buffer: Buffer
+    at: Form
+
+    def __str__(self) -> str:
+        return f"&{self.buffer}[{self.at}]"
+
+
+class Call:
+    """A routine from outside, of addresses and of constants that it takes by address too. parts[:writes] are written to, all are read
+    from."""
+
+    __slots__ = ("args", "routine", "writes")
+
+    def __init__(self, routine: Any, args: Sequence[Part | Num], writes: Sequence[Buffer]) -> None:
+        self.routine = routine
+        self.args = list(args)
+        self.writes = frozenset(writes)
+
+
+Statement = Op | Index | Load | Store | For | While | If | Call
+Block = list[Any]
+
+
+def blocks(s: Any) -> tuple[Block, ...]:
+    """The blocks inside a statement."""
+    if type(s) is For:
+        return (s.body,)
+    if type(s) is While:
+        return (s.test, s.body)
+    if type(s) is If:
+        return tuple(s.branches)
+    return ()
+
+
+def walk(block: Block) -> Iterator[Any]:
+    """All statements, those inside others too."""
+    for s in block:
+        yield s
+        for inner in blocks(s):
+            yield from walk(inner)
+
+
+# What a statement has to do with others
+
+
+class Summary(NamedTuple):
+    """Registers that a statement uses from outside and gives, and buffers that it reads and writes."""
+
+    uses: frozenset[Reg]
+    gives: frozenset[Reg]
+    reads: frozenset[Buffer]
+    writes: frozenset[Buffer]
+
+
+NOTHING: frozenset[Any] = frozenset()
+
+
+def _operands(xs: Iterable[Any]) -> list[Reg]:
+    return [x for x in xs if type(x) is Reg]
+
+
+def regs_of(x: Form) -> list[Reg]:
+    return [reg for reg, _ in x.terms]
+
+
+def summary(s: Any) -> Summary:
+    kind = type(s)
+    if kind is Op:
+        return Summary(frozenset(_operands(s.args)), frozenset([s.out]), NOTHING, NOTHING)
+    if kind is Load:
+        return Summary(frozenset(regs_of(s.at)), frozenset([s.out]), frozenset([s.buffer]), NOTHING)
+    if kind is Store:
+        return Summary(frozenset([*regs_of(s.at), *_operands([s.value])]), NOTHING, NOTHING, frozenset([s.buffer]))
+    if kind is Index:
+        return Summary(frozenset(regs_of(s.at)), frozenset([s.out]), NOTHING, NOTHING)
+    if kind is Call:
+        parts = [x for x in s.args if type(x) is Part]
+        uses = frozenset([reg for x in parts for reg in regs_of(x.at)])
+        return Summary(uses, NOTHING, frozenset([x.buffer for x in parts]), s.writes)
+    if s.summary is None:
+        s.summary = _of_blocks(s)
+    found: Summary = s.summary
+    return found
+
+
+def _of_blocks(s: Any) -> Summary:
+    uses: set[Reg] = set()
+    inside: set[Reg] = set()
+    reads: set[Buffer] = set()
+    writes: set[Buffer] = set()
+    for inner in [x for block in blocks(s) for x in block]:
+        part = summary(inner)
+        uses |= part.uses
+        inside |= part.gives
+        reads |= part.reads
+        writes |= part.writes
+    if type(s) is If:
+        uses.update(_operands([s.which, *[x for _, ends in s.outs for x in ends]]))
+        gives = frozenset([reg for reg, _ in s.outs])
+    else:
+        if type(s) is For:
+            inside.add(s.counter)
+        else:
+            uses.update(_operands([s.going]))
+        inside.update([c.inner for c in s.carries])
+        uses.update(_operands([c.end for c in s.carries]))
+        uses -= inside
+        uses.update(_operands([c.start for c in s.carries]))
+        gives = frozenset([c.out for c in s.carries])
+    return Summary(frozenset(uses - inside), gives, frozenset(reads), frozenset(writes))
+
+
+# Rewriting
+
+
+class Rewriter:
+    """Copies statements with other registers: `forms` stand for counters, `operands` for the rest. fresh: makes a new register for
+    each that a copied statement gives; None keeps them."""
+
+    def __init__(self, fresh: Callable[[Reg], Reg] | None = None) -> None:
+        self.forms: dict[Reg, Form] = {}
+        self.operands: dict[Reg, Operand] = {}
+        self.fresh = fresh
+
+    def operand(self, x: Any) -> Any:
+        return self.operands.get(x, x) if type(x) is Reg else x
+
+    def form(self, x: Form) -> Form:
+        terms = x.terms
+        forms, operands = self.forms, self.operands
+        for reg, _ in terms:
+            if reg in forms or reg in operands:
+                break
+        else:
+            return x
+        parts = [Form(x.const)]
+        for reg, k in terms:
+            if reg in forms:
+                parts.append(times(forms[reg], k))
+            else:
+                new = operands.get(reg, reg)
+                parts.append(Form(0, ((new, k),)) if isinstance(new, Reg) else Form(int(new.value) * k))
+        return plus(*parts)
+
+    def given(self, reg: Reg) -> Reg:
+        if self.fresh is None:
+            return reg
+        new = self.operands[reg] = self.fresh(reg)
+        return new
+
+    def block(self, block: Block) -> Block:
+        return [self.statement(s) for s in block]
+
+    def carries(self, carries: Sequence[Carry], inner: Callable[[], Any]) -> tuple[list[Carry], Any]:
+        starts = [self.operand(c.start) for c in carries]
+        inners = [self.given(c.inner) for c in carries]
+        found = inner()
+        ends = [self.operand(c.end) for c in carries]
+        outs = [self.given(c.out) for c in carries]
+        return [Carry(i, s, e, o, c.by) for c, i, s, e, o in zip(carries, inners, starts, ends, outs)], found
+
+    def statement(self, s: Any) -> Any:
+        kind = type(s)
+        if kind is Op:
+            args = tuple([self.operands.get(x, x) if type(x) is Reg else x for x in s.args])
+            return Op(self.given(s.out), s.name, args, s.params)
+        if kind is Load:
+            return Load(self.given(s.out), s.buffer, self.form(s.at))
+        if kind is Store:
+            return Store(s.buffer, self.form(s.at), self.operand(s.value))
+        if kind is Index:
+            at = self.form(s.at)
+            return Index(self.given(s.out), at)
+        if kind is Call:
+            return Call(s.routine, [Part(x.buffer, self.form(x.at)) if type(x) is Part else x for x in s.args], tuple(s.writes))
+        if kind is For:
+            counter = s.counter
+            if self.fresh is not None:
+                counter = self.fresh(counter)
+                self.forms[s.counter] = form(counter)
+            carries, body = self.carries(s.carries, lambda: self.block(s.body))
+            new = For(counter, s.count, body, carries, s.free)
+            new.lanes, new.pieces = s.lanes, s.pieces
+            return new
+        if kind is While:
+
+            def inner() -> tuple[Block, Operand, Block]:
+                test = self.block(s.test)
+                return test, self.operand(s.going), self.block(s.body)
+
+            carries, (test, going, body) = self.carries(s.carries, inner)
+            return While(carries, test, going, body)
+        branches = [self.block(b) for b in s.branches]
+        ends = [[self.operand(x) for x in xs] for _, xs in s.outs]
+        return If(self.operand(s.which), branches, [(self.given(reg), xs) for (reg, _), xs in zip(s.outs, ends)])
+
+
+# Printing
+
+
+class Program(NamedTuple):
+    """A whole: its statements and its buffers."""
+
+    body: Block
+    buffers: list[Buffer]
+
+    def __str__(self) -> str:
+        local = [b for b in self.buffers if b.place == "arena"]
+        head = [f"{b}: {b.count} x {b.dtype}" + (f" at {b.at}" if b.at >= 0 else "") for b in local]
+        return "\n".join([*head, *_printed(self.body, "")])
+
+
+def _printed(block: Block, indent: str) -> Iterator[str]:
+    deeper = indent + "    "
+    for s in block:
+        kind = type(s)
+        if kind is Op:
+            params = "".join([f", {k}={v}" for k, v in s.params])
+            yield f"{indent}{s.out} = {s.name} {', '.join(map(str, s.args))}{params}"
+        elif kind is Index:
+            yield f"{indent}{s.out} = {s.at}"
+        elif kind is Load:
+            yield f"{indent}{s.out} = load {s.buffer}[{s.at}]"
+        elif kind is Store:
+            yield f"{indent}store {s.buffer}[{s.at}] = {s.value}"
+        elif kind is Call:
+            yield f"{indent}call {s.routine}({', '.join(map(str, s.args))})"
+        elif kind is If:
+            for k, branch in enumerate(s.branches):
+                yield f"{indent}{'if' if k == 0 else 'or if'} {s.which} is {k}:" if k < len(s.branches) - 1 else f"{indent}else:"
+                yield from _printed(branch, deeper)
+                yield from [f"{deeper}{reg} = {ends[k]}" for reg, ends in s.outs]
+        else:
+            carrying = ", ".join([
+                f"{c.inner} = {c.start} -> {c.end}{f' by {c.by}' if c.by else ''} -> {c.out}" for c in s.carries
+            ])  # fmt: skip
+            tail = f" carrying {carrying}" if carrying else ""
+            if kind is For:
+                how = f", {s.lanes} at once" if s.lanes > 1 else ""
+                how += f", in {s.pieces} pieces" if s.pieces else ""
+                yield f"{indent}for {s.counter} < {s.count}{'' if s.free else ' in order'}{how}{tail}:"
+            else:
+                yield f"{indent}while {s.going}{tail}:"
+                yield from _printed(s.test, indent + "  ? ")
+            yield from _printed(s.body, deeper)
+
+
+def substituted(block: Block, operands: Mapping[Reg, Operand], forms: Mapping[Reg, Form]) -> Block:
+    """The block with other operands."""
+    rewriter = Rewriter()
+    rewriter.operands.update(operands)
+    rewriter.forms.update(forms)
+    return rewriter.block(block)

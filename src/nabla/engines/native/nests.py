@@ -1,0 +1,218 @@
+"""How loops run: neighbouring axes as one, several turns at once, in pieces for several threads.
+
+The time of a loop is estimated in operations; the axis whose turns are taken at once is that for which it is shortest.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Any, NamedTuple
+
+from nabla.engines.native.fusion import Loop as Accessed, apart
+from nabla.engines.native.loops import (
+    BOOL, Block, Buffer, Call, Carry, Counter, For, Form, If, Index, Load, Op, Program, Reg, Store, While, blocks, coefficient,
+    substituted, summary, walk,
+)  # fmt: skip
+
+
+# Neighbouring axes as one
+
+
+def flattened(program: Program) -> Program:
+    _flatten(program.body)
+    return program
+
+
+def _flatten(block: Block) -> None:
+    for k, s in enumerate(block):
+        for inner in blocks(s):
+            _flatten(inner)
+        if type(s) is For:
+            while len(s.body) == 1 and type(s.body[0]) is For:
+                found = _as_one(s, s.body[0])
+                if found is None:
+                    break
+                block[k] = s = found
+
+
+def _as_one(outer: For, inner: For) -> For | None:
+    if outer.free != inner.free or len(outer.carries) != len(inner.carries):
+        return None
+    for a, b in zip(outer.carries, inner.carries):
+        if b.start is not a.inner or a.end is not b.out or a.by != b.by:
+            return None
+    for at in _forms(inner.body):
+        if coefficient(at, outer.counter) != coefficient(at, inner.counter) * inner.count:
+            return None
+    body = substituted(inner.body, {}, {outer.counter: Form(0)})
+    carries = [Carry(b.inner, a.start, b.end, a.out, a.by) for a, b in zip(outer.carries, inner.carries)]
+    return For(inner.counter, outer.count * inner.count, body, carries, inner.free)
+
+
+def _forms(block: Block) -> list[Form]:
+    found = []
+    for s in walk(block):
+        if type(s) in (Load, Store, Index):
+            found.append(s.at)
+        elif type(s) is Call:
+            found.extend([x.at for x in s.args if hasattr(x, "at")])
+    return found
+
+
+# Several turns at once
+
+HEAVY = 12
+LIGHT = frozenset([
+    "abs", "add", "bitwise_and", "bitwise_or", "bitwise_xor", "convert", "copysign", "equal", "greater", "greater_equal", "isfinite", "isnan",
+    "less", "less_equal", "logical_and", "logical_not", "logical_or", "maximum", "minimum", "multiply", "negative", "not_equal",
+    "safe_multiply", "sign", "square", "subtract", "where",
+])  # fmt: skip
+MIDDLE = {"divide": 4, "reciprocal": 4, "sqrt": 5}
+
+
+def _weight(s: Op) -> int:
+    return 1 if s.name in LIGHT else MIDDLE.get(s.name, HEAVY)
+
+
+class Plan(NamedTuple):
+    time: float
+    vector: tuple[tuple[For, int], ...]  # loops, and how many turns of them are taken at once
+
+
+def vectorized(program: Program, width: int) -> Program:
+    """width: bytes of a vector of this processor; 0 for none."""
+    if width:
+        _vectorize(program.body, width)
+    return program
+
+
+def _vectorize(block: Block, width: int) -> None:
+    for s in block:
+        if type(s) is For and s.free:
+            for loop, lanes in _best(s, width).vector:
+                loop.lanes = lanes
+        else:
+            for inner in blocks(s):
+                _vectorize(inner, width)
+
+
+def time_of(block: Block) -> float:
+    """Of all turns, one by one."""
+    total = 0.0
+    for s in block:
+        kind = type(s)
+        if kind is Op:
+            total += _weight(s)
+        elif kind is For:
+            total += s.count * time_of(s.body) if s.lanes == 1 else _at_once(s, s.lanes)
+        elif kind is While:
+            total += 10 * (time_of(s.test) + time_of(s.body))
+        elif kind is If:
+            total += max(time_of(b) for b in s.branches)
+        else:
+            total += 1 if kind is not Call else 1000
+    return total
+
+
+def _best(s: For, width: int) -> Plan:
+    inside = 0.0
+    chosen: list[tuple[For, int]] = []
+    for x in s.body:
+        if type(x) is For:
+            plan = _best(x, width)
+            inside += plan.time
+            chosen.extend(plan.vector)
+        else:
+            inside += time_of([x])
+    best = Plan(s.count * (inside + 1), tuple(chosen))
+    if s.free and all(c.by for c in s.carries) and s.count > 1:
+        lanes = _lanes(s, width)
+        here = _at_once(s, lanes) if lanes > 1 else inf
+        if here < best.time:
+            best = Plan(here, ((s, lanes),))
+    return best
+
+
+def _lanes(s: For, width: int) -> int:
+    """As many as fit, by the largest numbers that are computed with."""
+    sizes = [8] if any(_is_index(x) for x in walk(s.body)) else []
+    for x in walk(s.body):
+        reg = x.value if type(x) is Store else getattr(x, "out", None)
+        if reg is not None and reg.dtype != BOOL:
+            sizes.append(reg.dtype.itemsize)
+    return width // max(sizes, default=8)
+
+
+def _is_index(s: Any) -> bool:
+    return type(s) is Index
+
+
+def _at_once(s: For, lanes: int) -> float:
+    """The time with so many turns at once; infinite where that can't be."""
+    varying: set[Reg] = {c.inner for c in s.carries}
+    time = _lanes_time(s.body, s.counter, lanes, varying)
+    return -(-s.count // lanes) * (time + 2)
+
+
+def _lanes_time(block: Block, counter: Counter, lanes: int, varying: set[Reg]) -> float:
+    total = 0.0
+    for s in block:
+        kind = type(s)
+        if kind is Op:
+            if any(x in varying for x in s.args):
+                varying.add(s.out)
+            total += _weight(s) * (s.out.dtype.itemsize * lanes // 64 or 1)
+        elif kind is For:
+            varying.update([c.inner for c in s.carries])
+            varying.update([c.out for c in s.carries])
+            total += s.count * (_lanes_time(s.body, counter, lanes, varying) + 1)
+        elif kind in (Load, Store, Index):
+            step = coefficient(s.at, counter)
+            moving = any(reg in varying for reg, _ in s.at.terms)
+            if kind is Store:
+                if not step and not moving:
+                    return inf
+            elif step or moving:
+                varying.add(s.out)
+            total += lanes if kind is not Index and (moving or step not in (0, 1)) else 1
+        else:
+            return inf
+    return total
+
+
+# In pieces
+
+WORTH = 150_000
+"""The time from which on a loop is cut in pieces."""
+PIECE = 40_000
+MOST = 64
+
+
+def in_pieces(program: Program) -> Program:
+    """Loops that take long, cut in a number of pieces that does not depend on how many threads there are."""
+    _cut(program.body, program.buffers)
+    return program
+
+
+def _cut(block: Block, buffers: list[Buffer]) -> None:
+    for s in block:
+        if type(s) is not For or not s.free:
+            for inner in blocks(s):
+                _cut(inner, buffers)
+            continue
+        time = time_of([s])
+        if time < WORTH or not all(c.by for c in s.carries) or not _is_alone(s):
+            if time >= WORTH:
+                _cut(s.body, buffers)
+            continue
+        turns = -(-s.count // s.lanes)
+        s.pieces = int(min(MOST, max(2, time // PIECE), turns))
+        s.pieces = s.pieces if s.pieces > 1 else 0
+
+
+def _is_alone(s: For) -> bool:
+    """Whether turns may run at the same time."""
+    if any(type(x) is Call for x in walk(s.body)):
+        return False
+    accesses = Accessed(s).accesses
+    return all(apart(accesses[buffer]) for buffer in summary(s).writes)

@@ -1,0 +1,87 @@
+"""Where temporaries lie: in one arena, each as long as it is needed, in the place of others before and after it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nabla.engines.native.loops import Block, Buffer, For, Program, blocks, summary
+
+ALIGNED = 64
+
+
+def planned(program: Program) -> int:
+    """Gives each buffer of the arena its place; the bytes of the arena."""
+    return _plan(program.body, 0, {b for b in program.buffers if b.place == "arena"})
+
+
+def _plan(block: Block, base: int, own: set[Buffer]) -> int:
+    """Buffers that are needed in this block alone, from `base` on; what lies in one statement alone is planned inside it, above what
+    is alive there."""
+    first: dict[Buffer, int] = {}
+    last: dict[Buffer, int] = {}
+    for k, s in enumerate(block):
+        part = summary(s)
+        for buffer in part.reads | part.writes:
+            if buffer in own:
+                first.setdefault(buffer, k)
+                last[buffer] = k
+    inside: dict[int, set[Buffer]] = {}
+    starting: dict[int, list[Buffer]] = {}
+    for buffer, k in first.items():
+        if last[buffer] == k and blocks(block[k]):
+            inside.setdefault(k, set()).add(buffer)
+        else:
+            starting.setdefault(k, []).append(buffer)
+    alive: list[Buffer] = []
+    top = base
+    for k, s in enumerate(block):
+        for buffer in starting.get(k, ()):
+            _place(buffer, alive, base)
+            top = max(top, buffer.at + buffer.nbytes)
+        if k in inside:
+            above = max([_aligned(x.at + x.nbytes) for x in alive], default=base)
+            top = max(top, _inside(s, above, inside[k]))
+        alive = [x for x in alive if last[x] > k]
+    return top
+
+
+def _inside(s: Any, base: int, own: set[Buffer]) -> int:
+    """Inside a loop: what several of its blocks have to do with is alive all along, and so is everything where several turns run at
+    the same time."""
+    parts = blocks(s)
+    if type(s) is For and s.pieces:
+        for buffer in sorted(own, key=lambda b: b.number):
+            buffer.at = base
+            base = _aligned(base + buffer.nbytes)
+        return base
+    if len(parts) == 1:
+        return _plan(parts[0], base, own)
+    seen: dict[Buffer, int] = {}
+    shared: list[Buffer] = []
+    for k, block in enumerate(parts):
+        for x in block:
+            part = summary(x)
+            for buffer in part.reads | part.writes:
+                if buffer in own and seen.setdefault(buffer, k) != k and buffer not in shared:
+                    shared.append(buffer)
+    for buffer in shared:
+        buffer.at = base
+        base = _aligned(base + buffer.nbytes)
+    return max([base, *[_plan(block, base, own.difference(shared)) for block in parts]])
+
+
+def _place(buffer: Buffer, alive: list[Buffer], base: int) -> None:
+    """At the first gap that is large enough. alive: in the order of their places."""
+    at, where = base, 0
+    for where, other in enumerate(alive):
+        if other.at - at >= buffer.nbytes:
+            break
+        at = _aligned(other.at + other.nbytes)
+    else:
+        where = len(alive)
+    buffer.at = at
+    alive.insert(where, buffer)
+
+
+def _aligned(x: int) -> int:
+    return -(-x // ALIGNED) * ALIGNED
