@@ -82,7 +82,7 @@ class Graphs:
                 raise Unsupported("several values as one")
             tiny = self.is_tiny(node, given)
             found = recipe(w, node, [w.picked(x) if tiny else w.lazy(x) for x in given], tiny)
-            return w.small(found) if tiny else found
+            return w.written_out(found) if tiny and isinstance(found, Lazy) else found
         except Unsupported:
             if node.prim in control.ROWS:
                 raise
@@ -246,7 +246,7 @@ def _reshape(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Val
         return Small(x.names.reshape(node.shape), x.dtype)
     if isinstance(x, Lazy):
         if node.size <= w.most:
-            return w.small(recipes.known_reshape(w, w.picked(x), node.shape))
+            return w.written_out(recipes.known_reshape(w, w.picked(x), node.shape))
         seen = recipes.reshape(w, x, node.shape)
         if seen is not None:
             return seen

@@ -114,7 +114,7 @@ def read(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
     reads = frozenset().union(source.reads, *[a.reads for a in arrays])
     depth = 1 + max(x.depth for x in (source, *arrays))
     part = Lazy(places.shape, node.dtype, at, source.cost + 2 * len(arrays), depth, reads)
-    return w.small(part) if tiny else part
+    return w.written_out(part) if tiny else part
 
 
 def _at_hand(w: Writer, x: Lazy) -> Lazy:

@@ -147,10 +147,14 @@ class Writer:
         shape = x.shape
         if isinstance(x, Lazy) and x.cost > CHEAP and prod(shape) > 4:
             x = self.memory(x)
-        names = np.empty(shape, object)
+        return self.written_out(self.of_array(x) if isinstance(x, Array) else x)
+
+    def written_out(self, x: Lazy) -> Small:
+        """All its numbers, each by itself."""
+        names = np.empty(x.shape, object)
         flat = names.reshape(-1)
-        for i, index in enumerate(places(shape)):
-            flat[i] = self.load(x, index) if isinstance(x, Array) else self.at(x, index)
+        for i, index in enumerate(places(x.shape)):
+            flat[i] = self.at(x, index)
         return Small(names, x.dtype)
 
     def room(self, shape: tuple[int, ...], dtype: np.dtype) -> Array:
@@ -186,9 +190,14 @@ class Writer:
         return self.of_array(self.memory(x))
 
     def picked(self, x: Value) -> Lazy:
-        """A small tensor as a recipe at known indices."""
+        """A small tensor as a recipe that knows its numbers at known indices alone."""
         names = self.small(x).names
-        return Lazy(names.shape, x.dtype, lambda index: names[tuple([i.const for i in index])], 0, 0, frozenset())
+
+        def at(index: Indices) -> Number:
+            assert not any(i.terms for i in index)
+            return names[tuple([i.const for i in index])]
+
+        return Lazy(names.shape, x.dtype, at, 0, 0, frozenset())
 
     def of_array(self, x: Array) -> Lazy:
         return Lazy(x.shape, x.dtype, lambda index: self.load(x, index), 0, 0, frozenset([x.buffer]), x)
