@@ -323,6 +323,7 @@ nothing:
 }}
 """
 
+
 def caller(graph: Graph, address: int, room: int, extra: int, fail: Callable[[], None], kept: Any) -> Executable:
     """The program at an address, as a function of Python. room: the bytes of its temporaries; extra: the address of what else it
     takes; fail: raises what went wrong, where the program says that something did; kept: what must live as long."""

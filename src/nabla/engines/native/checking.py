@@ -5,7 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from nabla.engines.native.loops import (
-    BOOL, INDEX, Block, Call, Counter, For, Form, If, Index, Load, Num, Op, Part, Program, Reg, Store, While, summary,
+    BOOL,
+    INDEX,
+    Block,
+    Call,
+    Counter,
+    For,
+    Form,
+    If,
+    Index,
+    Load,
+    Num,
+    Op,
+    Part,
+    Program,
+    Reg,
+    Store,
+    While,
+    summary,
 )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from nabla.engines.native.loops import ZERO, Program
 from nabla.engines.native.machine import machine
 from nabla.engines.native.nests import flattened, in_pieces, vectorized
 from nabla.engines.native.plan import planned
+from nabla.engines.native.pool import pool
 from nabla.engines.native.references import Kernels
 from nabla.engines.native.text import TYPES
 from nabla.engines.native.unrolling import unrolled
@@ -34,7 +35,8 @@ from nabla.primitives.structure import output
 
 
 class Lowering:
-    """A graph about to be compiled: as loops and as LLVM's assembly, or, where there is no code for it, as the NumPy engine has it."""
+    """A graph about to be compiled: as loops and as LLVM's assembly, or, where there is no code for it, as the NumPy engine has
+    it."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = simplify(graph)
@@ -48,7 +50,7 @@ class Lowering:
 
     def as_text(self) -> str:
         if self._elsewhere is not None:
-            return self._elsewhere.as_text()  # type: ignore[no-any-return]
+            return self._elsewhere.as_text()
         return f"{self.program}\n\n{self.source}"
 
     def compile(self) -> Any:
@@ -81,7 +83,7 @@ Pass = Callable[[Program], Program]
 def written(graph: Graph, check: Pass = lambda program: program) -> tuple[Program, Writer, int]:
     """The graph as a program, what else it needs, and the bytes of its arena. check: is shown the program after each step."""
     for x in (*graph.inputs, *graph.outputs):
-        if type(x.dtype) is tuple or x.dtype.name not in TYPES and x.dtype.kind != "c":
+        if type(x.dtype) is tuple or (x.dtype.name not in TYPES and x.dtype.kind != "c"):
             raise Unsupported(f"the dtype {x.dtype}")
     w = Writer()
     count = len(graph.inputs)
@@ -114,6 +116,8 @@ def _callable(lowering: Lowering) -> Executable:
     graph, writer = lowering.graph, lowering.writer
     kernels = Kernels(writer.references)
     extra = np.array([kernels.address, *[x.ctypes.data for x in writer.constants]], np.int64)
+    if "@nabla_parallel(" in lowering.source:
+        pool()
     library = objects.built(lowering.source, 2, "run")
     kept = (library, writer.constants, kernels, extra)
     return caller(graph, library.addresses["run"], lowering.arena, extra.ctypes.data, kernels.fail, kept)

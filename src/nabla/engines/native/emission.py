@@ -14,7 +14,26 @@ import numpy as np
 
 from nabla.engines.native import arithmetic
 from nabla.engines.native.loops import (
-    INDEX, Block, Buffer, Call, Carry, Counter, For, Form, If, Index, Load, Num, Op, Operand, Part, Program, Reg, Store, While, summary,
+    INDEX,
+    Block,
+    Buffer,
+    Call,
+    Carry,
+    Counter,
+    For,
+    Form,
+    If,
+    Index,
+    Load,
+    Num,
+    Op,
+    Operand,
+    Part,
+    Program,
+    Reg,
+    Store,
+    While,
+    summary,
     walk,
 )  # fmt: skip
 from nabla.engines.native.machine import Machine
@@ -271,7 +290,7 @@ class Function:
         code = self.code
         places = []
         for x in s.args:
-            if type(x) is Part:
+            if isinstance(x, Part):
                 places.append(self.pointer(x.buffer, self.sum(x.at)))
             else:
                 cell = code.space_of(in_memory(x.dtype))
@@ -600,5 +619,3 @@ def _one(kind: str) -> str:
 
 def _short(kind: str) -> str:
     return {"double": "f64", "float": "f32", "half": "f16"}.get(kind, kind)
-
-

@@ -1,17 +1,35 @@
-"""What was stored or loaded just now is not loaded again; what nobody asks for is left out; what does not change leaves its loop."""
+"""What was stored just now is not loaded again; what nobody asks for is left out; what does not change leaves its loop."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from nabla.engines.native.loops import (
-    Block, Buffer, Call, For, Form, If, Index, Load, Op, Operand, Part, Program, Reg, Rewriter, Store, While, blocks, summary, walk,
+    Block,
+    Buffer,
+    Call,
+    For,
+    Form,
+    If,
+    Index,
+    Load,
+    Op,
+    Operand,
+    Part,
+    Program,
+    Reg,
+    Rewriter,
+    Store,
+    While,
+    blocks,
+    summary,
+    walk,
 )  # fmt: skip
 
 
 class _Scope:
-    """What is known at a place: contents of memory, and results of operations; of the block around, if its buffers are not written to
-    inside."""
+    """What is known at a place: contents of memory, and results of operations; also of the block around, if its buffers are not
+    written to inside."""
 
     __slots__ = ("around", "cells", "killed", "mixed", "results")
 

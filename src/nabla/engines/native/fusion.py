@@ -9,7 +9,25 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from nabla.engines.native.loops import (
-    Block, Buffer, Call, Counter, For, Form, Index, Load, Op, Part, Program, Reg, Store, Summary, blocks, form, substituted, summary, walk,
+    Block,
+    Buffer,
+    Call,
+    Counter,
+    For,
+    Form,
+    Index,
+    Load,
+    Op,
+    Part,
+    Program,
+    Reg,
+    Store,
+    Summary,
+    blocks,
+    form,
+    substituted,
+    summary,
+    walk,
 )  # fmt: skip
 
 FAR = 48
@@ -19,8 +37,8 @@ LARGEST = 4000
 
 
 class Access(NamedTuple):
-    """Where a loop reads or writes: by how much a turn moves it, what it depends on outside, and from where to where it reaches within a
-    turn. wild: that is not known."""
+    """Where a loop reads or writes: by how much a turn moves it, what it depends on outside, and from where to where it reaches
+    within a turn. wild: that is not known."""
 
     step: int
     outside: tuple[tuple[Reg, int], ...]

@@ -1,7 +1,8 @@
 """From graphs to loops: a graph is gone through node by node, and each becomes numbers, a recipe, or an array.
 
-A primitive has one row. A *recipe* makes lazy tensors of lazy ones; the same row, asked for all numbers at known indices, serves small
-tensors. Other rows write statements. What has neither is computed by the reference kernel of the NumPy engine, called from inside.
+A primitive has one row. A *recipe* makes lazy tensors of lazy ones; the same row, asked for all numbers at known indices, serves
+small tensors. Other rows write statements. What has neither is computed by the reference kernel of the NumPy engine, called from
+inside.
 """
 
 from __future__ import annotations
@@ -15,20 +16,28 @@ import numpy as np
 from nabla.engines.native import control, indexed, products, recipes
 from nabla.engines.native.arithmetic import OPERATIONS
 from nabla.engines.native.complex_numbers import COMPLEX
-from nabla.engines.native.loops import Call, Num, Part, plus, times, INDEX
+from nabla.engines.native.loops import Call, Num, Part, times
 from nabla.engines.native.routines import Reference
-from nabla.engines.native.values import CHEAP, Array, Lazy, Number, Pair, Small, Unsupported, Value, constant, part_of_complex, shape_of
+from nabla.engines.native.values import (
+    CHEAP,
+    Array,
+    Lazy,
+    Number,
+    Pair,
+    Small,
+    Unsupported,
+    Value,
+    constant,
+    part_of_complex,
+    shape_of,
+)
 from nabla.engines.native.writer import Writer, too_deep
 from nabla.graph.graph import Graph
 from nabla.graph.node import Node
 from nabla.primitives import elementwise as e, formulas as f, indexing, joining, reductions, shape as s, structure
 from nabla.primitives.base import Primitive
-from nabla.primitives.call import CALL
-from nabla.primitives.conditional import COND
 from nabla.primitives.contraction import dot_general
 from nabla.primitives.elementwise import Elementwise
-from nabla.primitives.scan import SCAN
-from nabla.primitives.while_loop import WHILE
 
 Row = Callable[["Graphs", Node, list[Value], list[bool]], Value]
 Recipe = Callable[[Writer, Node, list[Lazy], bool], Value]
@@ -99,7 +108,7 @@ class Graphs:
         w = self.w
         inputs = [w.memory(part) for x in given for part in (x if type(x) is tuple else (x,))]
         several = type(node.dtype) is tuple
-        specs = list(zip(node.shape, node.dtype)) if several else [(node.shape, node.dtype)]
+        specs: list[Any] = list(zip(node.shape, node.dtype)) if several else [(node.shape, node.dtype)]  # type: ignore[call-overload]
         for _, dtype in specs:
             if dtype.kind not in "fciub":
                 raise Unsupported(f"the dtype {dtype}")
@@ -222,7 +231,9 @@ def _reduction(by: str) -> Recipe:
         whole = w.small(x).names.transpose(*kept, *axes).reshape(*names.shape, -1) if places else w.small(x).names.reshape(1)
         for at in np.ndindex(*names.shape):
             line = list(whole[at])
-            names[at] = w.total(line, part_of_complex(node.dtype), by) if line else constant(recipes.STARTS[by](node.dtype), node.dtype)
+            names[at] = (
+                w.total(line, part_of_complex(node.dtype), by) if line else constant(recipes.STARTS[by](node.dtype), node.dtype)
+            )
         return Small(names, node.dtype)
 
     return recipe

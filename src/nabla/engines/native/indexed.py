@@ -14,7 +14,19 @@ import numpy as np
 from nabla.engines.native import recipes
 from nabla.engines.native.loops import BOOL, INDEX, Form, Num, Operand, form
 from nabla.engines.native.values import (
-    CHEAP, Array, Indices, Lazy, Number, Pair, Small, Unsupported, Value, aligned, constant, part_of_complex, shape_of,
+    CHEAP,
+    Array,
+    Indices,
+    Lazy,
+    Number,
+    Pair,
+    Small,
+    Unsupported,
+    Value,
+    aligned,
+    constant,
+    part_of_complex,
+    shape_of,
 )  # fmt: skip
 from nabla.graph.node import Node
 
@@ -132,7 +144,7 @@ def _rows(x: Array, spec: Sequence[Any], shape: tuple[int, ...]) -> Array | None
     if not all(isinstance(part, tuple) and part == (0, n, 1) for part, n in zip(spec[1:], x.shape[1:])):
         return None
     start = entry[0] if isinstance(entry, tuple) else entry
-    if start is None or isinstance(entry, tuple) and entry[2] != 1:
+    if start is None or (isinstance(entry, tuple) and entry[2] != 1):
         return None
     shift = start * prod(x.shape[1:])
     return Array(x.buffer, Form(x.at.const + shift, x.at.terms), shape, x.dtype, False)
@@ -181,7 +193,7 @@ def _written(w: Writer, room: Array, places: Places, new: Lazy, adds: bool) -> N
             body(index)
         else:
             free = axis >= len(places.together)
-            w.loop(places.shape[axis], lambda i: turn(axis + 1, (*index, i)) or (), free=free)
+            w.loop(places.shape[axis], lambda i: turn(axis + 1, (*index, i)), free=free)
 
     if prod(places.shape):
         turn(0, ())
@@ -227,5 +239,3 @@ def assemble(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Val
         places = Places(w, node.shape, spec, [])
         _written(w, room, places, recipes.broadcast(w, x, places.shape), not disjoint)
     return room
-
-

@@ -1,8 +1,8 @@
 """The language between graphs and LLVM: loops over numbers in memory.
 
 A program is a list of statements on *registers*, each of which is given its value in one place, and on *buffers*, one-dimensional
-arrays of numbers. An offset into a buffer is a *form*: a constant plus registers of integers times constants. Loops hand numbers from
-turn to turn through *carries*. Complex numbers are two numbers each; shapes and axes are gone.
+arrays of numbers. An offset into a buffer is a *form*: a constant plus registers of integers times constants. Loops hand numbers
+from turn to turn through *carries*. Complex numbers are two numbers each; shapes and axes are gone.
 
     for i4 < 1000 carrying v7 = 0.0 -> v9 by add -> v10:
         v8 = load input0[i4]
@@ -119,8 +119,8 @@ def coefficient(x: Form, reg: Reg) -> int:
 
 
 class Buffer:
-    """Memory for `count` numbers. place: "input", "output", "constant" (with which one) or "arena", whose offset in bytes the memory
-    plan gives."""
+    """Memory for `count` numbers. place: "input", "output", "constant" (with which one) or "arena", whose offset in bytes the
+    memory plan gives."""
 
     __slots__ = ("at", "count", "dtype", "number", "place")
 
@@ -201,8 +201,8 @@ class Carry:
 
 
 class For:
-    """`count` turns. free: their order does not matter. lanes: how many turns are taken at once. pieces: into how many pieces the turns
-    are cut for threads, 0 for none."""
+    """`count` turns. free: their order does not matter. lanes: how many turns are taken at once. pieces: into how many pieces the
+    turns are cut for threads, 0 for none."""
 
     __slots__ = ("body", "carries", "count", "counter", "free", "lanes", "pieces", "summary")
 
@@ -231,7 +231,7 @@ class While:
 
 
 class If:
-    """The branch with the number `which`, the last where there is none. outs: a register, and its value at the end of each branch."""
+    """The branch with the number `which`, the last where there is none. outs: a register, and its value at the end of each."""
 
     __slots__ = ("branches", "outs", "summary", "which")
 
@@ -253,8 +253,7 @@ class Part(NamedTuple):
 
 
 class Call:
-    """A routine from outside, of addresses and of constants that it takes by address too. parts[:writes] are written to, all are read
-    from."""
+    """A routine from outside, of addresses and of constants that it takes by address too. writes: the buffers it writes to."""
 
     __slots__ = ("args", "routine", "writes")
 

@@ -10,10 +10,28 @@ from typing import Any, NamedTuple
 
 from nabla.engines.native.fusion import Loop as Accessed, apart
 from nabla.engines.native.loops import (
-    BOOL, Block, Buffer, Call, Carry, Counter, For, Form, If, Index, Load, Op, Program, Reg, Store, While, blocks, coefficient,
-    substituted, summary, walk,
+    BOOL,
+    Block,
+    Buffer,
+    Call,
+    Carry,
+    Counter,
+    For,
+    Form,
+    If,
+    Index,
+    Load,
+    Op,
+    Program,
+    Reg,
+    Store,
+    While,
+    blocks,
+    coefficient,
+    substituted,
+    summary,
+    walk,
 )  # fmt: skip
-
 
 # Neighbouring axes as one
 
@@ -63,8 +81,8 @@ def _forms(block: Block) -> list[Form]:
 
 HEAVY = 12
 LIGHT = frozenset([
-    "abs", "add", "bitwise_and", "bitwise_or", "bitwise_xor", "convert", "copysign", "equal", "greater", "greater_equal", "isfinite", "isnan",
-    "less", "less_equal", "logical_and", "logical_not", "logical_or", "maximum", "minimum", "multiply", "negative", "not_equal",
+    "abs", "add", "bitwise_and", "bitwise_or", "bitwise_xor", "convert", "copysign", "equal", "greater", "greater_equal", "isfinite",
+    "isnan", "less", "less_equal", "logical_and", "logical_not", "logical_or", "maximum", "minimum", "multiply", "negative", "not_equal",
     "safe_multiply", "sign", "square", "subtract", "where",
 ])  # fmt: skip
 MIDDLE = {"divide": 4, "reciprocal": 4, "sqrt": 5}

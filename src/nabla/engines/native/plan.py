@@ -15,8 +15,8 @@ def planned(program: Program) -> int:
 
 
 def _plan(block: Block, base: int, own: set[Buffer]) -> int:
-    """Buffers that are needed in this block alone, from `base` on; what lies in one statement alone is planned inside it, above what
-    is alive there."""
+    """Buffers that are needed in this block alone, from `base` on; what lies in one statement alone is planned inside it, above
+    what is alive there."""
     first: dict[Buffer, int] = {}
     last: dict[Buffer, int] = {}
     for k, s in enumerate(block):
@@ -72,15 +72,14 @@ def _inside(s: Any, base: int, own: set[Buffer]) -> int:
 
 def _place(buffer: Buffer, alive: list[Buffer], base: int) -> None:
     """At the first gap that is large enough. alive: in the order of their places."""
-    at, where = base, 0
-    for where, other in enumerate(alive):
+    at, passed = base, 0
+    for other in alive:
         if other.at - at >= buffer.nbytes:
             break
         at = _aligned(other.at + other.nbytes)
-    else:
-        where = len(alive)
+        passed += 1
     buffer.at = at
-    alive.insert(where, buffer)
+    alive.insert(passed, buffer)
 
 
 def _aligned(x: int) -> int:

@@ -28,7 +28,7 @@ INT, BYTE = np.dtype(np.int32), np.dtype(np.int8)
 def dot_general(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
     w = g.w
     dtype = node.dtype
-    if dtype.kind not in "fciu" or dtype.kind == "c" and "multiply" not in COMPLEX:
+    if dtype.kind not in "fciu" or (dtype.kind == "c" and "multiply" not in COMPLEX):
         raise Unsupported("a product of this dtype")
     (xc, yc), (xb, yb) = node.params["contract"], node.params["batch"]
     shapes = [shape_of(x) for x in given]
@@ -57,11 +57,12 @@ def _written_out(w: Writer, node: Node, given: list[Small], left: Axes, right: A
     for x, (shared, free, summed) in zip(given, (left, right)):
         names = x.names.transpose(*shared, *free, *summed)
         lines.append(names.reshape(*names.shape[: names.ndim - len(summed)], -1))
-    shared, own = len(left[0]), len(left[0]) + len(left[1])
+    count = len(left[0])
+    own = count + len(left[1])
     out = np.empty(node.shape, object)
     zero = constant(0, node.dtype)
     for at in np.ndindex(*node.shape):
-        pairs = zip(lines[0][at[:own]], lines[1][(*at[:shared], *at[own:])])
+        pairs = zip(lines[0][at[:own]], lines[1][(*at[:count], *at[own:])])
         terms = [_product(w, node.dtype, a, b) for a, b in pairs]
         out[at] = w.total(terms, part_of_complex(node.dtype), "add") if terms else zero
     return Small(out, node.dtype)
@@ -104,11 +105,11 @@ def _by_blas(w: Writer, node: Node, left: Any, right: Any) -> Array:
     letters = [Num(ord("T" if turned else "N"), BYTE) for turned in (not b_turned, a_turned)]
     routine = Blas("dgemm" if node.dtype.itemsize == 8 else "sgemm")
 
-    def turn(i: Form) -> tuple[()]:
-        parts = [Part(z.buffer, plus(z.at, times(i, size))) for z, size in ((b, k * n), (a, m * k), (room, m * n))]
-        args = [*letters, *[Num(v, INT) for v in (n, m, k)], one, parts[0], leading[0], parts[1], leading[1], zero, parts[2], leading[2]]
+    def turn(i: Form) -> None:
+        right, left, out = [Part(z.buffer, plus(z.at, times(i, size))) for z, size in ((b, k * n), (a, m * k), (room, m * n))]
+        sizes = [Num(v, INT) for v in (n, m, k)]
+        args: list[Part | Num] = [*letters, *sizes, one, right, leading[0], left, leading[1], zero, out, leading[2]]
         w.block.append(Call(routine, args, [room.buffer]))
-        return ()
 
     w.loop(batch, turn, free=False)
     return room

@@ -94,4 +94,3 @@ class Resolved(dict[Reg, Operand]):
         while key in self:
             found = key = self[key]
         return found
-

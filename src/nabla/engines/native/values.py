@@ -1,8 +1,8 @@
 """What a tensor is while a program is written.
 
-*small*: a few numbers, each an operand of its own, so that what only moves them costs nothing. *array*: numbers in memory. *lazy*: not
-computed yet, a recipe for one of its numbers; slices, transpositions, flips and broadcasts of it are recipes with other indices, and
-what becomes of it is computed in the same loop.
+*small*: a few numbers, each an operand of its own, so that what only moves them costs nothing. *array*: numbers in memory. *lazy*:
+not computed yet, a recipe for one of its numbers; slices, transpositions, flips and broadcasts of it are recipes with other
+indices, and what becomes of it is computed in the same loop.
 """
 
 from __future__ import annotations

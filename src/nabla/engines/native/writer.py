@@ -9,10 +9,41 @@ import numpy as np
 
 from nabla.engines.native.complex_numbers import COMPLEX
 from nabla.engines.native.loops import (
-    INDEX, ZERO, Block, Buffer, Carry, Counter, For, Form, Index, Load, Num, Op, Operand, Program, Reg, Store, form, plus, times,
+    INDEX,
+    ZERO,
+    Block,
+    Buffer,
+    Carry,
+    Counter,
+    For,
+    Form,
+    Index,
+    Load,
+    Num,
+    Op,
+    Operand,
+    Program,
+    Reg,
+    Store,
+    form,
+    plus,
+    times,
 )  # fmt: skip
 from nabla.engines.native.values import (
-    CHEAP, DEEPEST, Array, Indices, Lazy, Number, Pair, Small, Value, constant, offset_of, part_of_complex, places, shape_of,
+    CHEAP,
+    DEEPEST,
+    Array,
+    Indices,
+    Lazy,
+    Number,
+    Pair,
+    Small,
+    Value,
+    constant,
+    offset_of,
+    part_of_complex,
+    places,
+    shape_of,
 )  # fmt: skip
 from nabla.graph.node import Node
 
@@ -28,7 +59,7 @@ class Writer:
         self.buffers: list[Buffer] = []
         self.constants: list[np.ndarray] = []  # what the constant buffers hold
         self.references: list[Node] = []  # nodes that their reference kernels compute
-        self.targets: dict[Node, Array] = {}  # where the results of the whole go
+        self.targets: dict[Any, Array] = {}  # where results of the whole go, by node, or by a node and which of its values
         self._made: dict[Any, Any] = {}  # what the current block has computed
         self._registers = 0
 
@@ -104,18 +135,25 @@ class Writer:
         self._made = {}  # some of it was computed there
 
     def loop(
-        self, count: int, body: Callable[..., Sequence[Number]], starts: Sequence[Number] = (), by: str | None = None, free: bool = True
+        self,
+        count: int,
+        body: Callable[..., Sequence[Number] | None],
+        starts: Sequence[Number] = (),
+        by: str | None = None,
+        free: bool = True,
     ) -> list[Number]:
         """`count` turns of body(i, *what the last turn left) -> what this one leaves; what is left in the end. by: turns add to what
         they find, by that operation. free: they may be taken in any order."""
+        if count == 0:
+            return list(starts)
         if count == 1:
-            return list(body(ZERO, *starts))
+            return list(body(ZERO, *starts) or ())
         self._registers += 1
         counter = Counter(INDEX, self._registers)
         block: Block = []
         carries = Carried(self, starts, by)
         ends = self.inside(block, lambda: body(form(counter), *carries.inner))
-        outs = carries.close(ends)
+        outs = carries.close(ends or ())
         self.block.append(For(counter, count, block, carries.carries, free))
         return outs
 
@@ -126,7 +164,7 @@ class Writer:
             if axis == len(shape):
                 body(index)
             else:
-                self.loop(shape[axis], lambda i: turn(axis + 1, (*index, i)) or (), free=free)
+                self.loop(shape[axis], lambda i: turn(axis + 1, (*index, i)), free=free)
 
         if prod(shape):
             turn(0, ())
@@ -172,7 +210,7 @@ class Writer:
             return x.array
         key = ("memory", id(x.names)) if isinstance(x, Small) else None
         if room is None and key in self._made:
-            return self._made[key][0]  # type: ignore[no-any-return]
+            return self._made[key][0]
         place = self.room(shape_of(x), x.dtype) if room is None else room
         self.copy(place, x)
         if key is not None and room is None:
