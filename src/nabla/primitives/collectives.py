@@ -13,6 +13,7 @@ import numpy as np
 
 from nabla import dtypes
 from nabla.graph.node import Node
+from nabla.graph.tokens import Tokens
 from nabla.primitives.base import Constant, Shape, never, zeros
 from nabla.primitives.formulas import equal
 from nabla.primitives.joining import concat, cut
@@ -27,6 +28,11 @@ def _axis_shape() -> tuple[Shape, np.dtype]:
 
 AXIS = Constant("axis", _axis_shape, batch=never)
 """The node of a named axis: in one lane its value would be the index of the lane."""
+
+
+def axis_of(size: int, tokens: Tokens, name: str = "axis") -> Node:
+    """The node of an axis of so many lanes, which hang on these tokens."""
+    return Node(AXIS, (), {"name": name, "size": size}, (), dtypes.int64, tokens, 1)
 
 
 def _first(x: Node, axis: Node) -> tuple[Shape, np.dtype]:

@@ -1,9 +1,9 @@
 """A call of a function with derivative rules of the user's own (transforms/custom.py), and a call of a function outside.
 
-The inputs of `custom` are the arguments of the call, the results as they were computed, and the residuals that the reverse rule
-wants. Its value is that of the results. It differentiates with respect to the arguments alone, by the rule of the call: the
-results come without a history, and the residuals are ordinary nodes, so that an outer transform differentiates them, and what
-the rule makes of them, as the code that it is.
+The inputs of `custom` are the arguments of the call, the results as they were computed, the residuals that the reverse rule
+wants, and the named axes that collectives in the rules may speak of. Its value is that of the results. It differentiates with
+respect to the arguments alone, by the rule of the call: the results come without a history, and the residuals are ordinary nodes,
+so that an outer transform differentiates them, and what the rule makes of them, as the code that it is.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ class Rule:
 
     __slots__ = ()
     name = "the results of a call"
+    axes: Sequence[tuple[str, int]] = ()
+    """Named axes of vmaps around the call that the arguments differ along, and their sizes. The last inputs stand for them."""
     jvp: Callable[[Node, Sequence[Node | None]], Sequence[Node | None]] | None = None
     vjp: Callable[[Node, dict[int, Node], Sequence[bool]], Sequence[Node | None]] | None = None
 

@@ -19,6 +19,7 @@ from nabla import tree
 from nabla.errors import ArgumentError, ArgumentTypeError, NotDifferentiableError
 from nabla.graph.node import Node
 from nabla.graph.tokens import EMPTY
+from nabla.ops.collectives import axes as open_axes
 from nabla.ops.lift import born
 from nabla.primitives.base import zeros
 from nabla.primitives.custom import custom
@@ -349,8 +350,10 @@ class CustomFunction:
             which, called = ("fwd", self.rules.fwd) if runs_forward else ("it", self._fun)
             want_no_closure(self, [called], [*found, *held], nodes, which)
             found = self.valued(found)
-        rule = CallRule(self, packed, options, structure, kept)
-        node = custom(*nodes, *found, *_shortened(held, nodes), rule=rule, arguments=len(nodes), results=len(found))
+        axes = _axes_along(nodes)
+        rule = CallRule(self, packed, options, structure, kept, [(name, x.params["size"]) for name, x in axes])
+        lanes = [x for _, x in axes]
+        node = custom(*nodes, *found, *_shortened(held, nodes), *lanes, rule=rule, arguments=len(nodes), results=len(found))
         return tree.unflatten(structure, [born(x) for x in outputs_of(node)])
 
     def forward(self, args: Sequence[Any], packed: Packed, nodes: Sequence[Node], options: Mapping[str, Any]) -> tuple[Any, Any]:
@@ -432,6 +435,16 @@ def _fixed(what: str, nondiff_argnums: Any, nondiff_argnames: Any, names: Sequen
     if len(set(found)) < len(found):
         raise ArgumentError(f"{what}: an argument is named twice among nondiff_argnums and nondiff_argnames")
     return sorted(found)
+
+
+def _axes_along(arguments: Sequence[Node]) -> list[tuple[str, Node]]:
+    """The named axes of vmaps around the call that the arguments may differ along: in the body of a loop, all."""
+    named = open_axes.get()
+    if not named:
+        return []
+    lanes = {token for x in arguments for token in x.tokens.members if token.placeholder}
+    last = max([token.id for token in lanes if token.traces], default=0)
+    return [(name, axis) for name, axis in named.items() if any(token in lanes or token.id < last for token in axis.tokens.members)]
 
 
 def _is_number(x: Any) -> bool:

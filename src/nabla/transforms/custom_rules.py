@@ -7,9 +7,10 @@ return is checked. A node that was batched keeps the rule of one lane, which run
 from __future__ import annotations
 
 import inspect
+from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Callable, Container, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Container, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -20,8 +21,10 @@ from nabla.errors import ArgumentError, ArgumentTypeError, ShapeError
 from nabla.graph.node import Node
 from nabla.graph.tokens import Token, Tokens
 from nabla.graph.walk import between
+from nabla.ops.collectives import axes as open_axes
 from nabla.ops.lift import as_node, born
 from nabla.primitives.base import constant
+from nabla.primitives.collectives import axis_of
 from nabla.primitives.custom import Rule, bare, custom
 from nabla.primitives.elementwise import mul
 from nabla.primitives.shape import cast, reduce_sum, spread
@@ -171,12 +174,13 @@ class at:
 class CallRule(Rule):
     """The rules of one call of a custom function, on the inputs of its node."""
 
-    __slots__ = ("arguments", "function", "options", "out_structure", "packed", "residuals")
+    __slots__ = ("arguments", "axes", "function", "options", "out_structure", "packed", "residuals")
 
     def __init__(
         self, function: CustomFunction, packed: Packed, options: Mapping[str, Any], out_structure: tree.TreeDef,
-        residuals: Packed | None,
+        residuals: Packed | None, axes: Sequence[tuple[str, int]],
     ) -> None:  # fmt: skip
+        self.axes = axes
         self.function = function
         self.packed = packed
         self.options = options
@@ -198,6 +202,23 @@ class CallRule(Rule):
     def _arguments(self, node: Node) -> Sequence[Node]:
         return node.inputs[: self.packed.count]
 
+    def _kept(self, node: Node) -> Sequence[Node]:
+        return node.inputs[self.packed.count + len(node.shape) : len(node.inputs) - len(self.axes)]
+
+    @contextmanager
+    def _named_axes(self, node: Node) -> Iterator[None]:
+        """Inside this `with`, collectives find the axes of the call, which the last inputs of its node stand for."""
+        found = dict(open_axes.get())
+        for (name, size), x in zip(self.axes, node.inputs[len(node.inputs) - len(self.axes) :]):
+            if "size" not in x.params:  # the input of a closed graph
+                x.params = {**x.params, "size": size}
+            found[name] = x
+        mark = open_axes.set(found)
+        try:
+            yield
+        finally:
+            open_axes.reset(mark)
+
     def _point(self, node: Node, lazy: bool) -> Point:
         return Point(self._arguments(node), self.packed, self.options, node, self.out_structure, lazy)
 
@@ -215,7 +236,7 @@ class CallRule(Rule):
 
         directions, _ = function.split(self.packed.map(tangent, None if rules.jvp_symbolic else _NO_TANGENT))
         assert rules.jvp is not None
-        with at(function, self._point(node, False)):
+        with at(function, self._point(node, False)), self._named_axes(node):
             result = rules.jvp(*fixed, primals, directions, **self.options)
         if not isinstance(result, (tuple, list)) or len(result) != 2:
             raise ArgumentTypeError(f"{what} must return a pair (output, tangent of the output); it returned {shown(result)}")
@@ -241,16 +262,16 @@ class CallRule(Rule):
         _, fixed = function.split(opened)
         what = f"{function.name}: the reverse rule"
         if self.residuals is None:
-            with at(function, self._point(node, True)):
+            with at(function, self._point(node, True)), self._named_axes(node):
                 out, residuals = function.forward(opened, self.packed, arguments, self.options)
             tree.want_structure(out, self.out_structure, f"{what}: the output", "output", f"that of {function.name}")
             kept = aux_nodes(residuals)
         else:
-            kept = list(node.inputs[len(arguments) + len(node.shape) :])
+            kept = list(self._kept(node))
             residuals = self.residuals.open(kept)
         cotangents = tree.unflatten(self.out_structure, [self._cotangent(node, g, i) for i in range(len(node.shape))])
         assert rules.bwd is not None
-        with at(function, self._point(node, False)):
+        with at(function, self._point(node, False)), self._named_axes(node):
             result = rules.bwd(*fixed, residuals, cotangents)
         found = self._like_arguments(node, result, what)
         allowed = [*node.inputs, *kept, *g.values()]
@@ -366,12 +387,13 @@ def fitting(value: Any, like: Node, path: Any, like_path: Any, what: str) -> Nod
 class LaneRule(Rule):
     """The rule of a node that was batched: that of one lane, on placeholders, batched in turn."""
 
-    __slots__ = ("lane", "mapped", "size")
+    __slots__ = ("axes", "lane", "mapped", "size")
 
     def __init__(self, lane: Rule, mapped: Sequence[bool], size: int) -> None:
         self.lane = lane
         self.mapped = tuple(mapped)
         self.size = size
+        self.axes = lane.axes
 
     @property
     def name(self) -> str:  # type: ignore[override]
@@ -420,7 +442,9 @@ class _Lanes:
         self.tokens = Tokens((self.token,))
         self.wholes: dict[Node, Node] = {}
         self.size = rule.size
-        inputs = [self.lane(x) if flag else x for x, flag in zip(node.inputs, rule.mapped)]
+        values = len(node.inputs) - len(rule.axes)
+        inputs = [self.lane(x) if flag else x for x, flag in zip(node.inputs[:values], rule.mapped)]
+        inputs += [self._axis(x) if flag else x for x, flag in zip(node.inputs[values:], rule.mapped[values:])]
         start, count = node.params["arguments"], node.params["results"]
         self.node = custom(*inputs, rule=rule.lane, arguments=start, results=count)
 
@@ -433,6 +457,11 @@ class _Lanes:
     def lane(self, whole: Node) -> Node:
         found = placeholder(whole.shape[1:], whole.dtype, self.tokens, "an example", whole)
         self.wholes[found] = whole
+        return found
+
+    def _axis(self, numbers: Node) -> Node:
+        found = axis_of(self.size, self.tokens)
+        self.wholes[found] = numbers
         return found
 
     def batched(self, results: Sequence[Node | None]) -> list[tuple[Node, bool] | None]:

@@ -7,14 +7,14 @@ from typing import Any, Callable, Mapping, Sequence
 
 import numpy as np
 
-from nabla import dtypes, tree
+from nabla import tree
 from nabla.autodiff.batching import batch
 from nabla.errors import ArgumentError, ArgumentTypeError, AxisError, ShapeError, TreeError
 from nabla.graph.node import Node, is_scalar
 from nabla.graph.tokens import Token, Tokens
 from nabla.ops.collectives import axes as open_axes
 from nabla.primitives.base import constant
-from nabla.primitives.collectives import AXIS
+from nabla.primitives.collectives import axis_of
 from nabla.primitives.joining import concat, cut
 from nabla.primitives.placement import FREE, Entry, PartitionSpec, lanes_over
 from nabla.primitives.shape import broadcast, move_axis
@@ -153,7 +153,7 @@ def _map(
             raise ArgumentError("vmap: no argument is mapped, so the number of examples is not known; give axis_size=")
         axis = None
         if axis_name is not None:
-            axis = Node(AXIS, (), {"name": axis_name, "size": lanes.size}, (), dtypes.int64, lanes.tokens, 1)
+            axis = axis_of(lanes.size, lanes.tokens, axis_name)
             mark = open_axes.set({**open_axes.get(), axis_name: axis})
         result = fn(*opened, **opened_named)
         if mark is not None:
