@@ -1,9 +1,10 @@
 """From loops to LLVM's assembly.
 
-The function takes the addresses of the arrays themselves, of inputs and then of outputs, finds their data where NumPy keeps the pointer,
-and gives zero, or what the reference kernel that failed gave. A loop whose turns are taken several at once is a loop of vectors, and one
-more turn for what is left, under a mask; reductions have several accumulators, brought together in a fixed order. A loop in pieces is a
-function of its own, which the pool of threads calls.
+The function takes a block with the addresses of the data of inputs and outputs, the memory for temporaries, and a table with the
+address of what calls reference kernels and those of constants. It gives zero, or, if a reference kernel failed, another number.
+A loop whose turns are taken several at once is a loop of vectors, and one more turn for what is left, under a mask; reductions
+have several accumulators, brought together in a fixed order. A loop in pieces is a function of its own, which the pool of
+threads calls.
 """
 
 from __future__ import annotations
@@ -219,10 +220,9 @@ class Function:
             pointer = self.pointer(buffer, self.sum(first))
             if self.mask:
                 mask = self.mask if step == 1 else self._reversed(self.mask, "i1")
-                found = self._intrinsic(
-                    f"llvm.masked.load.v{lanes}{_short(kind)}.p0", vector, f"ptr {pointer}, i32 {dtype.itemsize}, <{lanes} x i1> {mask}, "
-                    f"{vector} splat ({kind} {_one(kind)})", f"ptr, i32, <{lanes} x i1>, {vector}",
-                )  # fmt: skip
+                arguments = f"ptr {pointer}, i32 {dtype.itemsize}, <{lanes} x i1> {mask}, {vector} splat ({kind} {_one(kind)})"
+                kinds = f"ptr, i32, <{lanes} x i1>, {vector}"
+                found = self._intrinsic(f"llvm.masked.load.v{lanes}{_short(kind)}.p0", vector, arguments, kinds)
             else:
                 found = code.op(f"load {vector}, ptr {pointer}, align {dtype.itemsize}")
             if step == -1:
@@ -258,10 +258,8 @@ class Function:
                 value = self._reversed(value, kind)
             if self.mask:
                 mask = self.mask if step == 1 else self._reversed(self.mask, "i1")
-                self._routine(
-                    f"llvm.masked.store.v{lanes}{_short(kind)}.p0",
-                    f"{vector} {value}, ptr {pointer}, i32 {dtype.itemsize}, <{lanes} x i1> {mask}", f"{vector}, ptr, i32, <{lanes} x i1>",
-                )  # fmt: skip
+                arguments = f"{vector} {value}, ptr {pointer}, i32 {dtype.itemsize}, <{lanes} x i1> {mask}"
+                self._routine(f"llvm.masked.store.v{lanes}{_short(kind)}.p0", arguments, f"{vector}, ptr, i32, <{lanes} x i1>")
             else:
                 code.do(f"store {vector} {value}, ptr {pointer}, align {dtype.itemsize}")
             return
@@ -401,10 +399,10 @@ class Function:
         code, lanes = self.code, s.lanes
         known = begin == "0" and end.isdigit()
         count = int(end) if known else 0
-        ways = WAYS if carries and s.count >= 8 * lanes * WAYS and sum(1 for _ in walk(s.body)) < 40 else 1
-        starts = [
-            [code.spread(literal(STARTS[str(c.by)](c.inner.dtype), c.inner.dtype), c.inner.dtype, lanes) for c in carries] for _ in range(ways)
-        ]  # fmt: skip
+        is_light = s.count >= 8 * lanes * WAYS and sum(1 for _ in walk(s.body)) < 40
+        ways = WAYS if carries and is_light else 1
+        neutral = [literal(STARTS[str(c.by)](c.inner.dtype), c.inner.dtype) for c in carries]
+        starts = [[code.spread(x, c.inner.dtype, lanes) for c, x in zip(carries, neutral)] for _ in range(ways)]
         self.lanes, self.vector = lanes, s.counter
         self.varying.update([c.inner for c in carries])
         state = starts

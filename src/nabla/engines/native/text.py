@@ -109,8 +109,8 @@ class Code:
         return self._call(f"llvm.{name}.{suffix}" if self.lanes == 1 else f"llvm.{name}.v{self.lanes}{suffix}", dtype, arguments)
 
     def function(self, name: str, dtype: np.dtype, *arguments: str) -> str:
-        """A function of the C library: of all lanes at once where there is such a one, which then serves single numbers too, so that
-        the same number always has the same value."""
+        """A function of the C library: of all lanes at once where there is such a one, which then serves single numbers too,
+        so that the same number always has the same value."""
         own = name if dtype.itemsize == 8 else name + "f"
         width = max(self.widest // dtype.itemsize, 1)
         found = self.vector_functions.get((own, width))

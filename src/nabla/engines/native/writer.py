@@ -142,8 +142,8 @@ class Writer:
         by: str | None = None,
         free: bool = True,
     ) -> list[Number]:
-        """`count` turns of body(i, *what the last turn left) -> what this one leaves; what is left in the end. by: turns add to what
-        they find, by that operation. free: they may be taken in any order."""
+        """`count` turns of body(i, *what the last turn left) -> what this one leaves; what is left in the end. by: turns add to
+        what they find, by that operation. free: they may be taken in any order."""
         if count == 0:
             return list(starts)
         if count == 1:
