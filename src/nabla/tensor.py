@@ -32,7 +32,7 @@ from nabla.ops import (
     sorting,
 )
 from nabla.ops.lift import born, or_not_implemented, reflected
-from nabla.primitives.base import constant
+from nabla.primitives.base import constant, own
 from nabla.primitives.leaves import LeafToken, is_leaf, leaf_token, make_leaf
 from nabla.primitives.structure import detach
 from nabla.values import compute, export, read, read_number, value_of
@@ -64,7 +64,7 @@ class Tensor:
     def __init__(self, node: Node) -> None:
         if type(node) is not Node:
             raise ArgumentTypeError(f"tensors are made by nb.array or nb.asarray, not by nb.Tensor({type(node).__name__})")
-        self._node = node
+        self._node = node if node.id > 0 else own(node)
 
     # What it is
 

@@ -7,6 +7,7 @@ classes become known by one registration.
 from __future__ import annotations
 
 import dataclasses
+from functools import lru_cache
 from typing import Any, Callable, Iterable, Sequence, TypeVar
 
 import optree
@@ -89,7 +90,15 @@ def is_leaf(x: Any) -> bool:
 
 def paths(structure: TreeDef, root: str) -> list[str]:
     """How one would write each leaf, starting at `root`: "args[0]['w'][2]"."""
-    return [accessor.codify(root) for accessor in structure.accessors()]
+    try:
+        return list(_paths(structure, root))
+    except TypeError:  # static parts without a hash
+        return list(_paths.__wrapped__(structure, root))
+
+
+@lru_cache(maxsize=256)
+def _paths(structure: TreeDef, root: str) -> tuple[str, ...]:
+    return tuple([accessor.codify(root) for accessor in structure.accessors()])
 
 
 class Place:

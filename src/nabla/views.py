@@ -28,7 +28,7 @@ from nabla.ops import indexing
 from nabla.ops.keys import Layout, basic_part, compose, shown_shape
 from nabla.ops.lift import ArrayLike, born
 from nabla.ops.sharing import locked_by
-from nabla.primitives.base import Shape
+from nabla.primitives.base import Shape, own
 from nabla.primitives.indexing import Spec, index
 from nabla.primitives.leaves import LeafToken, inheritance, is_leaf, make_leaf, not_a_leaf
 from nabla.primitives.shape import cast
@@ -183,7 +183,7 @@ def move(x: Tensor, node: Node) -> None:
         x._birth = birth = old.id
     if tokens is not EMPTY and tokens is not old.tokens:
         _keep_books(x, old, tokens, birth)
-    x._node = node
+    x._node = node if node.id > 0 else own(node)
 
 
 def _keep_books(x: Tensor, old: Node, tokens: Tokens, birth: int) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import AbstractSet, Mapping, Sequence
+from typing import Iterable, Mapping, Sequence
 
+from nabla.graph.collector import FEW, paused_collector
 from nabla.graph.graph import Graph
 from nabla.graph.node import Node, runtime
 from nabla.graph.tokens import Token, Tokens
@@ -21,91 +22,112 @@ def close(
     names: what the placeholders of the given inputs are called. token: that of the inputs, where nodes may have been cut off from
     it by no_grad.
     """
-    captured, _ = outside(outputs, set(inputs))
-    return extract(outputs, [*inputs, *captured], names, token), captured
+    found = piece(outputs, inputs)
+    return found.graph([*inputs, *found.captured], names, token), found.captured
 
 
-def outside(outputs: Sequence[Node], given: AbstractSet[Node]) -> tuple[list[Node], list[Node]]:
-    """The outer nodes that what depends on `given` needs: those without a value at hand that will stay what it is, and those that
-    have one."""
-    seen: set[Node] = set(given)
-    order: list[Node] = []
-    stack = [node for node in outputs if node not in seen]
+class Piece:
+    """What lies between the inputs of a graph to be and its outputs, oldest first, and the outer nodes that it needs: `captured`
+    are those without a value at hand that will stay what it is, `constants` those that have one."""
+
+    __slots__ = ("body", "captured", "constants", "outputs", "same")
+
+    def __init__(self, outputs: Sequence[Node], body: list[Node], outer: Iterable[Node], same: Mapping[Node, Node]) -> None:
+        self.outputs = outputs
+        self.body = body
+        self.same = same
+        self.captured: list[Node] = []
+        self.constants: list[Node] = []
+        for x in outer:
+            (self.captured if x.value is None or x.tokens.members else self.constants).append(x)
+
+    def realized(self) -> None:
+        """What is captured and depends on no transform is computed, and so a constant."""
+        if self.captured:
+            runtime.realize([x for x in self.captured if not x.tokens.members])
+            self.constants += [x for x in self.captured if not x.tokens.members]
+            self.captured = [x for x in self.captured if x.tokens.members]
+
+    def graph(self, sources: Sequence[Node], names: Sequence[str] = (), token: Token | None = None) -> Graph:
+        """The piece, rebuilt on placeholders for `sources`, which are the inputs and all that is captured."""
+        if len(self.body) <= FEW:
+            return self._graph(sources, names, token)
+        with paused_collector():
+            return self._graph(sources, names, token)
+
+    def _graph(self, sources: Sequence[Node], names: Sequence[str], token: Token | None) -> Graph:
+        own = Token("closed graph", placeholder=True, inlines=True)
+        tokens = Tokens((own,))
+        same = self.same
+        heads = [placeholder(x.shape, x.dtype, tokens, names[i] if i < len(names) else f"input {i}") for i, x in enumerate(sources)]
+        new: dict[Node, Node] = dict(zip(sources, heads))
+        cuts = token is not None and token.is_cut
+        nodes = []
+        for node in self.body:
+            given = [same.get(x, x) for x in node.inputs] if same else node.inputs
+            prim = node.prim
+            if prim is VARIABLE:
+                new[node] = new.get(given[0], given[0])
+                continue
+            inputs = tuple([new.get(x, x) for x in given])
+            if cuts and not all(x.tokens.members <= node.tokens.members for x in node.inputs):  # made inside no_grad
+                pairs = zip(inputs, node.inputs)
+                inputs = tuple([x if old.tokens.members <= node.tokens.members else detach(x) for x, old in pairs])
+                nodes += [x for x in inputs if x.prim is detach]
+            if prim.adapts:
+                rebuilt = prim.rebuild(node, inputs)
+            else:
+                rebuilt = Node(prim, inputs, node.params, node.shape, node.dtype, tokens, node.depth)
+            new[node] = rebuilt
+            nodes.append(rebuilt)
+        return Graph(tuple(heads), tuple(nodes), tuple([new.get(x, x) for x in self.outputs]))
+
+
+def piece(outputs: Sequence[Node], given: Iterable[Node], same: Mapping[Node, Node] = NOTHING) -> Piece:
+    """The piece of graph from the nodes `given` to `outputs`. same: nodes in whose place others are taken."""
+    inside = set(given)
+    if same:
+        outputs = [same.get(x, x) for x in outputs]
+    seen = set(inside)
+    stack = [x for x in outputs if x not in seen]
     seen.update(stack)
+    order: list[Node] = []
     while stack:
         node = stack.pop()
         order.append(node)
         for x in node.inputs:
+            if same:
+                x = same.get(x, x)
             if x not in seen:
                 seen.add(x)
-                stack.append(x)
-    order.sort(key=by_id)
-    inside: set[Node] = set()
+                if x.inputs:
+                    stack.append(x)
+    order.sort(key=_age if same else by_id)
+    body = []
+    needed: dict[Node, None] = {}
     for node in order:
-        if any(x in given or x in inside for x in node.inputs):
+        inputs = [same.get(x, x) for x in node.inputs] if same else node.inputs
+        if not inside.isdisjoint(inputs):
             inside.add(node)
-    wanted = [x for node in order if node in inside for x in node.inputs] + list(outputs)
-    captured: list[Node] = []
-    constants: list[Node] = []
-    for x in dict.fromkeys(wanted):
-        if x not in inside and x not in given:
-            (captured if x.value is None or x.tokens.members else constants).append(x)
-    return captured, constants
+            body.append(node)
+            for x in inputs:
+                if x not in inside:
+                    needed[x] = None
+    needed.update([(x, None) for x in outputs if x not in inside])
+    return Piece(outputs, body, needed, same)
 
 
 def extract(
     outputs: Sequence[Node], sources: Sequence[Node], names: Sequence[str] = (), token: Token | None = None,
     same: Mapping[Node, Node] = NOTHING,
 ) -> Graph:  # fmt: skip
-    """The graph from `sources` to `outputs`: all that lies between them, rebuilt on placeholders. What hangs on no source is
-    computed here and is a constant of the graph. same: nodes in whose place others are taken."""
-    own = Token("closed graph", placeholder=True, inlines=True)
-    tokens = Tokens((own,))
-    new: dict[Node, Node] = {}
-    heads = []
-    for i, x in enumerate(sources):
-        head = placeholder(x.shape, x.dtype, tokens, names[i] if i < len(names) else f"input {i}")
-        heads.append(head)
-        new[x] = head
-    outputs = [same.get(x, x) for x in outputs]
-    body, loose = _between(outputs, new, same)
-    if loose:
-        runtime.realize(loose)
-    nodes = []
-    for node in body:
-        given = [same.get(x, x) for x in node.inputs]
-        if node.prim is VARIABLE:
-            new[node] = new.get(given[0], given[0])
-            continue
-        inputs = [new.get(x, x) for x in given]
-        if token is not None and not all(x.tokens.members <= node.tokens.members for x in node.inputs):  # made inside no_grad
-            inputs = [x if old.tokens.members <= node.tokens.members else detach(x) for x, old in zip(inputs, node.inputs)]
-            nodes += [x for x in inputs if x.prim is detach]
-        rebuilt = node.prim.rebuild(node, inputs)
-        new[node] = rebuilt
-        nodes.append(rebuilt)
-    return Graph(tuple(heads), tuple(nodes), tuple(new.get(x, x) for x in outputs))
-
-
-def _between(outputs: Sequence[Node], sources: Mapping[Node, Node], same: Mapping[Node, Node]) -> tuple[list[Node], list[Node]]:
-    """The nodes between `sources` and `outputs`, oldest first, and those without a value that hang on no source."""
-    seen: set[Node] = set()
-    stack = [node for node in outputs if node not in sources]
-    seen.update(stack)
-    while stack:
-        for x in stack.pop().inputs:
-            x = same.get(x, x)
-            if x not in seen and x not in sources:
-                seen.add(x)
-                stack.append(x)
-    body = []
-    inside: set[Node] = set()
-    for node in sorted(seen, key=_age):
-        if any(x in sources or x in inside for x in [same.get(x, x) for x in node.inputs]):
-            inside.add(node)
-            body.append(node)
-    loose = [x for x in seen if x.value is None and x not in inside]
-    return body, loose
+    """The graph from `sources` to `outputs`. What hangs on no source is computed here and is a constant of the graph. same: nodes
+    in whose place others are taken."""
+    found = piece(outputs, sources, same)
+    pending = [x for x in found.captured if x.value is None]
+    if pending:
+        runtime.realize(pending)
+    return found.graph(sources, names, token)
 
 
 def _age(node: Node) -> tuple[int, int]:

@@ -69,6 +69,11 @@ class Token:
             self._shadow.stands_for = self.stands_for or self
         return self._shadow
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether `no_grad` cut some node off from it."""
+        return self._shadow is not None
+
     def kill(self) -> None:
         """End of the call: no node depends on it any more."""
         if not self.alive:

@@ -27,7 +27,7 @@ from nabla.graph.node import Node
 from nabla.ops.axes import integer, one_axis
 from nabla.ops.lift import ArrayLike, as_node, inexact, op
 from nabla.primitives import fourier as p
-from nabla.primitives.base import constant, zeros
+from nabla.primitives.base import constant, shared, zeros
 from nabla.primitives.joining import concat, cut, fitted
 from nabla.primitives.shape import cast, flip, imag, move_axis, real
 
@@ -40,13 +40,13 @@ if TYPE_CHECKING:
 @lru_cache(maxsize=256)
 def _turns(n: int, dtype: np.dtype, first: float, step: float) -> Node:
     """exp(i pi (first + step j)) for j < n."""
-    return constant(np.exp(1j * np.pi * (first + step * np.arange(n))).astype(dtype))
+    return shared(constant(np.exp(1j * np.pi * (first + step * np.arange(n))).astype(dtype)))
 
 
 @lru_cache(maxsize=256)
 def _signs(n: int, dtype: np.dtype) -> Node:
     """1, -1, 1, -1, ..."""
-    return constant(np.where(np.arange(n) % 2, -1.0, 1.0).astype(dtype))
+    return shared(constant(np.where(np.arange(n) % 2, -1.0, 1.0).astype(dtype)))
 
 
 @lru_cache(maxsize=256)
@@ -55,7 +55,7 @@ def _ends(n: int, dtype: np.dtype, first: float, last: float) -> Node:
     found = np.ones(n, dtype)
     found[0] *= first
     found[-1] *= last
-    return constant(found)
+    return shared(constant(found))
 
 
 def _backwards(x: Node) -> Node:

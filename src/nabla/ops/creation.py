@@ -14,7 +14,7 @@ from nabla.graph.tokens import EMPTY, next_id
 from nabla.ops.axes import as_shape, integer, one_axis
 from nabla.ops.devices import Device, made, place_of
 from nabla.ops.lift import ArrayLike, DTypeLike, as_node, op
-from nabla.primitives.base import CONSTANT, constant
+from nabla.primitives.base import constant
 from nabla.primitives.formulas import equal, floor, power, select
 from nabla.primitives.leaves import make_leaf, not_a_leaf
 from nabla.primitives.placement import MEMORY, PartitionSpec, Sharding
@@ -73,12 +73,8 @@ def array(x: ArrayLike, dtype: DTypeLike | None = None, *, device: Device | None
 
 
 def _own(node: Node) -> Tensor:
-    """A handle born now: what is written to it concerns nobody else, though the node may be older. A number of Python, of which
-    there is one node for all, gets one of its own: who finds that node in a graph should not take it for this tensor."""
-    node = not_a_leaf(node)
-    if not node.shape and node.prim is CONSTANT:
-        node = constant(node.value, node.dtype)
-    handle = runtime.handle(node)
+    """A handle born now: what is written to it concerns nobody else, though the node may be older."""
+    handle = runtime.handle(not_a_leaf(node))
     handle._birth = next_id()
     return handle
 

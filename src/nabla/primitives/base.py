@@ -30,7 +30,7 @@ import numpy as np
 from nabla.errors import NotDifferentiableError, ShapeError, user_line
 from nabla.graph.node import NO_PARAMS, Node, make
 from nabla.graph.simplify import Reduced
-from nabla.graph.tokens import EMPTY, Token
+from nabla.graph.tokens import EMPTY, Token, next_id
 
 Shape = tuple[int, ...]
 Infer = Callable[..., tuple[Shape, np.dtype]]
@@ -44,6 +44,10 @@ class Primitive:
     """One record of the closed set; the subclasses are the kinds."""
 
     __slots__ = ("acts", "batch", "cheap", "eager", "infer", "masks", "name", "nondifferentiable")
+
+    adapts = False
+    """Whether the same operation is another one where its inputs hang on other transforms (`rebuild`), as what holds a graph keeps
+    more for those that may differentiate it."""
 
     updates = False
     """Whether the result is the first input with a part changed, so that an engine may write it over that input."""
@@ -203,12 +207,24 @@ def constant(value: Any, dtype: np.dtype | None = None) -> Node:
     return node
 
 
+def shared(node: Node) -> Node:
+    """Mark a constant that is made once for all who need it. It is older than all others, with a negative id; handles do not stand
+    on it but on a copy, since they may move."""
+    node.id = -next_id()
+    return node
+
+
+def own(node: Node) -> Node:
+    """A copy of a shared constant, about which nothing is known but its value."""
+    return constant(node.value, node.dtype)
+
+
 @lru_cache(maxsize=4096)
 def _scalar(value: Any, dtype: np.dtype, identity: int, text: str) -> Node:
     node = constant(dtype.type(value), dtype)
     if value == 1:
         node.params = ALL_ONE
-    return node
+    return shared(node)
 
 
 def scalar(value: bool | int | float | complex, dtype: np.dtype) -> Node:
@@ -216,11 +232,6 @@ def scalar(value: bool | int | float | complex, dtype: np.dtype) -> Node:
     if value:
         return _scalar(value, dtype, id(dtype), "")
     return _scalar(value, dtype, id(dtype), repr(value))  # 0.0 and -0.0 are equal but not the same
-
-
-def is_shared_number(node: Node) -> bool:
-    """Whether it is the one node for all of a Python number: no handle stands on it alone."""
-    return not node.shape and node.prim is CONSTANT and scalar(node.value.item(), node.dtype) is node
 
 
 def zeros(shape: Shape, dtype: np.dtype) -> Node:
@@ -242,14 +253,14 @@ def _zeros(shape: Shape, dtype: np.dtype, value: np.ndarray) -> Node:
 
 @lru_cache(maxsize=256)
 def _few_zeros(shape: Shape, dtype: np.dtype, identity: int) -> Node:
-    return _zeros(shape, dtype, np.zeros(shape, dtype))
+    return shared(_zeros(shape, dtype, np.zeros(shape, dtype)))
 
 
 @lru_cache(maxsize=256)
 def _ones(shape: Shape, dtype: np.dtype, identity: int) -> Node:
     node = Node(CONSTANT, (), ALL_ONE, shape, dtype, EMPTY, 0)
     node.value = np.ndarray(shape, dtype, np.ones((), dtype), 0, (0,) * len(shape))
-    return node
+    return shared(node)
 
 
 def ones(shape: Shape, dtype: np.dtype) -> Node:

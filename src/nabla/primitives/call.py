@@ -76,6 +76,7 @@ class _Call(Primitive):
     """
 
     __slots__ = ()
+    adapts = True
 
     def rebuild(self, node: Node, inputs: Sequence[Node]) -> Node:
         return _made(node.params["graph"], inputs, node.params["engine"], node.params["keep"])

@@ -70,6 +70,7 @@ class _Cond(Primitive):
     """
 
     __slots__ = ()
+    adapts = True
 
     def rebuild(self, node: Node, inputs: Sequence[Node]) -> Node:
         return _made(node.params["branches"], inputs)

@@ -21,7 +21,7 @@ import numpy as np
 
 from nabla import dtypes
 from nabla.graph.node import Node
-from nabla.primitives.base import Shape, constant
+from nabla.primitives.base import Shape, constant, shared
 from nabla.primitives.kinds import Linear
 from nabla.primitives.shape import cast, conj, real
 
@@ -59,7 +59,7 @@ def _places(n: int, dtype: np.dtype, behind: int, inverted: bool) -> Node:
     places[0] = 1.0
     if n % 2 == 0:
         places[-1] = 1.0
-    return constant(places.reshape(-1, *(1,) * behind))
+    return shared(constant(places.reshape(-1, *(1,) * behind)))
 
 
 def _rfft_shape(x: Node, axis: int, norm: str) -> tuple[Shape, np.dtype]:

@@ -20,7 +20,7 @@ import numpy as np
 
 from nabla import dtypes
 from nabla.graph.node import Node
-from nabla.primitives.base import Constant, Shape, constant, same, scalar
+from nabla.primitives.base import Constant, Shape, constant, same, scalar, shared
 from nabla.primitives.contraction import dot_general
 from nabla.primitives.kinds import General
 from nabla.primitives.shape import broadcast, cast, conjugate, flip, imag, real, reshape, spread, swap_last, transpose
@@ -42,13 +42,13 @@ def few_made_once(make: Callable[..., Node]) -> Callable[..., Node]:
 
 @few_made_once
 def _unit(n: int, dtype: np.dtype) -> Node:
-    return constant(np.eye(n, dtype=dtype), dtype)
+    return shared(constant(np.eye(n, dtype=dtype), dtype))
 
 
 @few_made_once
 def _triangle_of_ones(n: int, dtype: np.dtype, lower: bool, diagonal: float) -> Node:
     mask = np.tril(np.ones((n, n), dtype), -1) + diagonal * np.eye(n, dtype=dtype)
-    return constant(mask if lower else mask.T.copy(), dtype)
+    return shared(constant(mask if lower else mask.T.copy(), dtype))
 
 
 def identity(like: Node) -> Node:

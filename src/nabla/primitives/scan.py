@@ -76,6 +76,7 @@ class _Scan(Primitive):
     """params: walk; opened, where the body is an extended one; masked."""
 
     __slots__ = ()
+    adapts = True
 
     def rebuild(self, node: Node, inputs: Sequence[Node]) -> Node:
         return made(node.params["walk"], inputs)

@@ -56,6 +56,7 @@ class _While(Primitive):
     """params: loop; primal, where the loop also records checkpoints: the loop as it was without; masked."""
 
     __slots__ = ()
+    adapts = True
 
     def rebuild(self, node: Node, inputs: Sequence[Node]) -> Node:
         return made(node.params["loop"], inputs)

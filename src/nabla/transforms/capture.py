@@ -17,7 +17,6 @@ from nabla.errors import ArgumentError
 from nabla.graph.node import Node
 from nabla.graph.tokens import Token, Tokens
 from nabla.ops.lift import open_arrays
-from nabla.primitives.base import is_shared_number
 from nabla.primitives.leaves import LeafToken, inheritance, is_leaf, leaf_token, make_leaf, reaching, traced_leaf
 from nabla.primitives.structure import placeholder
 from nabla.tensor import Tensor
@@ -219,7 +218,7 @@ def roots(constants: Sequence[Node], since: int) -> list[Node]:
     while stack:
         x = stack.pop()
         if x.id < since:
-            if not is_shared_number(x):  # to find the handles on a node takes milliseconds
+            if x.id > 0:  # no handle stands on a shared constant, and to find those on a node takes milliseconds
                 found[x] = None
             continue
         for y in x.inputs:

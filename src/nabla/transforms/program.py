@@ -8,13 +8,12 @@ from typing import Any, Callable, Sequence
 import numpy as np
 
 from nabla import dtypes, tree
-from nabla.autodiff.closing import close, outside
+from nabla.autodiff.closing import Piece, piece
 from nabla.engines.engine import Compilation, Engine, Executable, Lowering
 from nabla.errors import ArgumentError
 from nabla.graph.graph import Graph
 from nabla.graph.node import Node, is_scalar, runtime
 from nabla.graph.tokens import EMPTY, Token, Tokens, cut_older
-from nabla.graph.walk import between
 from nabla.ops.lift import as_node, born, tensor_of
 from nabla.primitives import indexing, shape
 from nabla.primitives.base import Constant, constant
@@ -28,7 +27,7 @@ from nabla.primitives.while_loop import WHILE
 from nabla.tensor import Tensor
 from nabla.transforms.backward import want_one_value, want_room
 from nabla.transforms.capture import Again, Capture, handles_of, roots
-from nabla.transforms.roads import Roads
+from nabla.transforms.roads import Hidden, Roads
 from nabla.transforms.trace import as_numpy_kind, cut_off, is_free, output_node, realize_free, realize_valued
 from nabla.views import replace
 
@@ -272,21 +271,18 @@ def _attempt(
         ends = [*outputs, *[node for _, node in written], *[node for _, node in grads if node is not None]]
         sources = [*inputs, *capture.placeholders]
         all_names = [*names, *[x.name for x in roads.hidden]]
-        captured, constants = outside(ends, set(sources))
-        for leaf in {t for x in captured for t in x.tokens.members if isinstance(t, LeafToken) and t.id > token.id}:
+        found = piece(ends, sources)
+        for leaf in {t for x in found.captured for t in x.tokens.members if isinstance(t, LeafToken) and t.id > token.id}:
             leaf.kill()  # it was made here, and nothing outside depends on it
         known = len(roads.hidden)
-        unread = set(capture.placeholders) - {x for node in between(ends, {token}) for x in (*node.inputs, node)}
-        for hidden, stand_in in zip(list(roads.hidden), capture.placeholders):
-            if isinstance(hidden.value, np.ndarray) and stand_in in unread:
-                roads.guard_content(hidden)
-        for handle in (*handles_of(roots([*constants, *captured], token.id), token.id), *capture.adopted):
+        for hidden in _unread_arrays(roads, capture, found):
+            roads.guard_content(hidden)
+        for handle in (*handles_of(roots([*found.constants, *found.captured], token.id), token.id), *capture.adopted):
             roads.capture(handle)
         if len(roads.hidden) != known or capture.adopted:
             return None
-        if captured:
-            runtime.realize([x for x in captured if not x.tokens.members])
-        graph, captured = close(ends, sources, all_names, token)
+        found.realized()
+        graph = found.graph([*sources, *found.captured], all_names, token)
         roads.settle()
         cuts = [(i, token not in node.tokens.members) for i, node in written]
         grad_cuts = [(i, None if node is None else token not in node.tokens.members) for i, node in grads]
@@ -300,7 +296,7 @@ def _attempt(
         raise
     finally:
         token.kill()
-    return Program(graph, roads, captured, out_structure, cuts, grad_cuts, swept, kinds, engine)
+    return Program(graph, roads, found.captured, out_structure, cuts, grad_cuts, swept, kinds, engine)
 
 
 def _find_more(roads: Roads, capture: Capture, sources: Sequence[Node], token: Token) -> None:
@@ -308,8 +304,8 @@ def _find_more(roads: Roads, capture: Capture, sources: Sequence[Node], token: T
     if capture.asks_for_grads:
         roads.read_grads()
         return
-    captured, constants = outside(capture.unknown, set(sources))
-    handles = handles_of(roots([*constants, *captured], token.id), token.id)
+    found = piece(capture.unknown, sources)
+    handles = handles_of(roots([*found.constants, *found.captured], token.id), token.id)
     if not handles:
         raise ArgumentError(
             "jit: backward inside the function comes to a requires_grad leaf of which there is no tensor any more; keep one, for "
@@ -329,6 +325,15 @@ def _differentiated(ends: Sequence[Node], sources: Sequence[Node]) -> list[int]:
             stack += [y for y in x.inputs if y not in seen]
             seen.update(x.inputs)
     return [i for i, x in enumerate(sources) if x in seen]
+
+
+def _unread_arrays(roads: Roads, capture: Capture, found: Piece) -> list[Hidden]:
+    """The arrays among the hidden inputs that no operation of the piece reads: NumPy may have computed with them."""
+    pairs = [(x, stand_in) for x, stand_in in zip(roads.hidden, capture.placeholders) if isinstance(x.value, np.ndarray)]
+    if not pairs:
+        return []
+    read = {*found.outputs, *[x for node in found.body for x in node.inputs]}
+    return [x for x, stand_in in pairs if stand_in not in read]
 
 
 def _kind(x: Any) -> tuple[tuple[int, ...], np.dtype]:

@@ -11,7 +11,7 @@ import inspect
 import sys
 from functools import partial
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
-from typing import Any, Callable, Protocol, runtime_checkable
+from typing import Any, Callable
 
 import numpy as np
 
@@ -29,13 +29,6 @@ DEEPEST = 3
 FOREIGN = frozenset(["nabla", "numpy", "scipy", "jax", "torch", "matplotlib", "optree", *sys.stdlib_module_names])
 """Packages whose functions read no tensors of the user's but their arguments."""
 MISSING = object()
-
-
-@runtime_checkable
-class RunsLater(Protocol):
-    """A function with rules of its own for derivatives and batches."""
-
-    def run_later(self) -> list[Callable[..., Any]]: ...
 
 
 class Hidden:
@@ -140,7 +133,7 @@ class Roads:
         inner = getattr(fn, "__wrapped__", None)
         if inner is not None:
             self._function(inner, name, depth)
-        if isinstance(fn, RunsLater):
+        if hasattr(type(fn), "run_later"):  # it has rules of its own for derivatives and batches
             for rule in fn.run_later():
                 self._later(rule)
 
@@ -204,7 +197,7 @@ class Roads:
 
     def _attributes(self, value: Any, name: str, names: frozenset[str], depth: int) -> None:
         """The attributes that the code speaks of, and that can be read without running anything."""
-        for wanted in sorted(names):
+        for wanted in sorted(_known(value, names)):
             found = inspect.getattr_static(value, wanted, MISSING)
             if found is MISSING or isinstance(found, (property, classmethod, staticmethod)):
                 continue
@@ -264,6 +257,14 @@ def _names(code: CodeType) -> set[str]:
         if isinstance(constant, CodeType):
             names |= _names(constant)
     return names
+
+
+def _known(value: Any, names: frozenset[str]) -> set[str]:
+    """Those of `names` that the object or its classes have."""
+    known: set[str] = set()
+    for space in (getattr(value, "__dict__", {}), *[vars(cls) for cls in type(value).__mro__]):
+        known |= names & space.keys()
+    return known
 
 
 # The steps of roads

@@ -7,14 +7,14 @@ from typing import Any, Callable, Iterable, Sequence
 import numpy as np
 
 from nabla import dtypes, tree
-from nabla.autodiff.closing import extract, outside
+from nabla.autodiff.closing import piece
 from nabla.autodiff.interning import interned, is_small
 from nabla.errors import ArgumentTypeError, TracedValueError, user_line
 from nabla.graph.graph import Graph
 from nabla.graph.node import Node, is_scalar
 from nabla.graph.tokens import Token, Tokens
 from nabla.ops.lift import as_node, born
-from nabla.primitives.base import constant, is_shared_number, is_zeros
+from nabla.primitives.base import ALL_ONE, ALL_ZERO, constant
 from nabla.primitives.leaves import LeafToken, reaching
 from nabla.primitives.structure import placeholder
 from nabla.tensor import Tensor
@@ -77,15 +77,15 @@ def closed(*traced: Traced, outputs: Sequence[Sequence[Node]] | None = None) -> 
     The functions may be traced again and again, in a loop of Python: a graph that says the same as one before is that one.
     """
     ends = [t.outputs for t in traced] if outputs is None else outputs
+    pieces = [piece(outs, t.inputs) for t, outs in zip(traced, ends)]
     captured: dict[Node, None] = {}
-    for t, outs in zip(traced, ends):
-        found, constants = outside(outs, set(t.inputs))
-        captured |= dict.fromkeys([*found, *[x for x in constants if _may_change(x, t.token.id)]])
+    for t, part in zip(traced, pieces):
+        captured |= dict.fromkeys([*part.captured, *[x for x in part.constants if _may_change(x, t.token.id)]])
     names = [f"captured {i}" for i in range(len(captured))]
     graphs = []
-    for t, outs in zip(traced, ends):
+    for t, part in zip(traced, pieces):
         sources = [*captured, *t.inputs]
-        graphs.append(interned(extract(outs, sources, [*names, *[x.params["name"] for x in t.inputs]], t.token)))
+        graphs.append(interned(part.graph(sources, [*names, *[x.params["name"] for x in t.inputs]], t.token)))
     for t in traced:
         t.token.kill()
     return graphs, list(captured)
@@ -94,9 +94,9 @@ def closed(*traced: Traced, outputs: Sequence[Sequence[Node]] | None = None) -> 
 def _may_change(x: Node, since: int) -> bool:
     """Whether a value at hand may be another one in the same graph, traced next time: it was there before the trace began
     (`since`), or it is large."""
-    if is_zeros(x) or is_shared_number(x):
+    if x.params is ALL_ZERO or x.params is ALL_ONE:
         return False
-    return x.id < since or not is_small(x)
+    return 0 < x.id < since or not is_small(x)
 
 
 def leaves_of(x: Any, what: str, name: str) -> tuple[list[Node], tree.TreeDef]:
