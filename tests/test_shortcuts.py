@@ -459,3 +459,16 @@ def test_many_arrays(monkeypatch):
         xs = [nb.ones(2) for _ in range(count)]
         warm(f, xs)
         assert [x.tolist() for x in takes(monkeypatch, f, xs)] == [[2.0, 2.0]] * count
+
+
+@pytest.mark.parametrize("dtype", ["float64", "int64", "float32", "complex128"])
+@engines
+def test_results_as_arguments_keep_their_dtypes(engine, dtype, monkeypatch):
+    """Between calls they stay in the engine's own buffers."""
+    f = nb.jit(lambda x, y: [x * y, y], engine=engine)
+    x = nb.array([1, 2], dtype=dtype)
+    y = warm(f, x, x)(x, x)[0]
+    for n in range(2, 5):
+        y, same = short(monkeypatch, f, x, y)
+        assert y.dtype == same.dtype == np.dtype(dtype)
+        assert y.tolist() == [1, 2 ** (n + 1)] and same.tolist() == [1, 2**n]

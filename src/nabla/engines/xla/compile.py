@@ -1,9 +1,10 @@
 """Running a closed graph on XLA: `compile(graph)` is a function of the input values that keeps nothing between calls.
 
 The whole graph is one program. It is traced and compiled at its first call, from then on only called: a call costs what one of a
-jitted function of jax costs, and about two microseconds more for the switch to 64-bit numbers, which is thrown for our own calls
-alone and never for the program that uses us. The inputs may be ndarrays, NumPy scalars, or arrays of jax. On a CPU, XLA reads an
-ndarray that starts at a multiple of 64 bytes where it lies, and copies others; outputs are read-only ndarrays on its own buffers.
+jitted function of jax costs, and, where ndarrays are among the inputs, about two microseconds more for the switch to 64-bit
+numbers, which is thrown for our own calls alone and never for the program that uses us. The inputs may be ndarrays, NumPy scalars,
+or arrays of jax. On a CPU, XLA reads an ndarray that starts at a multiple of 64 bytes where it lies, and copies others; outputs are
+read-only ndarrays on its own buffers.
 Inputs that lie on devices, as arrays of jax, say where the program runs, and its outputs stay there.
 
 Constants of up to `INLINE` bytes stand in the program itself, and so does one number seen everywhere, whatever its shape; larger
@@ -105,22 +106,34 @@ class Compilation:
 
 
 def _runner(lowering: Lowering, elsewhere: _Elsewhere) -> Executable:
-    """A call of the program, which finds what was compiled: from values of the inputs to those of what is computed."""
+    """A call of the program, which finds what was compiled: from values of the inputs to those of what is computed.
+
+    Where all inputs are buffers, their dtypes are what they are: what was compiled is called without the switch to 64-bit numbers,
+    which costs two microseconds and more, since jax then looks its settings up anew.
+    """
     function, count, bound = lowering.function, len(lowering.graph.inputs), elsewhere.always
     arguments = [] if bound else [devices.put(x, lowering.device) for x in lowering.passed]
     on_cpu = lowering.device.platform == "cpu"
     enable_x64, failure, buffer_of = jax.enable_x64, jax.errors.JaxRuntimeError, devices.buffer_of
-    asarray, ndarray = np.asarray, np.ndarray
+    asarray, ndarray, buffers = np.asarray, np.ndarray, {devices.kind_of_buffers()}
+    compiled: Any = None
 
     def run(*values: Any) -> Sequence[Any]:
+        nonlocal compiled
         if len(values) != count:
             raise TypeError(f"this graph has {count} inputs; got {len(values)} values")
         if bound or (runtime.away and devices.away(values)):
             return elsewhere(values)
         given = [buffer_of(x) if type(x) is ndarray and x.base is not None else x for x in values] if on_cpu else values
         try:
-            with enable_x64(True):
-                outs = function(*given, *arguments)
+            if on_cpu and {*map(type, given)} == buffers:
+                if compiled is None:
+                    with enable_x64(True):
+                        compiled = lowering.lowered.compile()
+                outs = compiled(*given, *arguments)
+            else:
+                with enable_x64(True):
+                    outs = function(*given, *arguments)
             return [asarray(x) for x in outs] if on_cpu else outs
         except failure as error:
             raise translated(error) from None

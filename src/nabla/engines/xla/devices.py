@@ -89,7 +89,7 @@ def get(buffer: Any) -> np.ndarray:
 
 
 @lru_cache(maxsize=1)
-def _kind_of_buffers() -> Any:
+def kind_of_buffers() -> Any:
     """Their own class: to ask whether something is a jax.Array takes longer than to call a program."""
     return type(jax.device_put(np.zeros(())))
 
@@ -97,11 +97,11 @@ def _kind_of_buffers() -> Any:
 def buffer_of(x: np.ndarray) -> Any:
     """The buffer of XLA that an array is seen through, whole; the array itself, where there is none. jax takes buffers faster."""
     base = x.base
-    if type(base) is not memoryview:
-        return x
-    buffer = base.obj
-    if type(buffer) is _kind_of_buffers() and buffer.shape == x.shape and buffer.dtype == x.dtype and x.flags.c_contiguous:
-        return buffer
+    if type(base) is memoryview:
+        buffer = base.obj
+        # In the order of what it costs to ask; the shape of a memoryview is that of its buffer.
+        if type(buffer) is kind_of_buffers() and base.shape == x.shape and x.flags.c_contiguous and buffer.dtype is x.dtype:
+            return buffer
     return x
 
 
