@@ -119,12 +119,12 @@ class Elementwise(Primitive):
                 result.append(None)
                 continue
             if partial is ONE:
-                gx = g
+                gx = sum_to(g, x.shape)
             elif partial is MINUS_ONE:
-                gx = neg(g)
+                gx = neg(sum_to(g, x.shape))
             else:
-                gx = product(g, partial(node, *inputs, **node.params), masked)
-            result.append(gx if gx.shape == x.shape else sum_to(gx, x.shape))
+                gx = sum_to(product(g, partial(node, *inputs, **node.params), masked), x.shape)
+            result.append(gx)
         return result
 
 
@@ -194,7 +194,7 @@ class Binary(Elementwise):
             if py is ONE:
                 gy = g
             elif py is MINUS_ONE:
-                gy = neg(g)
+                gy = neg(g if g.shape == y.shape else sum_to(g, y.shape))
             else:
                 gy = product(g, py(node, x, y), masked)
             if gy.shape != y.shape:
@@ -204,9 +204,17 @@ class Binary(Elementwise):
 
 def product(g: Node, partial: Node, masked: bool) -> Node:
     """A cotangent times a partial derivative."""
-    if g.params is ALL_ONE and g.shape == partial.shape and g.dtype is partial.dtype:
-        return partial
-    return safe_mul(g, partial) if masked else mul(g, partial)
+    if g.shape == partial.shape:
+        if g.params is ALL_ONE and g.dtype is partial.dtype:
+            return partial
+        if g.prim is broadcast and g.inputs:  # the product broadcasts by itself
+            (g,) = g.inputs
+    return safe_mul(g, partial) if masked and not _keeps_zeros(partial) else mul(g, partial)
+
+
+def _keeps_zeros(partial: Node) -> bool:
+    """Whether it is a number that stands in the program, neither zero nor infinite nor NaN: then a plain product does the same."""
+    return partial.id < 0 and not partial.shape and partial.value != 0 and bool(np.isfinite(partial.value))
 
 
 def with_float0(prim: Elementwise, *inputs: Node) -> Node:

@@ -28,6 +28,16 @@ def spread(x: Node, mapped: bool, size: int) -> Node:
     return x if mapped else broadcast(x, shape=(size, *x.shape))
 
 
+class _Reshaping(Linear):
+    """Nothing but another shape or dtype: the identity where both are those of the input."""
+
+    __slots__ = ()
+
+    def same_as(self, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+        (x,) = inputs
+        return x if x.shape == node.shape and x.dtype is node.dtype else None
+
+
 # convert: change of dtype
 
 
@@ -45,7 +55,7 @@ def _convert_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], s
     return convert(inputs[0], dtype=node.params["dtype"]), True
 
 
-convert = Linear("convert", _convert_shape, _convert_transpose, batch=_convert_batch)
+convert = _Reshaping("convert", _convert_shape, _convert_transpose, batch=_convert_batch)
 
 
 def cast(x: Node, dtype: np.dtype) -> Node:
@@ -89,7 +99,7 @@ def _reshape_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], s
     return reshape(inputs[0], shape=(size, *node.params["shape"])), True
 
 
-reshape = Linear("reshape", _reshape_shape, lambda g, x, shape: reshape(g, shape=x.shape), batch=_reshape_batch)
+reshape = _Reshaping("reshape", _reshape_shape, lambda g, x, shape: reshape(g, shape=x.shape), batch=_reshape_batch)
 
 
 # broadcast: to a larger shape, axes aligned at the right
@@ -100,7 +110,7 @@ def _broadcast_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool],
     return broadcast(expand_batched(inputs[0], True, len(shape)), shape=(size, *shape)), True
 
 
-broadcast = Linear("broadcast", _reshape_shape, lambda g, x, shape: sum_to(g, x.shape), batch=_broadcast_batch)
+broadcast = _Reshaping("broadcast", _reshape_shape, lambda g, x, shape: sum_to(g, x.shape), batch=_broadcast_batch)
 
 
 # sum over axes
