@@ -2,8 +2,8 @@
 
 To find its program, a call of a jitted function takes its arguments apart, makes a key of their structure, shapes and dtypes, and
 asks each road (roads.py) whether what it leads to is still what it was. For small arrays that costs far more than the program. But
-nearly every call is like one before. So when a program is called for the second time, the whole call is written down as the few
-lines that it comes to: each argument is compared with what it was, each road is an expression, and each result is made without
+nearly every call is like one before. So when a program has been called a few times, the whole call is written down as the few lines
+that it comes to: each argument is compared with what it was, each road is an expression, and each result is made without
 looking at what it is. Such a function looks so, for a tensor as argument, another one in a closure cell, and a tensor as result:
 
     def call(args, kwargs):
@@ -54,8 +54,11 @@ Call = Callable[[tuple[Any, ...], dict[str, Any]], Any]
 
 UNLIKE = (ValueError, KeyError, AttributeError, IndexError)
 """What tells that arguments cannot be taken apart as before, or that a road ends nowhere."""
+LEAVES_A_CALL = 4
+"""A call is written down at the second run of its program, or, the more arrays there are in and out, the later, for so much longer
+does it take: one call more for as many."""
 MOST_LEAVES = 200
-"""Arrays in and out above which a call is not written down: there is much to write, and the program takes longer."""
+"""Above it never: there is much to write, and the program takes longer."""
 MOST_SHORTCUTS = 3
 """For one program: calls may differ in what the program does not see, as tensors and NumPy's scalars do."""
 NUMBERS = frozenset([float, int, bool, complex])
@@ -64,7 +67,8 @@ SCALARS = frozenset([dtype.type for dtype in dtypes.SUPPORTED])
 
 def shortcut(program: Program, args: tuple[Any, ...], kwargs: dict[str, Any], statics: Any, result: Any) -> Call | None:
     """The function for calls like this one, which had this result; None where it cannot be written, or is not worth it."""
-    if program.calls < 2 or program.shortcuts == MOST_SHORTCUTS:
+    leaves = len(program.graph.inputs) + len(program.graph.outputs)
+    if program.calls < 2 + leaves // LEAVES_A_CALL or program.shortcuts == MOST_SHORTCUTS or leaves > MOST_LEAVES:
         return None
     program.shortcuts += 1
     try:
@@ -289,8 +293,6 @@ class _Text:
     def results(self, hidden: Sequence[str], result: Any) -> None:
         program = self.program
         outputs = program.graph.outputs
-        if len(self._values) + len(outputs) > MOST_LEAVES:
-            raise _Unusual
         names = [f"r{i}" for i in range(len(outputs))]
         call = f"run({', '.join(self._values)})"
         self.line(f"{', '.join(names)}, = {call}" if names else call, 1)
