@@ -89,7 +89,7 @@ SOURCES = (1, 0, -1, 2)
 
 def gathered(p, x, axis):
     """The rows of all lanes, summed with weights."""
-    return reduce_sum(p(x, axis) * weights(x), axes=(0,))
+    return reduce_sum(p(x, axis, size=axis.params["size"]) * weights(x), axes=(0,))
 
 
 def exchanged(p, x, axis):

@@ -15,8 +15,10 @@ from nabla.graph.walk import between
 from nabla.ops.axes import one_axis
 from nabla.ops.lift import as_node, inexact, want_real
 from nabla.primitives import collectives as c
+from nabla.primitives.call import CALL, sweeps
 from nabla.primitives.formulas import bit_not
 from nabla.primitives.shape import cast, move_axis, reshape
+from nabla.primitives.structure import output
 
 axes: ContextVar[Mapping[str, Node]] = ContextVar("nabla_axes", default=MappingProxyType({}))
 """The named axes that are open here, innermost last: name -> node of the axis."""
@@ -52,8 +54,16 @@ def is_mapped(x: Node, axis: Node) -> bool:
         return False
     token = next(iter(axis.tokens.members))
     varying: set[Node] = set()
+    results: dict[Node, Sequence[bool]] = {}  # of calls of compiled functions
     for node in between([x], {token}):
         if node.prim in _REDUCING and node.inputs[1] is axis:
+            continue
+        if node.prim is CALL:
+            flags = tuple([y in varying for y in node.inputs])
+            results[node] = sweeps.batched(node.params["graph"], flags, axis.params["size"]).mapped
+        elif node.prim is output and node.inputs[0] in results:
+            if results[node.inputs[0]][node.params["index"]]:
+                varying.add(node)
             continue
         if not node.inputs:
             whole = node.params.get("whole")
@@ -193,7 +203,7 @@ def all_gather(x: Any, axis_name: str, *, axis: int = 0, tiled: bool = False) ->
 
     def gather(y: Node, lanes: Node) -> Node:
         place = one_axis("all_gather", axis, y.ndim + (not tiled))
-        out = c.all_gather(y, lanes)
+        out = c.all_gather(y, lanes, size=lanes.params["size"])
         return _tiled(out, place) if tiled else move_axis(out, 0, place)
 
     return _moving(gather, "all_gather", x, axis_name)

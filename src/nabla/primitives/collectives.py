@@ -99,8 +99,8 @@ axis_index = Constant("axis_index", _index_shape, batch=_index_batch)
 # What moves values between lanes
 
 
-def _gathered(x: Node, axis: Node) -> tuple[Shape, np.dtype]:
-    return (axis.params["size"], *x.shape), x.dtype
+def _gathered(x: Node, axis: Node, size: int) -> tuple[Shape, np.dtype]:
+    return (size, *x.shape), x.dtype
 
 
 def scatter_sum(x: Node, axis: Node) -> Node:
@@ -112,10 +112,11 @@ def _gather_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], si
     x, axis = inputs
     if mapped[1]:
         return spread(x, mapped[0], size), False
-    return (move_axis(all_gather(x, axis), 1, 0), True) if mapped[0] else (all_gather(x, axis), False)
+    out = all_gather(x, axis, size=node.params["size"])
+    return (move_axis(out, 1, 0), True) if mapped[0] else (out, False)
 
 
-all_gather = Linear("all_gather", _gathered, lambda g, x, axis: scatter_sum(g, axis), None, batch=_gather_batch)
+all_gather = Linear("all_gather", _gathered, lambda g, x, axis, size: scatter_sum(g, axis), None, batch=_gather_batch)
 """The values of all lanes along a new first axis, in every lane."""
 
 

@@ -60,6 +60,10 @@ class Again(BaseException):
     """The function turned out to read what has no road yet: it is traced again. Nobody but the trace shall catch it."""
 
 
+class AsksForLanes(BaseException):
+    """The function asks whether something differs between the lanes of a vmap around it: for that it runs line by line."""
+
+
 class _Unread(LeafToken):
     """Stands for a leaf whose .grad has no road yet: whoever asks for it ends the trace."""
 

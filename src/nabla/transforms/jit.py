@@ -21,7 +21,7 @@ from nabla.graph.node import is_scalar
 from nabla.ops.collectives import axes as open_axes
 from nabla.ops.devices import default_place
 from nabla.tensor import Tensor
-from nabla.transforms.capture import is_tracing
+from nabla.transforms.capture import AsksForLanes, is_tracing
 from nabla.transforms.lowered import Lowered
 from nabla.transforms.program import Program, Times, argument_names, traced
 from nabla.transforms.shortcut import MISS, Call, shortcut
@@ -78,8 +78,8 @@ class Jitted:
     """A function made by `nb.jit`."""
 
     __slots__ = (
-        "__dict__", "__weakref__", "_argnames", "_argnums", "_bound", "_engine", "_fn", "_history", "_lock", "_programs",
-        "_shortcuts",
+        "__dict__", "__weakref__", "_argnames", "_argnums", "_asks_for_lanes", "_bound", "_engine", "_fn", "_history", "_lock",
+        "_programs", "_shortcuts",
     )  # fmt: skip
 
     def __init__(self, fn: Callable[..., Any], argnums: tuple[int, ...], argnames: tuple[str, ...], engine: Engine) -> None:
@@ -90,6 +90,7 @@ class Jitted:
         self._engine = engine
         self._programs: dict[Any, list[Program]] = {}
         self._shortcuts: tuple[Call, ...] = ()
+        self._asks_for_lanes = False
         self._lock = RLock()
         self._bound: WeakKeyDictionary[Any, Jitted] = WeakKeyDictionary()
         self._history: list[tuple[str, Times]] = []
@@ -119,10 +120,14 @@ class Jitted:
             result = call(args, kwargs)
             if result is not MISS:
                 return result
-        if is_tracing() or open_axes.get():
-            return self._fn(*args, **kwargs)  # a part of what is traced now; or collectives inside need to know their lanes
+        if is_tracing() or (self._asks_for_lanes and open_axes.get()):
+            return self._fn(*args, **kwargs)  # a part of what is traced now
         leaves, structure, statics, key = self._sorted(args, kwargs)
-        program, hidden = self._program(leaves, structure, statics, key)
+        try:
+            program, hidden = self._program(leaves, structure, statics, key)
+        except AsksForLanes:
+            self._asks_for_lanes = True
+            return self._fn(*args, **kwargs)
         before = program.calls
         result = program(leaves, hidden)
         if program.calls > before:
@@ -173,7 +178,7 @@ class Jitted:
                 leaves = [x if type(x) in PLAIN else _as_tensor(x, structure, i) for i, x in enumerate(leaves)]
                 kinds = []
                 _append_kinds(kinds, leaves)
-        return leaves, structure, statics, (shape, tuple(kinds), statics, id(dtypes.default_dtype()), default_place())
+        return leaves, structure, statics, (shape, tuple(kinds), statics, id(dtypes.default_dtype()), default_place(), _axes())
 
     def _program(self, leaves: list[Any], structure: tree.TreeDef, statics: Statics | None, key: Any) -> tuple[Program, list[Any]]:
         for program in self._programs.get(key, ()):
@@ -267,6 +272,12 @@ class Statics:
 
 def _as_they_are(args: Any, kwargs: Any) -> tuple[Any, Any]:
     return args, kwargs
+
+
+def _axes() -> tuple[tuple[str, int], ...]:
+    """The named axes that are open here, which a program may speak of, with their sizes."""
+    named = open_axes.get()
+    return tuple([(name, axis.params["size"]) for name, axis in named.items()]) if named else ()
 
 
 PLAIN = frozenset([Tensor, np.ndarray, float, int, bool, complex])

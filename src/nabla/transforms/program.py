@@ -13,7 +13,9 @@ from nabla.engines.engine import Compilation, Engine, Executable, Lowering
 from nabla.errors import ArgumentError
 from nabla.graph.graph import Graph
 from nabla.graph.node import Node, is_scalar, runtime
+from nabla.graph.simplify import heads_read
 from nabla.graph.tokens import EMPTY, Token, Tokens, cut_older
+from nabla.ops.collectives import axes as open_axes
 from nabla.ops.lift import as_node, born, tensor_of
 from nabla.primitives import indexing, shape
 from nabla.primitives.base import Constant, constant
@@ -57,14 +59,15 @@ class Program:
     """A function traced for one kind of arguments."""
 
     __slots__ = (
-        "_engine", "_fixed", "_grads", "_held", "_seen", "_swept", "_written", "aliases", "calls", "fresh", "graph", "kinds",
-        "roads", "run", "shortcuts", "structure", "times",
+        "_axes", "_engine", "_fixed", "_grads", "_held", "_seen", "_swept", "_written", "aliases", "calls", "fresh", "graph",
+        "kinds", "roads", "run", "shortcuts", "structure", "times",
     )  # fmt: skip
 
     def __init__(
         self,
         graph: Graph,
         roads: Roads,
+        axes: list[str],
         fixed: list[Node],
         structure: tree.TreeDef,
         written: list[tuple[int, bool]],
@@ -76,6 +79,8 @@ class Program:
         self.graph = graph
         self.roads = roads
         self._fixed = [(node, frozenset(node.tokens.members)) for node in fixed]
+        self._axes = axes
+        """The axes of vmaps around a call that it speaks of, by name."""
         self.structure = LEAF if structure == LEAF else structure
         self._written = written
         """The hidden tensors that are written, and whether what is written is cut off from what it was computed from."""
@@ -146,7 +151,7 @@ class Program:
                 values.append(x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("=")))
             else:
                 values.append(_number(x))
-        if self._fixed:
+        if self._fixed or self._axes:
             return self._as_node(inputs, hidden)
         run = self.run
         if run is None:
@@ -190,7 +195,8 @@ class Program:
                     f"the function read the leaf itself from around it (a global, a closure, an attribute), pass it detached, or "
                     f"call backward outside, on the result."
                 )
-        nodes = [*[_input_node(x, like) for x, like in zip(inputs, self.graph.inputs)], *[node for node, _ in self._fixed]]
+        nodes = [_input_node(x, like) for x, like in zip(inputs, self.graph.inputs)]
+        nodes += [*[open_axes.get()[name] for name in self._axes], *[node for node, _ in self._fixed]]
         outs = call(self.graph, nodes, self._engine)
         realize_free(outs)
         return self.given(outs, hidden)
@@ -269,8 +275,9 @@ def _attempt(
         if capture.asks_for_grads or capture.unknown:  # and somebody caught what would have ended the trace
             raise Again
         ends = [*outputs, *[node for _, node in written], *[node for _, node in grads if node is not None]]
-        sources = [*inputs, *capture.placeholders]
-        all_names = [*names, *[x.name for x in roads.hidden]]
+        axes = open_axes.get()
+        sources = [*inputs, *capture.placeholders, *axes.values()]
+        all_names = [*names, *[x.name for x in roads.hidden], *axes]
         found = piece(ends, sources)
         for leaf in {t for x in found.captured for t in x.tokens.members if isinstance(t, LeafToken) and t.id > token.id}:
             leaf.kill()  # it was made here, and nothing outside depends on it
@@ -283,6 +290,7 @@ def _attempt(
             return None
         found.realized()
         graph = found.graph([*sources, *found.captured], all_names, token)
+        graph, spoken_of = _without_others(graph, len(sources) - len(axes), list(axes))
         roads.settle()
         cuts = [(i, token not in node.tokens.members) for i, node in written]
         grad_cuts = [(i, None if node is None else token not in node.tokens.members) for i, node in grads]
@@ -296,7 +304,7 @@ def _attempt(
         raise
     finally:
         token.kill()
-    return Program(graph, roads, found.captured, out_structure, cuts, grad_cuts, swept, kinds, engine)
+    return Program(graph, roads, spoken_of, found.captured, out_structure, cuts, grad_cuts, swept, kinds, engine)
 
 
 def _find_more(roads: Roads, capture: Capture, sources: Sequence[Node], token: Token) -> None:
@@ -313,6 +321,17 @@ def _find_more(roads: Roads, capture: Capture, sources: Sequence[Node], token: T
         )
     for handle in handles:
         roads.capture(handle)
+
+
+def _without_others(graph: Graph, first: int, axes: list[str]) -> tuple[Graph, list[str]]:
+    """The graph without those inputs, from the first on, that stand for axes and are not read; the axes that are."""
+    if not axes:
+        return graph, axes
+    last = first + len(axes)
+    read = heads_read(graph, graph.outputs)
+    kept = [i for i in range(first, last) if graph.inputs[i] in read]
+    inputs = (*graph.inputs[:first], *[graph.inputs[i] for i in kept], *graph.inputs[last:])
+    return Graph(inputs, graph.nodes, graph.outputs), [axes[i - first] for i in kept]
 
 
 def _differentiated(ends: Sequence[Node], sources: Sequence[Node]) -> list[int]:
