@@ -127,3 +127,16 @@ def test_a_tensor_is_known_by_its_handle_though_its_value_is_a_common_one(make):
     w[...] = 5.0
     np.testing.assert_array_equal(f(X), 5.0 * X)
     assert f.compilations == 1 and not np.array_equal(before, f(X))
+
+
+def test_a_container_is_taken_apart_once_for_all_its_leaves(monkeypatch):
+    taken = []
+    leaves = nb.tree.leaves
+    monkeypatch.setattr(nb.tree, "leaves", lambda x: taken.append(x) or leaves(x))
+    weights = [nb.asarray(X) for _ in range(100)]
+    f = nb.jit(lambda x: sum(w * x for w in weights), engine="numpy")
+    close = np.testing.assert_allclose
+    close(f(X), 100.0 * X * X)
+    weights[7] = nb.zeros(4)
+    close(f(X), 99.0 * X * X)
+    assert f.compilations == 1 and len(taken) < 10

@@ -26,40 +26,44 @@ from nabla.primitives.while_loop import guarded
 class Opened:
     """The branches, each opened on its live inputs, and which slot holds which residual."""
 
-    __slots__ = ("branches", "count", "extended", "slots")
+    __slots__ = ("branches", "count", "extended", "places", "slots")
 
     def __init__(self, branches: Sequence[Graph], live: tuple[bool, ...], modes: frozenset[str]) -> None:
         self.branches = [sweeps.linearization(branch, live, modes, lean=True) for branch in branches]
         self.count = self.branches[0].count
         kinds: list[Node] = []
+        slots_of: dict[Any, list[int]] = {}
         self.slots: list[list[int]] = []
         for branch in self.branches:
-            free = list(range(len(kinds)))
+            taken: dict[Any, int] = {}
             mine = []
             for x in branch.residuals:
-                slot = next((i for i in free if kinds[i].shape == x.shape and kinds[i].dtype is x.dtype), None)
-                if slot is None:
-                    slot = len(kinds)
+                kind = (x.shape, id(x.dtype))
+                known = slots_of.setdefault(kind, [])
+                number = taken.get(kind, 0)
+                taken[kind] = number + 1
+                if number == len(known):
+                    known.append(len(kinds))
                     kinds.append(x)
-                else:
-                    free.remove(slot)
-                mine.append(slot)
+                mine.append(known[number])
             self.slots.append(mine)
+        self.places = [{self.count + slot: self.count + i for i, slot in enumerate(mine)} for mine in self.slots]
         self.extended = tuple(self._padded(i, kinds) for i in range(len(branches))) if kinds else tuple(branches)
 
     def _padded(self, number: int, kinds: Sequence[Node]) -> Graph:
         graph = self.branches[number].extended
-        places = {slot: self.count + i for i, slot in enumerate(self.slots[number])}
+        places, count = self.places[number], self.count
 
         def run(inputs: list[Node]) -> list[Node]:
             outs = sweeps.inline(graph, inputs)
-            return [*outs[: self.count], *[outs[places[i]] if i in places else zeros_like(x) for i, x in enumerate(kinds)]]
+            rows = [outs[places[i]] if i in places else zeros_like(x) for i, x in enumerate(kinds, count)]
+            return [*outs[:count], *rows]
 
         return sweeps.build(run, graph.inputs)
 
     def own(self, number: int, indices: Sequence[int]) -> tuple[int, ...]:
         """Outputs of the node as outputs of one branch: slots that it does not use are left out."""
-        places = {self.count + slot: self.count + i for i, slot in enumerate(self.slots[number])}
+        places = self.places[number]
         return tuple([i if i < self.count else places[i] for i in indices if i < self.count or i in places])
 
 
@@ -121,8 +125,9 @@ class _Cond(Primitive):
         rest = [i for i in kept if i not in results]
         if not rest:
             return Reduced((), results)
-        chosen, places = columns(rest, lambda i: tuple([b.outputs[kept.index(i)] for b in branches]))
-        ends = [tuple([b.outputs[kept.index(i)] for i in chosen]) for b in branches]
+        column = {i: tuple([b.outputs[n] for b in branches]) for n, i in enumerate(kept)}
+        chosen, places = columns(rest, column.__getitem__)
+        ends = list(zip(*[column[i] for i in chosen]))
         branches = [simplify(Graph(b.inputs, b.nodes, outs), inside=False) for b, outs in zip(branches, ends)]
         read = [heads_read(b, b.outputs) for b in branches]
         taken = [k for k in range(len(operands)) if any(b.inputs[k] in r for b, r in zip(branches, read))]
@@ -145,9 +150,10 @@ def _placed(found: Sequence[Node | None] | None, wants: Sequence[int], count: in
 def _opened(node: Node, moving: Sequence[int]) -> tuple[Opened, Node]:
     """The branches opened, and the node that has their residuals."""
     opened = node.params["opened"]
-    live = tuple(i in moving for i in range(len(node.inputs) - 1))
     if opened is not None and all(opened.branches[0].live[i] for i in moving):
         return opened, node
+    chosen = set(moving)
+    live = tuple(i in chosen for i in range(len(node.inputs) - 1))
     return Opened(node.params["branches"], live, frozenset()), node
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import reduce
-from typing import AbstractSet, Any, NamedTuple, Sequence
+from typing import AbstractSet, Any, Iterable, NamedTuple, Sequence
 
 from nabla.errors import NotDifferentiableError
 from nabla.graph.graph import Graph
@@ -166,6 +166,7 @@ class _Reading:
         a, b = walk.of_constants, walk.of_constants + walk.of_carry
         self.constants = [source.constants[i] for i in derived.primals if i < a]
         first = source.count + source.of_residuals
+        carries = _numbered(source.opened.carries)
         stacks: list[Node] = []
         places: list[tuple[str, int]] = []
         constants = 0
@@ -175,7 +176,7 @@ class _Reading:
                 constants += 1
             elif i < b:
                 places.append(("row", len(stacks)))
-                stacks.append(output(source.record, index=first + source.opened.carries.index(i - a)))
+                stacks.append(output(source.record, index=first + carries[i - a]))
             else:
                 places.append(("row", len(stacks)))
                 stacks.append(source.stacks[i - b])
@@ -247,9 +248,10 @@ class _Tangents:
         for n, i in enumerate(rows):
             result[i] = output(found, index=len(places) + n)
         if not source.plain:  # the tangents of the carries that the node also gives
+            numbers = _numbered(places)
             for n, i in enumerate(source.opened.carries):
-                if i in places:
-                    at = len(places) + len(rows) + places.index(i)
+                if i in numbers:
+                    at = len(places) + len(rows) + numbers[i]
                     result[count + source.of_residuals + n] = output(found, index=at)
         return result if any(x is not None for x in result) else None
 
@@ -293,7 +295,8 @@ class _Cotangents:
         read_first = len(reading.places)
         at_hand = {x: n for x, n in heads_of.items() if n < read_first or n >= read_first + len(carries)}
         operands = [x for terms in gathered.values() for term in terms for x in term.node.inputs]
-        stacked = [x for x in dict.fromkeys(operands) if x not in at_hand]
+        stacked = _numbered(dict.fromkeys([x for x in operands if x not in at_hand]))
+        number = _numbered(carries)
         graph = Graph(derived.graph.inputs, derived.graph.nodes, (*derived.graph.outputs, *stacked))
 
         def body(heads: list[Node]) -> list[Node]:
@@ -306,7 +309,7 @@ class _Cotangents:
             value = {i: outs[n] for i, n in found.items() if n is not None}
             before = [value.get(a + i, zeros_like(source.carry[i])) for i in carries]
             for i, ct in zip(extra, more):
-                before[carries.index(i)] = before[carries.index(i)] + ct
+                before[number[i]] = before[number[i]] + ct
             added = [t + value[i] for t, i in zip(totals, summed)]
             return [*before, *added, *[value[i] for i in emitted], *outs[len(derived.graph.outputs) :]]
 
@@ -320,8 +323,9 @@ class _Cotangents:
         back = walk._replace(reverse=not walk.reverse)
         result = _scanned(back, key, body, inputs, given, len(carries) + len(summed), marks)
         answer: list[Node | None] = [None] * len(node.inputs)
+        wanted = set(self.wants)
         for n, i in enumerate(carries):
-            if a + i in self.wants:
+            if a + i in wanted:
                 answer[a + i] = output(result, index=n)
         for n, i in enumerate((*summed, *emitted)):
             answer[i] = output(result, index=len(carries) + n)
@@ -329,7 +333,7 @@ class _Cotangents:
         def stack_of(x: Node) -> Node:
             n = at_hand.get(x)
             if n is None:
-                return output(result, index=count + stacked.index(x))
+                return output(result, index=count + stacked[x])
             return reading.stack(n) if n < read_first else cotangents[n - read_first - len(carries)]
 
         for i, terms in gathered.items():
@@ -354,6 +358,11 @@ def _scanned(
     like = [*inputs[:first], *[_row_of(x) for x in inputs[first:]]]
     graph = walk.body.once((key, kinds_of(like)), lambda: sweeps.build(body, like))
     return made(Walk(graph, of_constants, of_carry, walk.length, walk.reverse), inputs, masked)
+
+
+def _numbered(items: Iterable[Any]) -> dict[Any, int]:
+    """The place of each."""
+    return {x: n for n, x in enumerate(items)}
 
 
 class Like(NamedTuple):

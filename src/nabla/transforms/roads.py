@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import sys
 from functools import partial
+from threading import local
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, Callable
 
@@ -89,14 +90,19 @@ class Roads:
     def settle(self) -> None:
         """The function was traced: what was there then is not kept alive, and what the trace itself changed is not looked at:
         Python runs only then."""
-        self.guards = [guard for guard in self.guards if _holds(guard)]
-        for hidden in self.hidden:
-            if hidden.get() is not hidden.value:
-                hidden.get = partial(itself, hidden.value)
-            hidden.value = None
+        with _round:
+            self.guards = [guard for guard in self.guards if _holds(guard)]
+            for hidden in self.hidden:
+                if hidden.get() is not hidden.value:
+                    hidden.get = partial(itself, hidden.value)
+                hidden.value = None
 
     def current(self) -> list[Any] | str:
         """The hidden inputs now, one value each; a string says why what was traced no longer holds."""
+        with _round:
+            return self._current()
+
+    def _current(self) -> list[Any] | str:
         for guard in self.guards:
             if not _holds(guard):
                 return f"{guard[3]} changed"
@@ -216,8 +222,9 @@ class Roads:
     def _container(self, get: Get, name: str, names: frozenset[str], depth: int) -> None:
         built = structure(get)
         self.guards.append((partial(structure, get), built, _equal, f"the structure of {name}"))
-        for i, path in enumerate(tree.paths(built, name)):
-            self._value(partial(leaf, get, i), path, names, depth)
+        with _round:
+            for i, path in enumerate(tree.paths(built, name)):
+                self._value(partial(leaf, get, i), path, names, depth)
 
     def _hide(self, get: Get, name: str, value: Any) -> None:
         if isinstance(value, View):  # what is read and written is the tensor of which it shows a part
@@ -294,7 +301,33 @@ def structure(get: Get) -> tree.TreeDef:
 
 
 def leaf(get: Get, index: int) -> Any:
-    return tree.leaves(get())[index]
+    containers = _round.containers
+    if containers is None:
+        return tree.leaves(get())[index]
+    found = containers.get(id(get))
+    if found is None:
+        found = containers[id(get)] = tree.leaves(get())
+    return found[index]
+
+
+class _Round(local):
+    """While all roads are walked, containers are taken apart once, not once for each leaf."""
+
+    containers: dict[int, list[Any]] | None = None
+    depth = 0
+
+    def __enter__(self) -> None:
+        self.depth += 1
+        if self.containers is None:
+            self.containers = {}
+
+    def __exit__(self, *exception: object) -> None:
+        self.depth -= 1
+        if not self.depth:
+            self.containers = None
+
+
+_round = _Round()
 
 
 def _node_of(get: Get) -> Any:
