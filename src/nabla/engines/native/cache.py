@@ -44,6 +44,12 @@ def kept(facts: Sequence[str], make: Callable[[], bytes]) -> bytes:
     return found
 
 
+def found(facts: Sequence[str]) -> bytes | None:
+    """What was made of these facts, if it is on the disk."""
+    place = directory()
+    return None if place is None else _read(place / f"{_key(facts)}{KEPT}")
+
+
 def directory() -> Path | None:
     """Where files are kept; None if none are."""
     wanted = os.environ.get("NABLA_CACHE") or "on"

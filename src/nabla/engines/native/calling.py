@@ -13,6 +13,7 @@ What belongs to one program is in the tuple that the built-in function has as it
     convert        a function of Python, from arguments that do not fit to a tuple of those that do
     np.empty       the function
     fail           a function of Python that raises what went wrong in a program
+    hot            a function of Python, called once, before a call that `caller` chose
     dtype, class   for each input: of its elements, of a scalar
     shape, dtype   for each output: what np.empty takes
     ...            what must live as long as the function
@@ -28,6 +29,7 @@ import numpy as np
 
 from nabla.engines.engine import Executable
 from nabla.engines.native import objects
+from nabla.engines.native.levels import Code
 from nabla.graph.graph import Graph
 from nabla.primitives.call import CALL
 from nabla.primitives.conditional import COND
@@ -76,20 +78,39 @@ begin:
   %busy = getelementptr i64, ptr %table, i64 6
   %extra.at = getelementptr ptr, ptr %table, i64 7
   %extra = load ptr, ptr %extra.at
-  %shapes = getelementptr i64, ptr %table, i64 8
+  %left.at = getelementptr i64, ptr %table, i64 8
+  %left.before = load i64, ptr %left.at
+  %left = sub i64 %left.before, 1
+  store i64 %left, ptr %left.at
+  %shapes = getelementptr i64, ptr %table, i64 9
   %ndarray.at = getelementptr ptr, ptr %items, i64 1
   %ndarray = load ptr, ptr %ndarray.at
-  %kinds = getelementptr ptr, ptr %items, i64 5
+  %kinds = getelementptr ptr, ptr %items, i64 6
   %total = add i64 %inputs, %outputs
   %addresses = alloca ptr, i64 %total
   %is.count = icmp eq i64 %count, %inputs
+  %is.hot = icmp eq i64 %left, 0
+  br i1 %is.hot, label %heat, label %count.known
+
+heat:
+  %hot.at = getelementptr ptr, ptr %items, i64 5
+  %hot = load ptr, ptr %hot.at
+  %heated = call ptr @PyObject_Vectorcall(ptr %hot, ptr null, i64 0, ptr null)
+  %is.cold = icmp eq ptr %heated, null
+  br i1 %is.cold, label %nothing, label %hotter
+
+hotter:
+  call void @Py_DecRef(ptr %heated)
+  br label %count.known
+
+count.known:
   br i1 %is.count, label %arguments, label %convert
 
 ; Are the arguments what they should be?
 
 arguments:
-  %given = phi ptr [ %args, %begin ], [ %converted.items, %again ]
-  %converted = phi ptr [ null, %begin ], [ %converted.new, %again ]
+  %given = phi ptr [ %args, %count.known ], [ %converted.items, %again ]
+  %converted = phi ptr [ null, %count.known ], [ %converted.new, %again ]
   br label %argument
 
 argument:
@@ -324,15 +345,16 @@ nothing:
 """
 
 
-def caller(graph: Graph, address: int, room: int, extra: int, fail: Callable[[], None], kept: Any) -> Executable:
-    """The program at an address, as a function of Python. room: the bytes of its temporaries; extra: the address of what else it
-    takes; fail: raises what went wrong, where the program says that something did; kept: what must live as long."""
+def caller(graph: Graph, code: Code, room: int, extra: int, fail: Callable[[], None], kept: Any) -> Executable:
+    """A program as a function of Python. room: the bytes of its temporaries; extra: the address of what else it takes; fail: raises
+    what went wrong, where the program says that something did; kept: what must live as long."""
     dtypes = [np.dtype(x.dtype.name) for x in graph.inputs]
     shapes = [x.shape for x in graph.inputs]
     spare = np.empty(room + LINE - 1 if room > 8192 else 0, np.uint8)
     where = -(-_data(spare) // LINE) * LINE
-    numbers = [address, len(graph.inputs), len(graph.outputs), room, _is_short(graph), where, 0, extra]
+    numbers = [code.address, len(graph.inputs), len(graph.outputs), room, _is_short(graph), where, 0, extra, code.calls]
     table = np.array([*numbers, *[n for shape in shapes for n in (len(shape), *shape)]], np.int64)
+    code.table = table
     kinds = [y for dtype in dtypes for y in (dtype, dtype.type)]
     made = [y for x in graph.outputs for y in (x.shape, np.dtype(x.dtype.name))]
 
@@ -347,7 +369,8 @@ def caller(graph: Graph, address: int, room: int, extra: int, fail: Callable[[],
         return arrays
 
     door, method = _door()
-    return _NEW(ctypes.addressof(method), (table, np.ndarray, convert, np.empty, fail, *kinds, *made, spare, door, kept), None)
+    fixed = (table, np.ndarray, convert, np.empty, fail, code.hot)
+    return _NEW(ctypes.addressof(method), (*fixed, *kinds, *made, spare, door, kept), None)
 
 
 class _Method(ctypes.Structure):

@@ -17,6 +17,7 @@ from nabla.engines.native.emission import Module, vector_bytes
 from nabla.engines.native.forwarding import forwarded, hoisted, needed
 from nabla.engines.native.fusion import fused
 from nabla.engines.native.graphs import Graphs
+from nabla.engines.native.levels import FULL, Code
 from nabla.engines.native.loops import ZERO, Program
 from nabla.engines.native.machine import machine
 from nabla.engines.native.nests import flattened, in_pieces, vectorized
@@ -68,7 +69,7 @@ class Compiled:
 
     def as_text(self) -> str:
         """In the assembly of this processor."""
-        return objects.emitted(self._lowering.source, 2, assembly=True).decode()
+        return objects.emitted(self._lowering.source, FULL, assembly=True).decode()
 
     def memory(self) -> engine.Memory:
         graph = self._lowering.graph
@@ -118,9 +119,8 @@ def _callable(lowering: Lowering) -> Executable:
     extra = np.array([kernels.address, *[x.ctypes.data for x in writer.constants]], np.int64)
     if "@nabla_parallel(" in lowering.source:
         pool()
-    library = objects.built(lowering.source, 2, "run")
-    kept = (library, writer.constants, kernels, extra)
-    return caller(graph, library.addresses["run"], lowering.arena, extra.ctypes.data, kernels.fail, kept)
+    code = Code(lowering.source, lowering.program)
+    return caller(graph, code, lowering.arena, extra.ctypes.data, kernels.fail, (code, writer.constants, kernels, extra))
 
 
 ENGINE = Engine("native", Lowering)

@@ -73,7 +73,9 @@ class Module:
         f.block(self.program.body)
         code.do("ret i64 0")
         self.functions.append(_function("define i64 @run(ptr %addresses, ptr %arena, ptr %table)", code))
-        return "\n".join([*self.declared.values(), *self.functions, "attributes #0 = { nounwind willreturn memory(none) }"])
+        return "\n".join(
+            [*self.declared.values(), *self.functions, "attributes #0 = { nobuiltin nounwind willreturn memory(none) }"]
+        )
 
 
 def vector_bytes(machine: Machine) -> int:

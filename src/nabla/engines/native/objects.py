@@ -52,9 +52,20 @@ def built(text: str, level: int, *functions: str) -> Library:
     """Functions of the text, ready to be called; the object code comes from the cache on disk where that has it."""
     with tiers.compiling:
         _have_forks_wait()
-        own = machine.machine()
-        facts = (text, own.architecture, own.cpu, own.features, str(level), str(llvm.llvm_version_info), _recipe())
-        return loaded(cache.kept(facts, lambda: emitted(text, level)), functions, outside(text))
+        return loaded(cache.kept(_facts(text, level), lambda: emitted(text, level)), functions, outside(text))
+
+
+def kept(text: str, level: int, *functions: str) -> Library | None:
+    """The same, if the cache on disk has it."""
+    with tiers.compiling:
+        _have_forks_wait()
+        found = cache.found(_facts(text, level))
+        return None if found is None else loaded(found, functions, outside(text))
+
+
+def _facts(text: str, level: int) -> tuple[str, ...]:
+    own = machine.machine()
+    return text, own.architecture, own.cpu, own.features, str(level), str(llvm.llvm_version_info), _recipe()
 
 
 def outside(text: str) -> list[str]:

@@ -1,0 +1,66 @@
+"""How much LLVM tries: little before the first call, all it can for a program that has run for a while.
+
+Both times the text is the same, and so are the results, to the last bit: LLVM does not reorder sums and does not join a product and
+a sum. The better code is made in the background and takes the place of the first between two calls. A program that runs long each
+time is compiled once, and well; so is every program if NABLA_TIERS=off.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import numpy as np
+
+from nabla.engines.native import objects, tiers
+from nabla.engines.native.loops import Program, walk
+from nabla.engines.native.nests import time_of
+
+QUICK, FULL = 0, 2
+STATEMENT = 30_000
+"""The time it takes to compile a statement well, in operations as `time_of` counts them."""
+CALL = 500
+"""The same for a call, whatever it computes."""
+LONG = 4
+"""A run that takes as many times as long as it takes to compile well is not worth to be begun before."""
+
+
+class Code:
+    """A program in memory. address: of its function; calls: the number of the call before which it is `hot`, 0 for never; table: a
+    program that is called finds the address in the first place of it."""
+
+    def __init__(self, source: str, program: Program) -> None:
+        self._source = source
+        self.table: np.ndarray | None = None
+        self.calls = 0
+        self._libraries = [self._first(program)]
+        self.address = self._libraries[0].addresses["run"]
+
+    def _first(self, program: Program) -> objects.Library:
+        if tiers.are_on():
+            found = objects.kept(self._source, FULL, "run")
+            if found is not None:
+                return found
+            effort = STATEMENT * sum(1 for _ in walk(program.body))
+            time = time_of(program.body) + CALL
+            if time < LONG * effort:
+                self.calls = int(effort / time) + 1
+                return objects.built(self._source, QUICK, "run")
+        return objects.built(self._source, FULL, "run")
+
+    def hot(self) -> None:
+        """Have it compiled well, unless nobody has it any more by then."""
+        own = weakref.ref(self)
+
+        def improve() -> None:
+            code = own()
+            if code is not None:
+                code._improve()
+
+        tiers.submit(improve)
+
+    def _improve(self) -> None:
+        # The first code stays: it may be running in another thread.
+        self._libraries.append(objects.built(self._source, FULL, "run"))
+        table: Any = self.table
+        table[0] = self.address = self._libraries[-1].addresses["run"]
