@@ -45,11 +45,49 @@ def test_its_derivatives_are_those_of_the_function():
     close(nb.grad(lambda s: EXPORTED({"x": X}, 3, scale=s)["a"])(2.0), 55.0, rtol=1e-14)
 
 
+def test_forward_mode():
+    def g(x):
+        return f({"x": x}, 3, scale=2.0)["a"]
+
+    t = np.array([1.0, -2.0])
+    close(nb.jvp(called, (X,), (t,))[1], nb.jvp(g, (X,), (t,))[1], rtol=1e-14)
+    close(nb.jacfwd(called)(X), nb.grad(g)(X), rtol=1e-14)
+    close(nb.jit(nb.jacfwd(called))(X), nb.grad(g)(X), rtol=1e-14)
+    for second in (
+        lambda h: nb.jacfwd(nb.grad(h)), lambda h: nb.jacrev(nb.jacfwd(h)), lambda h: nb.jacfwd(nb.jacfwd(h)), nb.hessian
+    ):  # fmt: skip
+        close(second(called)(X), nb.hessian(g)(X), rtol=1e-14, atol=1e-14)
+    both = lambda x, s: EXPORTED({"x": x}, 3, scale=s)["a"]
+    close(nb.jvp(both, (X, 2.0), (t, 1.0))[1], nb.jvp(lambda x, s: f({"x": x}, 3, scale=s)["a"], (X, 2.0), (t, 1.0))[1], rtol=1e-14)
+    integer = nb.jvp(lambda x: EXPORTED({"x": x}, 3, scale=2.0)["n"], (X,), (t,))[1]
+    assert integer.dtype == nb.float0
+
+
+def test_several_results_of_several_kinds():
+    def h(x, i, z):
+        return nb.sin(x) * i, i + 1, x.sum() * z, nb.real(z) * x
+
+    args = (X, 2, 1.0 + 2.0j)
+    loaded = nb.load_exported(nb.export(h, *args).to_bytes())
+    t = (np.array([1.0, -1.0]), 0.5 - 1.0j)
+    run = lambda g: nb.jvp(lambda x, z: g(x, 2, z), (X, args[2]), t)
+    for found, wanted in zip(run(loaded)[1], run(h)[1]):
+        assert found.dtype == wanted.dtype and (found.dtype == nb.float0 or np.allclose(found, wanted, rtol=1e-14))
+    square = lambda g: lambda x: sum([(nb.abs(y) ** 2).sum() for y in g(x, 2, args[2])])
+    close(nb.grad(square(loaded))(X), nb.grad(square(h))(X), rtol=1e-14)
+    close(nb.jacfwd(square(loaded))(X), nb.grad(square(h))(X), rtol=1e-14)
+
+
+def test_what_has_no_derivative():
+    assert nb.export(lambda i: i + 1, 3)(4).item() == 5
+    assert nb.load_exported(nb.export(lambda x: x > 0.0, 1.0, derivatives=2).to_bytes())(-1.0).item() is False
+
+
 def test_what_it_has_no_derivative_for_is_said():
-    with pytest.raises(NotDifferentiableError, match=r"no further derivative; nb\.export\(..., derivatives=n\) has n"):
-        nb.grad(lambda x: nb.jacrev(nb.grad(called))(x).sum())(X)
-    with pytest.raises(NotDifferentiableError, match=r"reverse mode alone: write nb\.jacrev"):
-        nb.jvp(called, (X,), (X,))
+    for third in (lambda g: nb.jacrev(nb.grad(g)), lambda g: nb.jacfwd(nb.grad(g)), lambda g: nb.jacfwd(nb.jacfwd(g))):
+        for last in (nb.grad, nb.jacfwd):
+            with pytest.raises(NotDifferentiableError, match=r"no further derivative; nb\.export\(..., derivatives=n\) has n"):
+                last(lambda x: third(called)(x).sum())(X)
 
 
 def test_what_does_not_fit_is_said():

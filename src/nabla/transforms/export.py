@@ -24,12 +24,16 @@ from nabla.ops.creation import asarray
 from nabla.tensor import Tensor
 from nabla.transforms.custom import custom_vjp
 from nabla.transforms.jit import Jitted
+from nabla.transforms.jvp import jvp
 from nabla.transforms.program import argument_names
 from nabla.transforms.pure_callback import pure_callback
 from nabla.transforms.trace import want_callable
 from nabla.transforms.vjp import vjp
 
-FORMAT = 1
+FORMAT = 2
+
+REVERSE, FORWARD = "r", "f"
+"""A program is named by the derivatives that were taken of the function, first to last."""
 
 
 def export(
@@ -42,7 +46,8 @@ def export(
             it is now; what writes to tensors outside cannot be exported.
         args, kwargs: arguments; their structure, shapes and dtypes are those of every later call. Containers are tuples, lists
             and dicts with string keys.
-        derivatives: how many times the loaded function may be differentiated in reverse mode.
+        derivatives: how many times the loaded function may be differentiated, in either mode each time. There is a program for each
+            sequence of modes, so that n derivatives make 2**(n + 1) - 1 programs.
         platforms: where it shall run: "cpu", "cuda", "rocm", "tpu"; left out, what XLA computes on here.
 
     The program is StableHLO, which `jax.export` writes and reads: it needs the extra `nabla[xla]`, here and where it is loaded,
@@ -56,6 +61,8 @@ def export(
     >>> g(np.array([1.0, 2.0])).item()
     9.0
     >>> nb.grad(g)(np.array([1.0, 2.0])).tolist()
+    [3.0, 12.0]
+    >>> nb.jacfwd(g)(np.array([1.0, 2.0])).tolist()
     [3.0, 12.0]
     """
     want_callable("export", fn)
@@ -71,23 +78,26 @@ def export(
         found[:] = [out_structure]
         return [asarray(x) for x in outs]
 
-    level: Callable[..., list[Any]] = flat
-    programs = []
+    programs: dict[str, bytes] = {}
     outputs: list[Any] = []
-    xs = leaves
-    for order in range(derivatives + 1):
+
+    def write(word: str, level: Callable[..., list[Any]], xs: Sequence[Any]) -> None:
         jitted = Jitted(level, (), (), engine_called("xla"))
         program, hidden = jitted.traced(*xs)
         if program.writes:
             raise ArgumentError("export: the function writes to tensors outside of it, which a program of its own cannot do")
         outs = program.graph.outputs
-        outputs = outputs or [_kind(x) for x in outs]
-        programs.append(written(program.graph, [_value(x) for x in hidden], platforms))
-        if order < derivatives:
-            like = [asarray(np.zeros(x.shape, x.dtype)) for x in outs if _moves(x.dtype)]
-            level, xs = partial(_pulled, level, len(xs)), [*xs, *like]
+        if not word:
+            outputs.extend([_kind(x) for x in outs])
+        programs[word] = written(program.graph, [_value(x) for x in hidden], platforms)
+        if len(word) < derivatives and any(_moves(x.dtype) for x in xs) and any(_moves(x.dtype) for x in outs):
+            write(word + REVERSE, partial(_pulled, level, len(xs)), [*xs, *_like(outs)])
+            write(word + FORWARD, partial(_pushed, level, len(xs)), [*xs, *_like(xs)])
+
+    write("", flat, leaves)
     signature = {
         "format": FORMAT,
+        "derivatives": derivatives,
         "inputs": [_kind(x) for x in leaves],
         "outputs": outputs,
         "arguments": _as_json(tree.unflatten(structure, range(len(leaves)))),
@@ -96,13 +106,19 @@ def export(
     return Exported(signature, programs)
 
 
+SUFFIX = ".stablehlo"
+VALUE = "value"
+"""The name of a file: this, and the derivatives."""
+
+
 def load_exported(source: bytes | str | os.PathLike[str]) -> Exported:
     """What `nb.export` gave away: from its bytes, or from the file that has them."""
     data = source if isinstance(source, bytes) else _content(source)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             signature = json.loads(archive.read("signature.json"))
-            programs = [archive.read(f"{i}.stablehlo") for i in range(len(archive.namelist()) - 1)]
+            names = [name for name in archive.namelist() if name.endswith(SUFFIX)]
+            programs = {name.removesuffix(SUFFIX).removeprefix(VALUE): archive.read(name) for name in names}
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
         raise ArgumentError(f"load_exported: this is not what nb.export writes: {error}") from error
     if signature.get("format") != FORMAT:
@@ -113,13 +129,13 @@ def load_exported(source: bytes | str | os.PathLike[str]) -> Exported:
 class Exported:
     """A function with its derivatives as a program of its own: call it, differentiate it, map it, give it away."""
 
-    def __init__(self, signature: dict[str, Any], programs: list[bytes]) -> None:
+    def __init__(self, signature: dict[str, Any], programs: dict[str, bytes]) -> None:
         self._signature = signature
         self._programs = programs
         self._inputs = [_declared(x) for x in signature["inputs"]]
         _, self._structure = tree.flatten(_from_json(signature["arguments"]))
         _, self._result = tree.flatten(_from_json(signature["result"]))
-        self._function = _differentiable(programs, self._inputs, [_declared(x) for x in signature["outputs"]])
+        self._function = _differentiable(programs, "", self._inputs, [_declared(x) for x in signature["outputs"]])
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         leaves, structure = tree.flatten((args, kwargs))
@@ -138,15 +154,15 @@ class Exported:
     @property
     def derivatives(self) -> int:
         """How many times it may be differentiated."""
-        return len(self._programs) - 1
+        return int(self._signature["derivatives"])
 
     def to_bytes(self) -> bytes:
-        """All of it: an archive of the signature and of a program of StableHLO for each order."""
+        """All of it: an archive of the signature, of the program in StableHLO, and of one for each of its derivatives."""
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("signature.json", json.dumps(self._signature))
-            for i, program in enumerate(self._programs):
-                archive.writestr(f"{i}.stablehlo", program)
+            for word, program in self._programs.items():
+                archive.writestr(f"{VALUE}{word}{SUFFIX}", program)
         return buffer.getvalue()
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -173,6 +189,24 @@ def set_compilation_cache(path: str | os.PathLike[str]) -> None:
 # The orders
 
 
+def _like(nodes: Sequence[Any]) -> list[Any]:
+    """Directions for the inexact ones."""
+    return [asarray(np.zeros(x.shape, x.dtype)) for x in nodes if _moves(x.dtype)]
+
+
+def _pushed(f: Callable[..., list[Any]], count: int, *values: Any) -> list[Any]:
+    """The forward derivative of a flat function as a flat function: from its inputs and the tangents of its inexact inputs to those of
+    its inexact outputs."""
+    xs, dxs = values[:count], values[count:]
+    places = [i for i, x in enumerate(xs) if _moves(x.dtype)]
+
+    def moving(*ys: Any) -> list[Any]:
+        given = dict(zip(places, ys))
+        return [y for y in f(*[given.get(i, x) for i, x in enumerate(xs)]) if _moves(y.dtype)]
+
+    return list(jvp(moving, tuple([xs[i] for i in places]), tuple(dxs))[1])
+
+
 def _pulled(f: Callable[..., list[Any]], count: int, *values: Any) -> list[Any]:
     """The pullback of a flat function as a flat function: from its inputs and the cotangents of its inexact outputs to those of its
     inexact inputs."""
@@ -181,37 +215,38 @@ def _pulled(f: Callable[..., list[Any]], count: int, *values: Any) -> list[Any]:
     return [g for x, g in zip(xs, pullback(list(gs))) if _moves(x.dtype)]
 
 
-def _differentiable(programs: Sequence[bytes], inputs: list[ShapeDtype], outputs: list[ShapeDtype]) -> Callable[..., list[Any]]:
-    """The first of the programs as a function of tensors, whose reverse rule is the next."""
-    run = _Once(programs[0])
+def _differentiable(
+    programs: dict[str, bytes], word: str, inputs: list[ShapeDtype], outputs: list[ShapeDtype]
+) -> Callable[..., list[Any]]:
+    """The program of that name as a function of tensors, whose rules are the programs of its derivatives."""
+    run = _Once(programs[word])
 
     def plain(*xs: Any) -> list[Any]:
         return pure_callback(run, outputs, *xs)
 
     slopes = [x for x in outputs if _moves(x.dtype)]
     moving = [x for x in inputs if _moves(x.dtype)]
-    pulled = _differentiable(programs[1:], [*inputs, *slopes], moving) if len(programs) > 1 else None
+    pulled = pushed = _no_further
+    if word + REVERSE in programs:
+        pulled = _differentiable(programs, word + REVERSE, [*inputs, *slopes], moving)
+        pushed = _differentiable(programs, word + FORWARD, [*inputs, *moving], slopes)
 
     def backward(xs: Any, g: list[Any]) -> tuple[Any, ...]:
-        if pulled is None:
-            raise NotDifferentiableError(
-                "this function was exported with no further derivative; nb.export(..., derivatives=n) has n"
-            )
-        cotangents = [y for y, kind in zip(g, outputs) if _moves(kind.dtype)]
-        found = iter(pulled(*xs, *cotangents))
+        found = iter(pulled(*xs, *[y for y, kind in zip(g, outputs) if _moves(kind.dtype)]))
         return tuple([next(found) if _moves(kind.dtype) else None for kind in inputs])
+
+    def forward(xs: Any, tangents: Any) -> tuple[list[Any], list[Any]]:
+        found = iter(pushed(*xs, *[dx for dx, kind in zip(tangents, inputs) if _moves(kind.dtype)]))
+        return function(*xs), [next(found) if _moves(kind.dtype) else None for kind in outputs]
 
     function = custom_vjp(plain)
     function.defvjp(lambda *xs: (function(*xs), xs), backward)
-    function.defjvp(_no_forward)
+    function.defjvp(forward)
     return function
 
 
-def _no_forward(*_: Any) -> Any:
-    raise NotDifferentiableError(
-        "an exported function has derivatives in reverse mode alone: write nb.jacrev for nb.jacfwd, and nb.jacrev(nb.grad(f)) for "
-        "nb.hessian"
-    )
+def _no_further(*_: Any) -> Any:
+    raise NotDifferentiableError("this function was exported with no further derivative; nb.export(..., derivatives=n) has n")
 
 
 class _Once:
