@@ -13,15 +13,16 @@ from nabla.engines.numpy.compile import ENGINE as NUMPY_ENGINE
 from nabla.graph.simplify import simplify
 
 NATIVE = {
-    "abs", "add", "all", "any", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "assemble", "axis",
-    "axis_index", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor",
-    "broadcast", "call", "cbrt", "ceil", "concat", "cond", "constant", "convert", "copysign", "cos", "cosh", "custom", "detach",
-    "divide", "dot_general", "equal", "erf", "erfc", "exp", "exp2", "expm1", "flip", "floor", "gcd", "greater", "greater_equal",
-    "hypot", "index", "index_add", "index_set", "isfinite", "isinf", "isnan", "leaf", "less", "less_equal", "log", "log10",
-    "log1p", "log2", "logical_and", "logical_not", "logical_or", "logical_xor", "max", "maximum", "min", "minimum", "multiply",
-    "named", "negative", "not_equal", "placeholder", "pmax", "power_by", "psum", "reciprocal", "reshape", "rint", "safe_multiply",
-    "scan", "sech2", "sigmoid", "sign", "sin", "sinh", "sqrt", "square", "subtract", "sum", "tan", "tanh", "transpose", "trunc",
-    "variable", "where",
+    "abs", "add", "all", "any", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin",
+    "argsort", "assemble", "axis", "axis_index", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or",
+    "bitwise_right_shift", "bitwise_xor", "broadcast", "call", "cbrt", "ceil", "concat", "cond", "constant", "constrain",
+    "convert", "copysign", "cos", "cosh", "cummax", "cummin", "cumprod", "cumsum", "custom", "detach", "divide", "dot_general",
+    "equal", "erf", "erfc", "exp", "exp2", "expm1", "first_only", "flip", "floor", "gcd", "greater", "greater_equal", "hypot",
+    "index", "index_add", "index_set", "isfinite", "isinf", "isnan", "leaf", "less", "less_equal", "log", "log10", "log1p",
+    "log2", "log_softmax", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "max", "maximum", "min",
+    "minimum", "multiply", "named", "negative", "not_equal", "placeholder", "pmax", "power_by", "psum", "put", "reciprocal",
+    "recurrence", "reshape", "rint", "safe_multiply", "scan", "searchsorted", "sech2", "sigmoid", "sign", "sin", "sinh",
+    "softmax", "sort", "sqrt", "square", "subtract", "sum", "tan", "tanh", "threefry", "transpose", "trunc", "variable", "where",
 }  # fmt: skip
 """Primitives that are machine code in every mode; a graph with others runs on the NumPy engine."""
 

@@ -207,6 +207,29 @@ def _not(code: Code, dtype: np.dtype, x: str) -> str:
     return code.op(f"xor {code.truth} {_truth(code, dtype, x)}, {code.number(True, BOOL)}")
 
 
+def _invert(code: Code, dtype: np.dtype, x: str) -> str:
+    return code.op(f"xor {code.kind(dtype)} {x}, {code.number(True if dtype.kind == 'b' else -1, dtype)}")
+
+
+def _shift(left: bool) -> Row:
+    def row(code: Code, dtype: np.dtype, x: str, y: str) -> str:
+        """By less than nothing, or more bits than there are, all of them go."""
+        kind, bits = code.kind(dtype), 8 * dtype.itemsize
+        some = code.op(f"icmp ult {kind} {y}, {code.number(bits, dtype)}")
+        name = "shl" if left else "lshr" if dtype.kind == "u" else "ashr"
+        shifted = code.op(f"{name} {kind} {x}, {_choose(code, some, dtype, y, _zero(code, dtype))}")
+        none = code.op(f"ashr {kind} {x}, {code.number(bits - 1, dtype)}") if name == "ashr" else _zero(code, dtype)
+        return _choose(code, some, dtype, shifted, none)
+
+    return row
+
+
+def _rotate(code: Code, dtype: np.dtype, x: str, by: int) -> str:
+    kind, bits = code.kind(dtype), 8 * dtype.itemsize
+    up = code.op(f"shl {kind} {x}, {code.number(by, dtype)}")
+    return code.op(f"or {kind} {up}, {code.op(f'lshr {kind} {x}, {code.number(bits - by, dtype)}')}")
+
+
 def select(code: Code, condition: str, of: np.dtype, dtype: np.dtype, x: str, y: str) -> str:
     """x where the condition, of the dtype `of`, holds, else y."""
     return _choose(code, _truth(code, of, condition), dtype, x, y)
@@ -255,7 +278,9 @@ _ROWS: dict[Primitive, Row] = {
     f.less_equal: _compare("ole", "sle", "ule"), f.greater: _compare("ogt", "sgt", "ugt"),
     f.greater_equal: _compare("oge", "sge", "uge"), f.isfinite: _isfinite, f.isinf: _isinf, f.isnan: _isnan,
     f.logical_not: _not, f.logical_and: _logical("and"), f.logical_or: _logical("or"), f.logical_xor: _logical("xor"),
+    f.bit_not: _invert, f.shift_left: _shift(True), f.shift_right: _shift(False),
     f.bit_and: _floating("", "and"), f.bit_or: _floating("", "or"), f.bit_xor: _floating("", "xor"),
 }  # fmt: skip
 
-OPERATIONS: dict[str, Row] = {prim.name: row for prim, row in _ROWS.items()}
+OPERATIONS: dict[str, Row] = {**{prim.name: row for prim, row in _ROWS.items()}, "rotate_left": _rotate}
+"""By name. To rotate the bits of a word is no primitive, but what random bits are made by."""

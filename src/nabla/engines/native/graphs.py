@@ -13,7 +13,7 @@ from typing import Any, Callable, Mapping, Sequence
 
 import numpy as np
 
-from nabla.engines.native import control, indexed, products, recipes
+from nabla.engines.native import control, indexed, orders, products, random_bits, recipes, scans, softmax
 from nabla.engines.native.arithmetic import OPERATIONS
 from nabla.engines.native.complex_numbers import COMPLEX
 from nabla.engines.native.loops import Call, Num, Part, times
@@ -34,7 +34,18 @@ from nabla.engines.native.values import (
 from nabla.engines.native.writer import Writer, too_deep
 from nabla.graph.graph import Graph
 from nabla.graph.node import Node
-from nabla.primitives import elementwise as e, formulas as f, indexing, joining, reductions, shape as s, structure
+from nabla.primitives import (
+    custom,
+    elementwise as e,
+    formulas as f,
+    indexing,
+    joining,
+    placement,
+    reductions,
+    shape as s,
+    spectra,
+    structure,
+)
 from nabla.primitives.base import Primitive
 from nabla.primitives.contraction import dot_general
 from nabla.primitives.elementwise import Elementwise
@@ -159,7 +170,7 @@ def _elementwise(w: Writer, node: Node, inputs: list[Lazy], tiny: bool) -> Lazy:
 LIGHT = frozenset([
     e.add, e.mul, e.neg, e.safe_mul, f.sub, f.square, f.abs_, f.maximum, f.minimum, f.equal, f.not_equal, f.less, f.less_equal,
     f.greater, f.greater_equal, f.logical_not, f.logical_and, f.logical_or, f.isnan, f.isfinite, f.select, f.div, f.sqrt,
-    f.reciprocal, f.sign, f.copysign, f.bit_and, f.bit_or, f.bit_xor,
+    f.reciprocal, f.sign, f.copysign, f.bit_and, f.bit_or, f.bit_xor, f.bit_not, f.shift_left, f.shift_right,
 ])  # fmt: skip
 NOT_OF_FLOATS = frozenset(["floor_divide", "remainder"])
 
@@ -269,10 +280,19 @@ def _output(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Valu
     return given[0][node.params["index"]]
 
 
+def _results(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
+    """The results of a call come with it."""
+    start = node.params["arguments"]
+    return tuple(given[start : start + node.params["results"]])
+
+
 RECIPES: dict[Primitive, Recipe] = {
     structure.VARIABLE: _same,
     structure.detach: _same,
     structure.named: _same,
+    placement.put: _same,
+    placement.constrain: _same,
+    spectra.first_only: _same,
     s.broadcast: _of(recipes.broadcast),
     s.transpose: _of(lambda w, x, perm: recipes.transpose(w, x, perm)),
     s.flip: _of(lambda w, x, axes: recipes.flip(w, x, axes)),
@@ -297,5 +317,10 @@ ROWS: dict[Primitive, Row] = {
     indexing.index_set: indexed.update(False),
     indexing.index_add: indexed.update(True),
     indexing.assemble: indexed.assemble,
+    custom.custom: _results,
     **control.ROWS,
+    **orders.ROWS,
+    **random_bits.ROWS,
+    **scans.ROWS,
+    **softmax.ROWS,
 }

@@ -1,0 +1,96 @@
+"""Code of the native engine for structured primitives: shapes, infinities and NaN, half precision, what is large."""
+
+import numpy as np
+import pytest
+
+import nabla as nb
+from nabla.engines.native.checking import checked
+from nabla.engines.native.compile import ENGINE as NATIVE_ENGINE, written
+from nabla.engines.numpy.compile import ENGINE as NUMPY_ENGINE
+from nabla.graph.simplify import simplify
+
+RNG = np.random.default_rng(5)
+SHAPES = [(), (3,), (2, 2), (5, 40), (1000,), (0, 2)]
+DTYPES = {"f8": (1e-12, 1e-13), "f4": (2e-6, 3e-6), "f2": (4e-3, 4e-3)}
+
+
+def with_edges(x):
+    """Some of the elements are infinities and NaN."""
+    x = x.copy()
+    flat = x.reshape(-1)
+    if flat.size > 2:
+        flat[[0, 1, -1]] = -np.inf, np.nan, np.inf
+    if flat.size > 200:
+        flat[40:80] = -np.inf
+        flat[::7] = 1.0
+    return x
+
+
+def agrees(f, *arrays, rtol=1e-12, atol=0.0):
+    """Both engines find the same, and this one without a reference kernel."""
+    graph = nb.make_graph(f)(*arrays)
+    assert not written(simplify(graph), checked)[1].references
+    found, expected = NATIVE_ENGINE.executable(graph)(*arrays), NUMPY_ENGINE.executable(graph)(*arrays)
+    for a, b in zip(found, expected, strict=True):
+        assert (a.shape, a.dtype) == (b.shape, b.dtype)
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=atol)
+
+
+def along_axes(*functions):
+    """A function of x that gives what each function finds along each axis."""
+    return lambda x: tuple(f(x, axis=axis) for f in functions for axis in range(x.ndim))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_along_an_axis(shape, dtype):
+    x = (3.0 * RNG.normal(size=shape)).astype(dtype)
+    rtol, atol = DTYPES[dtype]
+    f = along_axes(nb.softmax, nb.log_softmax, nb.logsumexp, nb.cumulative_sum, nb.cumulative_prod)
+    for given in (x, with_edges(x)):
+        agrees(f, given, rtol=10 * rtol, atol=atol)
+        agrees(lambda x: nb.logsumexp(x), given, rtol=rtol, atol=atol)
+        if x.size:
+            agrees(along_axes(nb.argmax, nb.argmin), given)
+            agrees(lambda x: (nb.argmax(x), nb.argmin(x)), given)
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f2", "i4", "u1", "?"])
+@pytest.mark.parametrize("shape", [(0, 3), (1, 1), (3,), (50, 5), (2, 16, 3)], ids=str)
+def test_short_rows_are_sorted(shape, dtype):
+    x = RNG.integers(0, 4, size=shape).astype(dtype)
+    f = along_axes(nb.sort, nb.argsort, lambda x, axis: nb.argsort(x, axis=axis, descending=True))
+    for given in (x, with_edges(x)) if dtype in DTYPES else (x,):
+        agrees(lambda x: f(x if x.ndim < 2 else x[..., :16, :]), given)
+
+
+def test_long_rows_are_sorted_elsewhere():
+    x = RNG.normal(size=100)
+    np.testing.assert_array_equal(nb.jit(nb.sort, engine="native")(x), np.sort(x))
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5, 7, 8, 100, 1000])
+def test_values_are_found_in_rows(count):
+    row = np.sort(np.round(RNG.normal(size=count), 1))
+    values = np.concatenate([np.round(RNG.normal(size=(40)), 1), [np.nan, np.inf, -np.inf]])
+    for ascending in (row, np.concatenate([row, [np.inf, np.nan, np.nan]])):
+        agrees(lambda r, v: (nb.searchsorted(r, v), nb.searchsorted(r, v, side="right")), ascending, values)
+        agrees(lambda r, v: nb.searchsorted(r, v[:2]), ascending, values)
+    agrees(lambda r, v: nb.searchsorted(r, v), (10 * row).astype("i8"), (10 * values[:-3]).astype("i8"))
+    both = np.stack([row, row + 0.05])
+    agrees(lambda r, v: nb.vmap(nb.searchsorted)(r, v), both, np.stack([values, values]))
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (3,), (16,), (1001,), (30, 41)], ids=str)
+def test_random_bits(shape):
+    for seed in (0, 2**40 + 7):
+        agrees(lambda k: nb.random.bits(k, shape), np.uint64(seed))
+        agrees(lambda k: nb.random.uniform(k, shape), np.uint64(seed))
+    agrees(lambda k: nb.vmap(lambda k: nb.random.bits(k, shape))(k), np.arange(3, dtype="u8"))
+
+
+def test_derivatives_of_cumulative_operations():
+    for shape, axis in (((7,), 0), ((9, 40), 1)):
+        x = 1.0 + 0.1 * RNG.normal(size=shape)
+        for f in (nb.cumulative_prod, nb.cumulative_sum, nb.cummax, nb.softmax, nb.log_softmax):
+            agrees(nb.grad(lambda x: (nb.sin(x) * f(x, axis=axis)).sum()), x, rtol=1e-10)
