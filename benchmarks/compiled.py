@@ -1,7 +1,8 @@
 """Compiled programs: what nb.jit on XLA costs beside jax.jit and torch, side by side in one run.
 
-Overhead: calls of a compiled function of two arrays of 4 numbers, from ndarrays to ndarrays and from the library's own arrays to
-its own, by the clock on the wall and by the processor's, which does not count what else a busy machine does.
+Overhead: calls of compiled functions of arrays of 4 numbers, with one result, with eight, and the gradient of three operations; from
+ndarrays to ndarrays and from the library's own arrays to its own, by the clock on the wall and by the processor's, which does not
+count what else a busy machine does. Here Nabla's native engine takes part beside XLA.
 
 Programs (networks.py), each its value and its gradient by the parameters, as one compiled function:
 
@@ -53,6 +54,7 @@ class Library:
     array: Callable
     finished: Callable  # waits for a result
     compiled: Callable  # f -> the function compiled, anew at each call
+    grad: Callable
     value_and_grad: Callable  # (f) -> function of (parameters, *data)
     conv: Callable
     pad: Callable
@@ -78,10 +80,10 @@ def anew(f):
     return again
 
 
-def nabla():
+def nabla(name=NABLA, engine="xla"):
     return Library(
-        NABLA, nb, nb.asarray, same,  # what a compiled function returns is finished
-        lambda f: nb.jit(f, engine="xla"), nb.value_and_grad,
+        name, nb, nb.asarray, same,  # what a compiled function returns is finished
+        lambda f: nb.jit(f, engine=engine), nb.grad, nb.value_and_grad,
         lambda x, w: nb.nn.conv(x, w, padding="same"), lambda u: nb.pad(u, 1), nb.relu, nb.sigmoid,
         lambda x: nb.softmax(x, axis=-1), lambda x: nb.log_softmax(x, axis=-1), nb.swapaxes, nb.scan,
     )  # fmt: skip
@@ -93,7 +95,7 @@ def jax_jit():
     jax.config.update("jax_enable_x64", True)
     jax.config.update("jax_platforms", "cpu")
     return Library(
-        "jax.jit", jnp, jnp.asarray, jax.block_until_ready, jax.jit, jax.value_and_grad,
+        "jax.jit", jnp, jnp.asarray, jax.block_until_ready, jax.jit, jax.grad, jax.value_and_grad,
         lambda x, w: jax.lax.conv(x, w, (1, 1), "SAME"), lambda u: jnp.pad(u, 1), jax.nn.relu, jax.nn.sigmoid,
         jax.nn.softmax, jax.nn.log_softmax, jnp.swapaxes, jax.lax.scan,
     )  # fmt: skip
@@ -101,6 +103,13 @@ def jax_jit():
 
 def torch_eager():
     torch = importlib.import_module("torch")
+
+    def grad(f):
+        def gradient(x):
+            x = x.detach().requires_grad_()
+            return torch.autograd.grad(f(x), x)[0]
+
+        return gradient
 
     def value_and_grad(f):
         def both(p, *data):
@@ -115,7 +124,7 @@ def torch_eager():
         return carry, None
 
     return Library(
-        "torch, eager", torch, torch.from_numpy, lambda x: x, lambda f: f, value_and_grad,
+        "torch, eager", torch, torch.from_numpy, lambda x: x, lambda f: f, grad, value_and_grad,
         lambda x, w: torch.nn.functional.conv2d(x, w, padding="same"),
         lambda u: torch.nn.functional.pad(u, (1, 1, 1, 1)), torch.relu, torch.sigmoid,
         lambda x: torch.softmax(x, -1), lambda x: torch.log_softmax(x, -1), torch.swapaxes, scan,
@@ -142,6 +151,11 @@ def sines(xp, count):
     return lambda x, y: [xp.sin(x * y) + k for k in range(count)]
 
 
+def slope(library):
+    """The gradient of three operations."""
+    return library.grad(lambda x: library.xp.sum(library.xp.sin(x * x)))
+
+
 def as_ndarrays(result):
     return [np.asarray(x) for x in result] if isinstance(result, list) else np.asarray(result)
 
@@ -149,15 +163,20 @@ def as_ndarrays(result):
 def overhead(found: list[Library], rounds: int, least: float) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=4), rng.normal(size=4)
+    functions = {
+        "one result": (lambda library: sines(library.xp, 1), sines(np, 1)(x, y), (x, y)),
+        "eight results": (lambda library: sines(library.xp, 8), sines(np, 8)(x, y), (x, y)),
+        "a gradient": (slope, 2.0 * x * np.cos(x * x), (x,)),
+    }
     tables = {}
-    for name, count in {"one result": 1, "eight results": 8}.items():
+    for name, (function, expected, arrays) in functions.items():
         ndarrays, own = {}, {}
-        for library in found:
-            f = library.compiled(sines(library.xp, count))
-            a, b = library.array(x.copy()), library.array(y.copy())
-            must_agree(f"overhead, {name}", f(a, b), sines(np, count)(x, y), library, 1e-12)
-            own[library.name] = partial(call_own, library, f, a, b)
-            ndarrays[library.name] = partial(call_ndarrays, library.array if "torch" in library.name else same, f, x, y)
+        for library in [*found, nabla("Nabla, native", "native")]:
+            f = library.compiled(function(library))
+            given = [library.array(a.copy()) for a in arrays]
+            must_agree(f"overhead, {name}", f(*given), expected, library, 1e-12)
+            own[library.name] = partial(call_own, library, f, *given)
+            ndarrays[library.name] = partial(call_ndarrays, library.array if "torch" in library.name else same, f, *arrays)
         for what, calls in {"ndarrays": ndarrays, "own arrays": own}.items():
             wall = summary(taking_turns(calls, rounds, least), NABLA)
             processor = summary(taking_turns(calls, rounds, least, time.process_time), NABLA)
@@ -165,12 +184,12 @@ def overhead(found: list[Library], rounds: int, least: float) -> dict[str, Any]:
     return tables
 
 
-def call_own(library, f, a, b):
-    return library.finished(f(a, b))
+def call_own(library, f, *arrays):
+    return library.finished(f(*arrays))
 
 
-def call_ndarrays(array, f, x, y):
-    return as_ndarrays(f(array(x), array(y)))
+def call_ndarrays(array, f, *arrays):
+    return as_ndarrays(f(*map(array, arrays)))
 
 
 # ---- programs -------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import numpy as np
 
 from nabla.errors import ShapeError, TracedValueError, user_line
 from nabla.graph.node import Node, in_memory, runtime
-from nabla.graph.tokens import Token
+from nabla.graph.tokens import EMPTY, Token
 from nabla.primitives.leaves import LeafToken
 
 MOST_READS = 1000
@@ -28,14 +28,18 @@ def compute(node: Node) -> None:
 
 def value_of(node: Node) -> Any:
     """The value, computed if need be: an ndarray that nobody may write to, or a NumPy scalar."""
-    compute(node)
-    return in_memory(node)
+    value = node.value
+    if value is None or runtime.away:
+        compute(node)
+        return in_memory(node)
+    node.asked = True
+    return value
 
 
 def read(node: Node) -> Any:
     """The value for Python: float(), int(), .item(). It cuts the derivative, so live transforms note it."""
     value = value_of(node)
-    if node.dtype.kind in "fc":  # integers and booleans have no derivative that could be cut
+    if node.tokens is not EMPTY and node.dtype.kind in "fc":  # integers and booleans have no derivative that could be cut
         for token in node.tokens.members:
             if type(token) is Token and token.running and len(token.reads) < MOST_READS:
                 token.reads.append((node, user_line()))
@@ -71,7 +75,7 @@ def read_number(node: Node, what: str, frame: FrameType | None = None) -> Any:
 
 def export(node: Node, what: str) -> np.ndarray:
     """The value as a read-only ndarray. Where it would cut a derivative without a trace, that is an error."""
-    if _is_live(node) and not node.tokens.placeholder:
+    if node.tokens is not EMPTY and _is_live(node) and not node.tokens.placeholder:
         live = [token for token in node.tokens.members if token.running]
         if all(isinstance(token, LeafToken) for token in live):
             remedy = "Write x.detach().numpy() to leave the derivative behind."
@@ -84,6 +88,7 @@ def export(node: Node, what: str) -> np.ndarray:
             f"{what} at {user_line()} would turn a tensor that is being differentiated "
             f"({', '.join(sorted({t.what for t in live}))}) into an ndarray, and its derivative would be lost. {remedy}"
         )
-    array = np.asarray(value_of(node)).view()
-    array.flags.writeable = False
+    value = value_of(node)
+    array = value.view() if type(value) is np.ndarray else np.array(value)
+    array.setflags(write=False)
     return array
