@@ -195,8 +195,8 @@ def _like(nodes: Sequence[Any]) -> list[Any]:
 
 
 def _pushed(f: Callable[..., list[Any]], count: int, *values: Any) -> list[Any]:
-    """The forward derivative of a flat function as a flat function: from its inputs and the tangents of its inexact inputs to those of
-    its inexact outputs."""
+    """The forward derivative of a flat function as a flat function: from its inputs and the tangents of its inexact inputs to those
+    of its inexact outputs."""
     xs, dxs = values[:count], values[count:]
     places = [i for i, x in enumerate(xs) if _moves(x.dtype)]
 
@@ -235,7 +235,7 @@ def _differentiable(
         found = iter(pulled(*xs, *[y for y, kind in zip(g, outputs) if _moves(kind.dtype)]))
         return tuple([next(found) if _moves(kind.dtype) else None for kind in inputs])
 
-    def forward(xs: Any, tangents: Any) -> tuple[list[Any], list[Any]]:
+    def forward(xs: Any, tangents: Any) -> tuple[Any, list[Any]]:
         found = iter(pushed(*xs, *[dx for dx, kind in zip(tangents, inputs) if _moves(kind.dtype)]))
         return function(*xs), [next(found) if _moves(kind.dtype) else None for kind in outputs]
 
