@@ -518,3 +518,53 @@ def test_zeros_of_which_there_is_one_for_all_are_no_tensor_from_outside():
 
     slope(nb.ones(4))
     assert nb.jit(slope)(np.ones(4)).tolist() == [0.0] * 4
+
+
+# ---- arrays that NumPy computes with, too -----------------------------------------------------------------------
+
+
+def test_an_array_that_numpy_reads_too():
+    a = np.array([1.0, 2.0, 3.0])
+
+    @nb.jit
+    def f(x):
+        return (x * a).sum() + a.max() + (nb.sum(a * 2.0))
+
+    for content in ([1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [0.0, 0.0, -0.0], [np.nan, 1.0, 1.0]):
+        a[:] = content
+        for _ in range(4):
+            assert np.array_equal(f(1.0).item(), a.sum() * 3.0 + a.max(), equal_nan=True)
+    assert f.compilations == 4
+
+
+def test_an_array_that_numpy_does_not_read_is_an_input():
+    a = np.array([1.0, np.nan, 3.0])
+    f = nb.jit(lambda x: nb.nansum(x * a))
+    for i in range(6):
+        a[0] = i
+        for _ in range(3):
+            assert f(2.0).item() == 2.0 * (i + 3.0)
+    assert f.compilations == 1
+
+
+def test_a_choice_by_the_content_of_an_array():
+    a = np.array([1.0, 2.0])
+    f = nb.jit(lambda x: x * a if a[0] > 0.0 else x - a)
+    assert f(3.0).tolist() == [3.0, 6.0]
+    a[:] = [-1.0, 2.0]
+    assert f(3.0).tolist() == [4.0, 1.0]
+
+
+def test_where_it_cannot_be_told_arrays_are_inputs():
+    """A call of a custom function is told by its identity."""
+    a = np.array([1.0, 2.0])
+
+    @nb.custom_vjp
+    def g(x):
+        return x * a
+
+    g.defvjp(lambda x: (g(x), None), lambda _, y: (y,))
+    f = nb.jit(lambda x: (g(x) * a).sum())
+    for i in range(5):
+        a[0] = i
+        assert f(1.0).item() == i * i + 4.0

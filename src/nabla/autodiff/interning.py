@@ -21,6 +21,8 @@ MOST = 256
 SMALL = 1024
 """Bytes of a constant that may be part of a remembered graph."""
 
+IN_MEMORY = (np.ndarray, np.generic)
+
 _known: OrderedDict[Any, Graph] = OrderedDict()
 _lock = Lock()
 
@@ -31,10 +33,8 @@ class _Personal(Exception):
 
 def interned(graph: Graph) -> Graph:
     """The graph that was met first among those that say the same."""
-    try:
-        key = _key(graph)
-        hash(key)
-    except (_Personal, TypeError):
+    key = description(graph, SMALL)
+    if key is None:
         return graph
     with _lock:
         found = _known.setdefault(key, graph)
@@ -45,12 +45,23 @@ def interned(graph: Graph) -> Graph:
     return found
 
 
+def description(graph: Graph, largest: int | None) -> Any:
+    """What a graph says, equal for graphs that compute the same by the same nodes; None for one that says what can only be told by
+    identity. largest: bytes of a constant that may be part of it."""
+    try:
+        key = _key(graph, largest)
+        hash(key)
+    except (_Personal, TypeError):
+        return None
+    return key
+
+
 def is_small(x: Node) -> bool:
     """Whether a constant may be part of a remembered graph."""
-    return isinstance(x.value, (np.ndarray, np.generic)) and x.dtype.itemsize * x.size <= SMALL
+    return isinstance(x.value, IN_MEMORY) and x.dtype.itemsize * x.size <= SMALL
 
 
-def _key(graph: Graph) -> Any:
+def _key(graph: Graph, largest: int | None) -> Any:
     numbers: dict[Node, int] = {}
     constants: list[Any] = []
 
@@ -58,7 +69,7 @@ def _key(graph: Graph) -> Any:
         found = numbers.get(x)
         if found is None:  # a constant
             found = numbers[x] = -1 - len(constants)
-            constants.append((x.shape, id(x.dtype), _content(x)))
+            constants.append((x.shape, id(x.dtype), _content(x, largest)))
         return found
 
     heads = []
@@ -77,10 +88,10 @@ def _key(graph: Graph) -> Any:
     return tuple(heads), tuple(body), outputs, tuple(constants)
 
 
-def _content(x: Node) -> Any:
+def _content(x: Node, largest: int | None) -> Any:
     if x.params is ALL_ZERO or x.params is ALL_ONE:  # the sweeps tell them from others
         return x.params is ALL_ZERO
-    if not is_small(x):
+    if not isinstance(x.value, IN_MEMORY) or (largest is not None and x.dtype.itemsize * x.size > largest):
         raise _Personal
     return x.value.tobytes()
 

@@ -191,6 +191,10 @@ class Jitted:
                 start = perf_counter()
                 program = traced(self._fn, self._engine, leaves, structure, _as_they_are if statics is None else statics.joined)
                 program.times.tracing = perf_counter() - start
+                for old in self._programs.get(key, ()):
+                    old.compare(program)
+                found, reason = self._fitting(key)
+            if found is None:
                 self._remember(key, program, reason)
                 found, reason = self._fitting(key)
         if found is None:

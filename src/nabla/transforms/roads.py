@@ -25,6 +25,8 @@ Get = Callable[[], Any]
 Guard = tuple[Get, Any, Callable[[Any, Any], bool], str]
 """How to get a value, what it was, whether another one is as good, and its name."""
 
+WATCHED = 4096
+"""Bytes of an array up to which its elements are compared at each call, in case NumPy computed with them."""
 DEEPEST = 3
 """Attributes of attributes are followed so far."""
 FOREIGN = frozenset(["nabla", "numpy", "scipy", "jax", "torch", "matplotlib", "optree", *sys.stdlib_module_names])
@@ -86,6 +88,22 @@ class Roads:
         """An array that NumPy itself computed with: the program holds what came of it, while its elements stay what they are."""
         self.guards.append((hidden.get, hidden.value.copy(), _same_content, hidden.name))
         self.hidden.remove(hidden)
+
+    def watch_contents(self) -> None:
+        """NumPy may have read the arrays that are inputs, too. Until it is known that it did not, small ones are looked at."""
+        for x in self.hidden:
+            if not x.is_tensor and x.value.nbytes <= WATCHED:
+                self.guards.append((x.get, x.value.copy(), same_but_watched, x.name))
+
+    @property
+    def watches(self) -> bool:
+        """Whether it still looks at small arrays that are inputs."""
+        return any(guard[2] is same_but_watched for guard in self.guards)
+
+    def trust(self) -> None:
+        """NumPy reads none of the arrays that are inputs."""
+        with _round:
+            self.guards = [guard for guard in self.guards if guard[2] is not same_but_watched]
 
     def settle(self) -> None:
         """The function was traced: what was there then is not kept alive, and what the trace itself changed is not looked at:
@@ -348,7 +366,12 @@ def _equal(a: Any, b: Any) -> bool:
 
 
 def _same_content(a: Any, b: Any) -> bool:
-    return isinstance(a, np.ndarray) and a.dtype == b.dtype and np.array_equal(a, b)
+    return isinstance(a, np.ndarray) and a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+
+
+def same_but_watched(a: Any, b: Any) -> bool:
+    """The same content, of an array that is an input anyway."""
+    return _same_content(a, b)
 
 
 def never(a: Any, b: Any) -> bool:
