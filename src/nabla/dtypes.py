@@ -42,7 +42,8 @@ SUPPORTED = frozenset(
 )
 _CANONICAL = {dtype: dtype for dtype in SUPPORTED}
 
-_default: ContextVar[np.dtype] = ContextVar("nabla_default_dtype", default=float64)
+default: ContextVar[np.dtype] = ContextVar("nabla_default_dtype", default=float64)
+"""The dtype that Python floats get here."""
 _promoted: dict[tuple[np.dtype, np.dtype], np.dtype] = {}
 
 
@@ -53,7 +54,7 @@ def default_dtype() -> np.dtype:
     >>> nb.default_dtype()
     dtype('float64')
     """
-    return _default.get()
+    return default.get()
 
 
 def set_default_dtype(dtype: Any) -> None:
@@ -62,7 +63,7 @@ def set_default_dtype(dtype: Any) -> None:
     >>> import nabla as nb
     >>> nb.set_default_dtype("float64")
     """
-    _default.set(_real_floating(dtype))
+    default.set(_real_floating(dtype))
 
 
 @contextmanager
@@ -74,11 +75,11 @@ def using_default_dtype(dtype: Any) -> Iterator[None]:
     ...     print(nb.asarray(1.0).dtype)
     float32
     """
-    mark = _default.set(_real_floating(dtype))
+    mark = default.set(_real_floating(dtype))
     try:
         yield
     finally:
-        _default.reset(mark)
+        default.reset(mark)
 
 
 def _real_floating(dtype: Any) -> np.dtype:
@@ -128,20 +129,20 @@ def is_inexact(dtype: np.dtype) -> bool:
 
 
 def default_complex() -> np.dtype:
-    return complex64 if _default.get() is float32 else complex128
+    return complex64 if default.get() is float32 else complex128
 
 
 def of_scalar(value: bool | int | float | complex) -> np.dtype:
     """The dtype a Python number gets when nothing else decides."""
     kind = type(value)
     if kind is float:
-        return _default.get()
+        return default.get()
     if isinstance(value, bool):
         return bool_
     if isinstance(value, int):
         return int64 if -(2**63) <= value < 2**63 else uint64
     if isinstance(value, float):
-        return _default.get()
+        return default.get()
     return default_complex()
 
 
@@ -153,7 +154,7 @@ def with_scalar(dtype: np.dtype, value: bool | int | float | complex) -> np.dtyp
     if isinstance(value, int):
         return int64 if kind in "bV" else dtype
     if isinstance(value, float):
-        return dtype if kind in "fc" else _default.get()
+        return dtype if kind in "fc" else default.get()
     if not isinstance(value, complex):
         raise TypeError(f"a number of Python was expected beside a node, not {type(value).__name__}: make it a node first")
     if kind == "c":
@@ -190,7 +191,7 @@ def promote(a: np.dtype, b: np.dtype) -> np.dtype:
 
 def to_inexact(dtype: np.dtype) -> np.dtype:
     """The floating dtype in which a function such as `exp` of this dtype is computed."""
-    return dtype if dtype.kind in "fc" else _default.get()
+    return dtype if dtype.kind in "fc" else default.get()
 
 
 def to_real(dtype: np.dtype) -> np.dtype:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 Device = Place
 """What `device=` takes."""
 
-_default: ContextVar[Place] = ContextVar("nabla_default_device", default=MEMORY)
+default: ContextVar[Place] = ContextVar("nabla_default_device", default=MEMORY)
+"""Where that is made here which is made of no tensor."""
 
 
 def devices() -> tuple[str, ...]:
@@ -41,7 +42,7 @@ def devices() -> tuple[str, ...]:
 
 def default_place() -> Place:
     """Where that is made which is made of no tensor."""
-    return _default.get()
+    return default.get()
 
 
 @contextmanager
@@ -53,17 +54,17 @@ def default_device(device: str | Sharding) -> Iterator[None]:
     ...     print(nb.zeros(2).device)
     cpu
     """
-    mark = _default.set(want_place("default_device", device))
+    mark = default.set(want_place("default_device", device))
     try:
         yield
     finally:
-        _default.reset(mark)
+        default.reset(mark)
 
 
 def want_place(name: str, device: Any) -> Place:
     """A device as users name it; None is the default one."""
     if device is None:
-        return _default.get()
+        return default.get()
     if isinstance(device, Sharding):
         runtime.devices.want_mesh(device.mesh)
         return device
@@ -127,7 +128,7 @@ def _marked(name: str, x: Node, place: Sharding) -> Node:
 def made(name: str, x: Node, device: Any) -> Node:
     """What a creation function made, on the device that it was asked for; else, if it was made of no tensor, on the default one."""
     if device is None:
-        place = _default.get()
+        place = default.get()
         return x if place is MEMORY or x.tokens is not EMPTY or place_of(x) != MEMORY else moved(name, x, place)
     return moved(name, x, want_place(name, device))
 

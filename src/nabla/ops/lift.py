@@ -199,11 +199,11 @@ def tensor_of(value: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
     node.dtype = dtype
     node.tokens = EMPTY
     node.depth = 0
-    node.id = next_id()
+    node.id = number = next_id()
     node.value = value
     handle = _new(runtime.handle)
     handle._node = node
-    handle._birth = next_id()
+    handle._birth = number
     return handle
 
 

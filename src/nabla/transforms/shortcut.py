@@ -39,7 +39,7 @@ from nabla import dtypes, tree
 from nabla.graph.node import Node, runtime
 from nabla.graph.tokens import EMPTY
 from nabla.ops.collectives import axes
-from nabla.ops.devices import default_place
+from nabla.ops.devices import default as default_place
 from nabla.ops.lift import tensor_of
 from nabla.primitives.base import constant
 from nabla.tensor import Tensor
@@ -95,7 +95,7 @@ class _Text:
         self.program = program
         self.scope: dict[str, Any] = {
             "MISS": MISS, "UNLIKE": UNLIKE, "EMPTY": EMPTY, "Tensor": Tensor, "ndarray": np.ndarray, "array": np.array,
-            "axes": axes.get, "constant": constant, "default_dtype": dtypes.default_dtype, "default_place": default_place,
+            "axes": axes.get, "constant": constant, "default_dtype": dtypes.default.get, "default_place": default_place.get,
             "flatten": tree.flatten, "given": program.given, "held": program.held, "run": program.run,
             "runtime": runtime, "tensor": tensor_of, "tracing": tracing.get, "unflatten": tree.unflatten,
         }  # fmt: skip
@@ -143,7 +143,7 @@ class _Text:
     # What is around the call
 
     def surroundings(self) -> None:
-        dtype, place = self.name(dtypes.default_dtype()), self.name(default_place())
+        dtype, place = self.name(dtypes.default.get()), self.name(default_place.get())
         self.miss_if(f"tracing() is not None or axes() or default_dtype() is not {dtype} or default_place() != {place}")
         if self.program.in_memory:
             self.miss_if("runtime.away")

@@ -115,7 +115,7 @@ def _runner(lowering: Lowering, elsewhere: _Elsewhere) -> Executable:
     arguments = [] if bound else [devices.put(x, lowering.device) for x in lowering.passed]
     on_cpu = lowering.device.platform == "cpu"
     enable_x64, failure, buffer_of = jax.enable_x64, jax.errors.JaxRuntimeError, devices.buffer_of
-    asarray, ndarray, buffers = np.asarray, np.ndarray, {devices.kind_of_buffers()}
+    asarray, ndarray, buffer = np.asarray, np.ndarray, devices.kind_of_buffers()
     compiled: Any = None
 
     def run(*values: Any) -> Sequence[Any]:
@@ -126,14 +126,16 @@ def _runner(lowering: Lowering, elsewhere: _Elsewhere) -> Executable:
             return elsewhere(values)
         given = [buffer_of(x) if type(x) is ndarray and x.base is not None else x for x in values] if on_cpu else values
         try:
-            if on_cpu and {*map(type, given)} == buffers:
+            for x in given:
+                if type(x) is not buffer or not on_cpu:
+                    with enable_x64(True):
+                        outs = function(*given, *arguments)
+                    break
+            else:
                 if compiled is None:
                     with enable_x64(True):
                         compiled = lowering.lowered.compile()
                 outs = compiled(*given, *arguments)
-            else:
-                with enable_x64(True):
-                    outs = function(*given, *arguments)
             return [asarray(x) for x in outs] if on_cpu else outs
         except failure as error:
             raise translated(error) from None
