@@ -1,9 +1,15 @@
 """The graphs that reverse mode writes: no operation more than the formula has, and in loops no more kept than is worth it."""
 
+import itertools
+from types import SimpleNamespace
+
 import numpy as np
+import pytest
 
 import nabla as nb
+from nabla.autodiff.cut import smallest
 from nabla.graph.simplify import simplify
+from nabla.primitives import scan as scans
 from nabla.testing import check_grads
 
 
@@ -52,3 +58,98 @@ def test_what_changes_no_shape_and_no_dtype_goes():
     f = lambda x: nb.sum(nb.broadcast_to(nb.reshape(nb.astype(x, np.float64), (3,)), (3,)) * x)
     assert names(simplify(nb.jit(f, engine="numpy").lower(X).graph)) == ["multiply", "sum"]
     assert nb.jit(lambda x: nb.reshape(x, (3,)), engine="numpy")(X).tolist() == X.tolist()
+
+
+# ---- what loops keep ------------------------------------------------------------------------------------------
+
+
+def random_graph(rng, size):
+    """Stand-ins for nodes, each made of older ones; the first are inputs, and some others are not cheap."""
+    nodes = []
+    for i in range(size):
+        inputs = [nodes[j] for j in rng.choice(i, min(i, int(rng.integers(1, 3))), replace=False)] if i > 1 else []
+        cheap = bool(inputs) and rng.uniform() < 0.8
+        nodes.append(Stand(i, inputs, cheap, int(rng.integers(1, 6))))
+    return nodes
+
+
+class Stand(SimpleNamespace):
+    def __init__(self, i, inputs, cheap, size):
+        super().__init__(id=i, inputs=inputs, prim=SimpleNamespace(cheap=cheap), size=size, dtype=SimpleNamespace(itemsize=8))
+
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+
+
+def computable(x, kept):
+    return x in kept or (x.prim.cheap and all(computable(y, kept) for y in x.inputs))
+
+
+def total(nodes):
+    return sum(x.size for x in nodes)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_other_choice_keeps_fewer_bytes(seed):
+    rng = np.random.default_rng(seed)
+    nodes = random_graph(rng, 9)
+    read = [nodes[i] for i in sorted(rng.choice(range(2, 9), 4, replace=False))]
+    kept = smallest(read, read, lambda x: x.inputs)
+    assert all(computable(x, kept) for x in read)
+    subsets = itertools.chain.from_iterable(itertools.combinations(nodes, n) for n in range(len(read) + 1))
+    assert total(kept) == min(total(subset) for subset in subsets if all(computable(x, subset) for x in read))
+
+
+def test_of_equal_choices_the_one_that_leaves_less_to_compute():
+    x = Stand(0, [], False, 3)
+    y = Stand(1, [x], True, 3)
+    ends = [Stand(i, [y], True, 2) for i in (2, 3)]
+    assert smallest(ends, ends, lambda x: x.inputs) == [y]
+    assert smallest([y], [y], lambda x: x.inputs) == [y]
+
+
+def test_what_saves_little_is_not_worth_much_computing():
+    first = Stand(0, [], False, 10)
+    chain = [first]
+    for i in range(1, 40):
+        chain.append(Stand(i, [chain[-1]], True, 10))
+    last = Stand(40, [chain[-1]], True, 11)
+    assert smallest([last], [last], lambda x: x.inputs) == [chain[-1]]
+    read = [chain[20], Stand(41, [chain[20]], True, 1)]
+    assert smallest(read, read, lambda x: x.inputs) == [chain[20]]
+    wide = [Stand(50 + i, [chain[30]], True, 1000) for i in range(20)]
+    ends = [Stand(80, wide, True, 11)]
+    assert smallest(ends, ends, lambda x: x.inputs) == ends
+
+
+def steps(n, count, middle=lambda y: y):
+    """Runge-Kutta's second order for y' = x * (y moved by one place), and the last element at the end."""
+
+    def f(x):
+        slope = lambda y: x * middle(nb.concat([nb.ones(1), y[:-1]]))
+        step = lambda y, _: (y + 0.1 * slope(y + 0.05 * slope(y)), None)
+        return nb.scan(step, nb.zeros_like(x), None, count)[0][-1]
+
+    return f, np.linspace(0.5, 1.5, n)
+
+
+def forward_scan(graph):
+    return next(node for node in graph.nodes if node.prim is scans.SCAN)
+
+
+def test_a_long_loop_of_large_arrays_keeps_its_carry_and_computes_the_rest_again():
+    few, many = ((100, 10), (100_000, 100))
+    kept = [[x[1:] for x in forward_scan(gradient(*steps(*size))).shape] for size in (few, many)]
+    assert kept == [[(), (100,), (100,)], [(), (100_000,)]]
+    f, x = steps(100_000, 100, middle=nb.exp)  # what is not cheap is kept
+    assert len(forward_scan(gradient(f, x)).shape) == 3
+
+
+@pytest.mark.parametrize("middle", [lambda y: y, nb.sin, lambda y: nb.where(y > 0.9, y * y, nb.abs(y))])
+def test_what_is_computed_again_is_the_same(middle, monkeypatch):
+    f, x = steps(5, 4, middle)
+    usual = nb.jit(nb.grad(f), engine="numpy")(x)
+    monkeypatch.setattr(scans, "LARGE", -1)
+    f, x = steps(5, 4, middle)
+    assert nb.jit(nb.grad(f), engine="numpy")(x).tobytes() == usual.tobytes()
+    check_grads(f, (x,), order=2)

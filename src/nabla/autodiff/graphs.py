@@ -13,6 +13,7 @@ from typing import AbstractSet, Any, Callable, Iterable, NamedTuple, Sequence
 
 from nabla.autodiff.batching import batch
 from nabla.autodiff.closing import close, extract, inline
+from nabla.autodiff.cut import smallest
 from nabla.autodiff.forward import forward
 from nabla.autodiff.reverse import reverse
 from nabla.errors import NotDifferentiableError
@@ -43,7 +44,15 @@ class Derived(NamedTuple):
 class Linearization:
     """`graph`, opened on variables for its inputs `live`."""
 
-    def __init__(self, graph: Graph, live: Sequence[bool], modes: AbstractSet[str], keep: Keep | None, lean: bool) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        live: Sequence[bool],
+        modes: AbstractSet[str],
+        keep: Keep | None,
+        lean: bool,
+        costly: AbstractSet[int] | None,
+    ) -> None:
         self.count = len(graph.outputs)
         self.names = [x.params["name"] for x in graph.inputs]
         self.live = tuple(live)
@@ -55,12 +64,13 @@ class Linearization:
         self._last = next_id()
         self._parts: dict[tuple[Node, int], Node] = {}
         self._lean = lean
+        self._costly = costly
         self._cache: dict[Any, Derived] = {}
         self.residuals: tuple[Node, ...] = ()
         if not modes:
             self.extended = graph
         else:
-            self._extend(modes, keep or self._essential)
+            self._extend(modes, keep or (self._essential if costly is None else self._fewest))
 
     def _stand_ins(self, nodes: Iterable[Node]) -> list[Node]:
         return [placeholder(x.shape, x.dtype, self._tokens, x.params["name"]) for x in nodes]
@@ -100,6 +110,19 @@ class Linearization:
             if not x.prim.cheap or not all(y in at_hand or y.value is not None for y in made_of):
                 kept.append(x)
         return kept
+
+    def _fewest(self, read: Sequence[Node]) -> Sequence[Node]:
+        """The fewest bytes of which cheap operations make the values `read`; costly inputs count, too."""
+        usual = self._essential(read)
+        if self._lean:
+            read = self._without_records(read)
+        heads = set(self._heads)
+        free = {x for i, x in enumerate(self._heads) if i not in (self._costly or ())}
+
+        def made_of(x: Node) -> list[Node]:
+            return [y for y in map(self._standing, x.inputs) if y.value is None and y not in free]
+
+        return [x for x in smallest(read, usual, made_of) if x not in heads]
 
     def _without_records(self, read: Sequence[Node]) -> list[Node]:
         """In place of the checkpoints of loops, what these start from: the loops are run again."""
@@ -223,12 +246,18 @@ def _read(ends: Iterable[Node], same: dict[Node, Node], stops: AbstractSet[Node]
 
 
 def linearization(
-    graph: Graph, live: tuple[bool, ...], modes: frozenset[str], keep: Keep | None = None, lean: bool = False
+    graph: Graph,
+    live: tuple[bool, ...],
+    modes: frozenset[str],
+    keep: Keep | None = None,
+    lean: bool = False,
+    costly: frozenset[int] | None = None,
 ) -> Linearization:
     """The graph opened on variables for its `live` inputs, once; extended for the sweeps in `modes`. lean: without the checkpoints
-    of loops inside among what is kept, for a graph that runs many times."""
-    key = ("linearization", live, modes, keep, lean)
-    found: Linearization = graph.once(key, lambda: Linearization(graph, live, modes, keep, lean))
+    of loops inside among what is kept, for a graph that runs many times. costly: keep as few bytes as cheap operations allow; these
+    inputs are not at hand for nothing."""
+    key = ("linearization", live, modes, keep, lean, costly)
+    found: Linearization = graph.once(key, lambda: Linearization(graph, live, modes, keep, lean, costly))
     return found
 
 

@@ -13,15 +13,16 @@ from nabla.graph.graph import Graph
 from nabla.graph.node import Node, make
 from nabla.graph.simplify import Reduced, heads_read, simplify
 from nabla.graph.tokens import EMPTY, Token
-from nabla.primitives import elementwise, formulas, shape
+from nabla.primitives import elementwise, formulas, indexing, joining, shape
 from nabla.primitives.base import Primitive
 from nabla.primitives.kinds import depends
 from nabla.primitives.structure import output
 
 for _primitive in (
     shape.convert, shape.real, shape.imag, shape.conj, shape.reshape, shape.broadcast, shape.transpose, shape.flip,
-    elementwise.add, elementwise.mul, elementwise.neg, formulas.sub, formulas.greater, formulas.less, formulas.greater_equal,
-    formulas.less_equal, formulas.equal, formulas.not_equal,
+    joining.concat, indexing.index, indexing.assemble, elementwise.add, elementwise.mul, elementwise.safe_mul, elementwise.neg,
+    formulas.sub, formulas.square, formulas.abs_, formulas.maximum, formulas.minimum, formulas.select, formulas.greater,
+    formulas.less, formulas.greater_equal, formulas.less_equal, formulas.equal, formulas.not_equal,
 ):  # fmt: skip
     _primitive.cheap = True
 

@@ -48,18 +48,26 @@ class Opened:
 
     __slots__ = ("body", "carries", "extended", "live")
 
-    def __init__(self, walk: Walk, live: tuple[bool, ...], modes: frozenset[str]) -> None:
+    def __init__(self, walk: Walk, live: tuple[bool, ...], modes: frozenset[str], large: bool) -> None:
         self.live = live
         self.body = sweeps.linearization(walk.body, live, modes, lean=True)
         heads = range(walk.of_constants, walk.of_constants + walk.of_carry)
-        moving = tuple(i for i, on in enumerate(live) if on)
+        read = self._read()
+        if large:
+            self.body = sweeps.linearization(walk.body, live, modes, lean=True, costly=frozenset(heads) - read)
+            read = self._read()
+        self.carries = [i - walk.of_constants for i in heads if i in read]
+        self.extended = self._with_carries(walk)
+
+    def _read(self) -> set[int]:
+        """The inputs of the body that its derivatives read."""
+        moving = tuple(i for i, on in enumerate(self.live) if on)
         read: set[int] = set()
         with suppress(NotDifferentiableError):  # it is raised where that sweep is asked for
             read.update(self.body.pull(self.body.differentiable(), False, moving).primals)
         with suppress(NotDifferentiableError):
             read.update(self.body.push(moving).primals)
-        self.carries = [i - walk.of_constants for i in heads if i in read]
-        self.extended = self._with_carries(walk)
+        return read
 
     def _with_carries(self, walk: Walk) -> Graph:
         if not self.carries:
@@ -402,8 +410,15 @@ def _batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int
 SCAN = _Scan("scan", _no_infer, batch=_batch, masks=True)
 
 
+LARGE = 8 << 20
+"""Bytes of stacked residuals that no cache holds: as few as possible are then kept, and more is computed again."""
+
+
 def _opened(walk: Walk, live: tuple[bool, ...], modes: frozenset[str]) -> Opened:
-    found: Opened = walk.body.once(("scan", walk.of_constants, walk.of_carry, live, modes), lambda: Opened(walk, live, modes))
+    kept = sweeps.linearization(walk.body, live, modes, lean=True).residuals
+    large = walk.length * sum([x.size * x.dtype.itemsize for x in kept]) > LARGE
+    key = ("scan", walk.of_constants, walk.of_carry, live, modes, large)
+    found: Opened = walk.body.once(key, lambda: Opened(walk, live, modes, large))
     return found
 
 
