@@ -100,7 +100,7 @@ def written(graph: Graph, check: Pass = lambda program: program) -> tuple[Progra
     width = vector_bytes(machine())
     program = check(w.program())
     passes: list[Pass] = [
-        unrolled, hoisted, fused, forwarded, needed, flattened, lambda p: vectorized(p, width), in_pieces,
+        unrolled, hoisted, forwarded, fused, forwarded, needed, flattened, lambda p: vectorized(p, width), in_pieces,
     ]  # fmt: skip
     for step in passes:
         program = check(step(program))

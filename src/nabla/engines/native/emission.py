@@ -399,6 +399,9 @@ class Function:
     def _at_once(self, s: For, begin: str, end: str, carries: Sequence[Carry]) -> None:
         """Turns from begin to end, `s.lanes` of them at once, and the rest under a mask."""
         code, lanes = self.code, s.lanes
+        if not carries and s.count >= lanes and _is_repeatable(s):
+            self._reaching_back(s, begin, end)
+            return
         known = begin == "0" and end.isdigit()
         count = int(end) if known else 0
         is_light = s.count >= 8 * lanes * WAYS and sum(1 for _ in walk(s.body)) < 40
@@ -452,6 +455,22 @@ class Function:
         for k, c in enumerate(carries):
             self.varying.discard(c.inner)
             self.names[c.out] = self._gathered(c, [xs[k] for xs in state], lanes)
+
+    def _reaching_back(self, s: For, begin: str, end: str) -> None:
+        """The last vector starts so early that it ends where the loop does: some turns are taken twice."""
+        code, lanes = self.code, s.lanes
+        self.lanes, self.vector = lanes, s.counter
+
+        def body() -> list[str]:
+            if s.count % lanes:
+                number = self.names[s.counter]
+                late = code.op(f"icmp sgt i64 {number}, {s.count - lanes}")
+                self.names[s.counter] = code.op(f"select i1 {late}, i64 {s.count - lanes}, i64 {number}")
+            self.block(s.body)
+            return []
+
+        self._counted(s.counter, begin, end, lanes, Phis(self, []), body)
+        self.lanes, self.vector = 1, None
 
     def _rest(self, s: For, begin: str, count: str, carries: Sequence[Carry], state: list[list[str]]) -> None:
         """Fewer turns than there are lanes; none if count is zero."""
@@ -556,6 +575,12 @@ class Function:
         number = Counter(INDEX, 0)
         self._counted(number, "0", str(pieces), 1, phis, body)
         self.names[c.out] = self.names[c.inner]
+
+
+def _is_repeatable(s: For) -> bool:
+    """Whether a turn may be taken twice: it does not read what it writes."""
+    part = summary(s)
+    return part.reads.isdisjoint(part.writes)
 
 
 class Phis:

@@ -32,6 +32,8 @@ from nabla.engines.native.loops import (
 
 FAR = 48
 """Statements that a loop moves past at most."""
+NEAR = 8
+"""Statements that an operation moves past at most."""
 LARGEST = 4000
 """Statements of a loop that is not made larger."""
 
@@ -184,12 +186,9 @@ def _place(result: list[Any], loop: Loop) -> None:
 
 def _lift(result: list[Any], s: Any) -> None:
     """Before loops it has nothing to do with, so that those behind it can be joined to them."""
-    if not result or type(result[-1]) is not Loop:
-        result.append(s)
-        return
     own = summary(s)
     place = len(result)
-    for k in range(len(result) - 1, max(len(result) - FAR, 0) - 1, -1):
+    for k in range(len(result) - 1, max(len(result) - NEAR, 0) - 1, -1):
         if _conflict(_summary(result[k]), own):
             break
         if type(result[k]) is Loop:

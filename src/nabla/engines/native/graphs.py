@@ -16,7 +16,7 @@ import numpy as np
 from nabla.engines.native import control, indexed, orders, products, random_bits, recipes, scans, softmax
 from nabla.engines.native.arithmetic import OPERATIONS
 from nabla.engines.native.complex_numbers import COMPLEX
-from nabla.engines.native.loops import Call, Num, Part, times
+from nabla.engines.native.loops import ZERO, Call, Form, Num, Part, plus, times
 from nabla.engines.native.routines import Reference
 from nabla.engines.native.values import (
     CHEAP,
@@ -28,6 +28,7 @@ from nabla.engines.native.values import (
     Unsupported,
     Value,
     constant,
+    offset_of,
     part_of_complex,
     shape_of,
 )
@@ -73,6 +74,7 @@ class Graphs:
             last[x] = len(graph.nodes)
         uses = Counter(x for node in graph.nodes for x in dict.fromkeys(node.inputs))
         uses.update(graph.outputs)
+        passed = self.pass_on(graph, uses)
         for i, node in enumerate(graph.nodes):
             given = [values[x] if x in values else values.setdefault(x, w.constant(x)) for x in node.inputs]
             free = [
@@ -80,11 +82,28 @@ class Graphs:
                 for x in node.inputs
             ]
             value = self.node(node, given, free)
-            if isinstance(value, Lazy) and ((uses[node] > 1 and value.cost > CHEAP) or too_deep(value)):
+            if isinstance(value, Lazy) and ((uses[node] > 1 and value.cost > CHEAP) or too_deep(value) or node in passed):
                 value = w.memory(value, w.result(node))
             values[node] = value
             holders.add(node, value)
         return [values[x] if x in values else w.constant(x) for x in graph.outputs]
+
+    def pass_on(self, graph: Graph, uses: Mapping[Node, int]) -> set[Node]:
+        """Targets of what is only a part of a target, or the same in another shape; the nodes that got one."""
+        targets = self.w.targets
+        passed: set[Node] = set()
+        for node in reversed(graph.nodes) if targets else ():
+            room = targets.get(node)
+            is_row = node.prim is joining.concat and prod(node.shape[: node.params["axis"]]) == 1
+            if room is None or not (is_row or node.prim is s.reshape):
+                continue
+            at = room.at
+            for x in node.inputs:
+                if uses[x] == 1 and x.dtype == node.dtype and x not in targets:
+                    targets[x] = Array(room.buffer, at, x.shape, x.dtype, False)
+                    passed.add(x)
+                at = Form(at.const + x.size, at.terms)
+        return passed
 
     def node(self, node: Node, given: list[Value], free: list[bool]) -> Value:
         w = self.w
@@ -256,9 +275,14 @@ def _concat(w: Writer, node: Node, inputs: list[Lazy], tiny: bool) -> Value:
         return Small(np.concatenate([w.small(x).names for x in inputs], axis), node.dtype)
     room, start = w.result(node), 0
     for x in inputs:
-        here = recipes.window(w, room, [(start if a == axis else 0, n, 1) for a, n in enumerate(x.shape)])
-        w.nest(x.shape, lambda index, x=x, here=here: w.store(room, here(index), w.at(x, index)))  # type: ignore[misc]
+        spec = [(start if a == axis else 0, n, 1) for a, n in enumerate(x.shape)]
+        here = recipes.window(w, room, spec)
+        at = plus(room.at, offset_of(room.shape, here(tuple([ZERO] * len(x.shape)))))
+        is_there = x.array is not None and (x.array.buffer, x.array.at) == (room.buffer, at)
         start += x.shape[axis]
+        if is_there:
+            continue
+        w.nest(x.shape, lambda index, x=x, here=here: w.store(room, here(index), w.at(x, index)))  # type: ignore[misc]
     return room
 
 
