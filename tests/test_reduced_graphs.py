@@ -144,3 +144,36 @@ def test_loops_in_loops_in_loops():
 
     agrees(nested(15), X)
     np.testing.assert_allclose(nb.jit(nested(15), engine="numpy")(X), np.sin(0.7) * 1.5**16, rtol=1e-14)
+
+
+def test_a_product_gathered_over_steps_knows_of_the_zeros_in_it():
+    """A row of the weights whose result is not chosen has the gradient zero, though that of its square root is infinite."""
+    v = np.full((3, 3), 0.25)
+    v[0] = 0.0
+    xs = np.ones((4, 3))
+    chosen = np.array([False, True, True])
+
+    def step(w, c, x):
+        return nb.where(chosen, nb.tanh(w @ c + x), c)
+
+    def scanned(v):
+        return nb.scan(lambda c, x: (step(nb.sqrt(v), c, x), None), np.ones(3), xs)[0].sum()
+
+    def outside(v):
+        w = nb.sqrt(v)
+        return nb.scan(lambda c, x: (step(w, c, x), None), np.ones(3), xs)[0].sum()
+
+    def written_out(v):
+        c, w = nb.ones(3), nb.sqrt(v)
+        for x in xs:
+            c = step(w, c, x)
+        return c.sum()
+
+    wanted = nb.grad(written_out)(v)
+    assert np.isfinite(wanted).all() and not wanted[0].any()
+    for f in (scanned, outside):
+        for run in (nb.grad(f), nb.jit(nb.grad(f), engine="numpy"), lambda v, f=f: nb.vmap(nb.grad(f))(np.stack([v, v]))[1]):
+            np.testing.assert_allclose(np.asarray(run(v)), wanted, rtol=1e-13)
+    text = nb.jit(nb.grad(outside), engine="numpy").lower(v).as_text()
+    last = text[text.rindex("for ") :]
+    assert last.index("del s") < last.rindex("dot_general")

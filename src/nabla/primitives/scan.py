@@ -23,7 +23,7 @@ from nabla.primitives.joining import concat, cut, pick, side_by_side
 from nabla.primitives.kinds import depends
 from nabla.primitives.reducing import Inputs, columns, handed_on, hoisted, live_carries, pruned, renumbered
 from nabla.primitives.shape import broadcast, move_axis, reshape
-from nabla.primitives.structure import output
+from nabla.primitives.structure import has_zeros, output, with_zeros
 from nabla.primitives.while_loop import guarded
 
 
@@ -101,7 +101,7 @@ class _Scan(Primitive):
         return _Cotangents(node, g, masked, wants).inputs()
 
     def inserted(self, gx: Node) -> bool:
-        return marked(gx)
+        return marked(gx) or has_zeros(gx)
 
     def reduced(self, node: Node, used: AbstractSet[int]) -> Reduced | None:
         walk: Walk = node.params["walk"]
@@ -296,7 +296,7 @@ class _Cotangents:
         reading = source.reading(derived)
         given = len(reading.constants)
         summed = [i for i in constants if found[i] is not None]
-        gathered = {} if masked and not self.masked else self._gathered(derived, {i: found[i] for i in summed})
+        gathered = self._gathered(derived, {i: found[i] for i in summed})
         summed = [i for i in summed if i not in gathered]
         emitted = [i for i in stacks if found[i] is not None]
         heads_of = dict(zip(derived.graph.inputs, range(len(derived.graph.inputs))))
@@ -345,8 +345,8 @@ class _Cotangents:
             return reading.stack(n) if n < read_first else cotangents[n - read_first - len(carries)]
 
         for i, terms in gathered.items():
-            parts = [term.over_steps(*[stack_of(x) for x in term.node.inputs]) for term in terms]
-            answer[i] = reduce(add, parts)
+            total = reduce(add, [term.over_steps(*[stack_of(x) for x in term.node.inputs]) for term in terms])
+            answer[i] = with_zeros(total) if masked else total
         return answer
 
     def _gathered(self, derived: Any, results: dict[int, int]) -> dict[int, list[Product]]:

@@ -33,7 +33,7 @@ PLACEHOLDER = Constant("placeholder", same, batch=never)
 """A stand-in without a value: one lane under vmap, an input of a closed graph."""
 
 
-def _named_shape(x: Node, name: str) -> tuple[Shape, np.dtype]:
+def _named_shape(x: Node, name: str | None) -> tuple[Shape, np.dtype]:
     return x.shape, x.dtype
 
 
@@ -50,6 +50,15 @@ class _Named(Linear):
 
 named = _Named("named", _named_shape, lambda g, x, name: g, batch=_named_batch)
 """The identity, by a name that a policy of `checkpoint` may speak of."""
+
+
+def with_zeros(g: Node) -> Node:
+    """A cotangent of which it shall be known that zeros were inserted: it has no name."""
+    return named(g, name=None)
+
+
+def has_zeros(g: Node) -> bool:
+    return g.prim is named and g.params["name"] is None
 
 
 def variable(x: Node, token: Token) -> Node:
