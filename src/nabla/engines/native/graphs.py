@@ -13,7 +13,17 @@ from typing import Any, Callable, Mapping, Sequence
 
 import numpy as np
 
-from nabla.engines.native import control, indexed, orders, products, random_bits, recipes, scans, softmax
+from nabla.engines.native import (
+    control,
+    indexed,
+    linear_algebra,
+    orders,
+    products,
+    random_bits,
+    recipes,
+    scans,
+    softmax,
+)
 from nabla.engines.native.arithmetic import OPERATIONS
 from nabla.engines.native.complex_numbers import COMPLEX
 from nabla.engines.native.loops import ZERO, Call, Form, Num, Part, plus, times
@@ -133,7 +143,7 @@ class Graphs:
         most = self.w.most if node.prim in LIGHT or not isinstance(node.prim, Elementwise) else 4
         return node.size <= most and all(prod(shape_of(x)) <= self.w.most for x in given)
 
-    def reference(self, node: Node, given: Sequence[Value]) -> Value:
+    def reference(self, node: Node, given: Sequence[Value], cold: bool = False) -> Value:
         """By the kernel of the NumPy engine."""
         w = self.w
         inputs = [w.memory(part) for x in given for part in (x if type(x) is tuple else (x,))]
@@ -145,7 +155,7 @@ class Graphs:
         rooms = [w.room(shape, dtype) for shape, dtype in specs] if several else [w.result(node)]
         w.references.append(node)
         parts = [Part(x.buffer, times(x.at, 2 if x.dtype.kind == "c" else 1)) for x in (*rooms, *inputs)]
-        w.block.append(Call(Reference(node.prim.name, len(w.references) - 1), parts, [x.buffer for x in rooms]))
+        w.block.append(Call(Reference(node.prim.name, len(w.references) - 1, cold), parts, [x.buffer for x in rooms]))
         return tuple(rooms) if several else rooms[0]
 
 
@@ -343,6 +353,7 @@ ROWS: dict[Primitive, Row] = {
     indexing.assemble: indexed.assemble,
     custom.custom: _results,
     **control.ROWS,
+    **linear_algebra.ROWS,
     **orders.ROWS,
     **random_bits.ROWS,
     **scans.ROWS,

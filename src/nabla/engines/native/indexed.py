@@ -83,9 +83,10 @@ class Places:
         return form(w.op("where", INDEX, inside, i, zero)), inside
 
 
-def _chosen(w: Writer, inside: Operand, x: Number, y: Number) -> Number:
+def chosen(w: Writer, inside: Operand, x: Number, y: Number) -> Number:
+    """x where the condition holds, else y."""
     if type(x) is Pair:
-        return Pair(_chosen(w, inside, x.real, y.real), _chosen(w, inside, x.imag, y.imag))
+        return Pair(chosen(w, inside, x.real, y.real), chosen(w, inside, x.imag, y.imag))
     return w.op("where", x.dtype, inside, x, y)
 
 
@@ -121,7 +122,7 @@ def read(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
     def at(index: Indices) -> Number:
         place, inside = places.at(index)
         found = w.at(source, place)
-        return found if inside is None else _chosen(w, inside, found, _nowhere(node.dtype))
+        return found if inside is None else chosen(w, inside, found, _nowhere(node.dtype))
 
     reads = frozenset().union(source.reads, *[a.reads for a in arrays])
     depth = 1 + max(x.depth for x in (source, *arrays))
@@ -185,7 +186,7 @@ def _written(w: Writer, room: Array, places: Places, new: Lazy, adds: bool) -> N
         if adds:
             value = w.number("add", part, old, value)
         if inside is not None:
-            value = _chosen(w, inside, value, old)
+            value = chosen(w, inside, value, old)
         w.store(room, place, value)
 
     def turn(axis: int, index: Indices) -> None:

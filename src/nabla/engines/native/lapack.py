@@ -1,0 +1,259 @@
+"""Linear algebra on larger matrices: LAPACK and BLAS, called for one matrix of a stack after the other.
+
+They take matrices column by column. What lies row by row is the transpose to them: so a lower triangle is an upper one, and a
+system has its unknowns on the left.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any, Callable, Sequence
+
+import numpy as np
+
+from nabla.engines.native.factorisations import INT, complain
+from nabla.engines.native.lines import Lines
+from nabla.engines.native.loops import BOOL, INDEX, Call, Form, Num, Operand, Part, form
+from nabla.engines.native.products import BYTE
+from nabla.engines.native.routines import Blas, Lapack
+from nabla.engines.native.values import Array, Indices, Number, Unsupported, Value, row_of, shape_of
+from nabla.graph.node import Node
+from nabla.primitives import linalg as p
+from nabla.primitives.base import Primitive
+
+if TYPE_CHECKING:
+    from nabla.engines.native.graphs import Graphs
+    from nabla.engines.native.writer import Writer
+
+
+def _letter(x: str) -> Num:
+    return Num(ord(x), BYTE)
+
+
+def _size(n: int) -> Num:
+    return Num(n, INT)
+
+
+def _at(x: Array) -> Part:
+    return Part(x.buffer, x.at)
+
+
+def _flat(x: Array, axes: int) -> Array:
+    """A stack with one axis for the stack, and the last `axes`."""
+    own = x.shape[len(x.shape) - axes :]
+    return x._replace(shape=(prod(x.shape[: len(x.shape) - axes]), *own))
+
+
+class _Calls:
+    """What the rows have in common."""
+
+    def __init__(self, g: Graphs, node: Node, given: Sequence[Value]) -> None:
+        parts = [part for x in given for part in (x if type(x) is tuple else (x,))]
+        self.g, self.node, self.given = g, node, given
+        self.w: Writer = g.w
+        self.dtype = parts[0].dtype
+        if self.dtype.kind != "f" or self.dtype.itemsize < 4 or not all(prod(shape_of(x)) for x in parts):
+            raise Unsupported(f"{node.prim.name} of {self.dtype}")
+        self.inputs = [self.w.memory(x) for x in parts]
+        self.count = prod(self.inputs[0].shape[:-2])
+
+    def routine(self, library: Callable[[str], Any], name: str, args: Sequence[Part | Num], writes: Sequence[Array]) -> None:
+        letter = "d" if self.dtype.itemsize == 8 else "s"
+        self.w.block.append(Call(library(letter + name), args, [x.buffer for x in writes]))
+
+    def each(self, body: Callable[[Form], Operand | None]) -> None:
+        """`body` for each matrix; it says whether there is no result."""
+        w = self.w
+        can_fail: list[bool] = []
+
+        def turn(i: Form, before: Number) -> list[Number]:
+            bad = body(i)
+            can_fail.append(bad is not None)
+            return [before if bad is None else w.op("logical_or", BOOL, before, bad)]
+
+        (bad,) = w.loop(self.count, turn, [Num(False, BOOL)], free=False)
+        if any(can_fail):
+            complain(self.g, self.node, self.given, bad)
+
+    def diagonal(self, a: Array, by: str, dtype: np.dtype, term: Callable[[Number], Number]) -> Number:
+        """Of the numbers on the diagonal of a matrix, brought together."""
+        lines = Lines(self.w, a.shape[:1], (0,), False)
+        return lines.brought((), by, [dtype], lambda i: [term(self.w.load(a, (*i, *i)))])[0]
+
+    def is_zero(self, x: Number) -> Operand:
+        return self.w.op("equal", BOOL, x, Num(0.0, self.dtype))
+
+    def copy(self, room: Array, at: Callable[[Indices], Number]) -> None:
+        self.w.nest(room.shape, lambda index: self.w.store(room, index, at(index)))
+
+
+def _factored(s: _Calls, a: Array, packed: Array, pivots: Array) -> None:
+    """One matrix."""
+    w = s.w
+    rows, columns = a.shape
+    turned = w.room((columns, rows), s.dtype)
+    exchanged, info = w.room(pivots.shape, INT), w.room((1,), INT)
+    s.copy(turned, lambda index: w.load(a, index[::-1]))
+    args: list[Part | Num] = [_size(rows), _size(columns), _at(turned), _size(rows), _at(exchanged), _at(info)]
+    s.routine(Lapack, "getrf", args, [turned, exchanged, info])
+    s.copy(packed, lambda index: w.load(turned, index[::-1]))
+    s.copy(pivots, lambda index: w.op("add", INT, w.load(exchanged, index), Num(-1, INT)))  # LAPACK counts from one
+
+
+def _lu(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
+    s = _Calls(g, node, given)
+    packed, pivots = (s.w.room(shape, dtype) for shape, dtype in zip(node.shape, node.dtype))  # type: ignore[call-overload]
+    stacks = [_flat(s.inputs[0], 2), _flat(packed, 2), _flat(pivots, 1)]
+    s.each(lambda i: _factored(s, *[row_of(x, i) for x in stacks]))
+    return packed, pivots
+
+
+def _solved(s: _Calls, t: Array, x: Array, lower: bool, transposed: bool, unit: bool) -> None:
+    """Write the solution of the triangular system over x."""
+    n, columns = x.shape
+    letters = [_letter(c) for c in ("R", "U" if lower else "L", "T" if transposed else "N", "U" if unit else "N")]
+    args: list[Part | Num] = [*letters, _size(columns), _size(n), Num(1.0, s.dtype), _at(t), _size(n), _at(x), _size(columns)]
+    s.routine(Blas, "trsm", args, [x])
+
+
+def _triangular_solve(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
+    s, params = _Calls(g, node, given), node.params
+    out = s.w.result(node)
+    t, b, x = (_flat(y, 2) for y in (*s.inputs, out))
+
+    def body(i: Form) -> Operand | None:
+        own = row_of(t, i)
+        s.w.copy(row_of(x, i), row_of(b, i))
+        _solved(s, own, row_of(x, i), params["lower"], params["transposed"], params["unit"])
+        return None if params["unit"] else s.diagonal(own, "logical_or", BOOL, s.is_zero)
+
+    s.each(body)
+    return out
+
+
+def _exchanged(s: _Calls, x: Array, pivots: Array, backwards: bool) -> None:
+    """Exchange row after row with its pivot."""
+    w, (n, columns) = s.w, x.shape
+
+    def turn(k: Form) -> None:
+        own = Form(n - 1 - k.const, tuple([(reg, -f) for reg, f in k.terms])) if backwards else k
+        pivot = w.op("convert", INDEX, w.load(pivots, (own,)))
+        pivot = w.op("minimum", INDEX, w.op("maximum", INDEX, pivot, Num(0, INDEX)), Num(n - 1, INDEX))
+
+        def swap(j: Form) -> None:
+            there = (form(pivot), j)
+            a, b = w.load(x, (own, j)), w.load(x, there)
+            w.store(x, (own, j), b)
+            w.store(x, there, a)
+
+        w.loop(columns, swap)
+
+    w.loop(n, turn, free=False)
+
+
+def _lu_solve(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
+    s, transposed = _Calls(g, node, given), node.params["transposed"]
+    out = s.w.result(node)
+    packed, pivots, b, x = (_flat(y, axes) for y, axes in zip((*s.inputs[1:], out), (2, 1, 2, 2)))
+
+    def body(i: Form) -> Operand:
+        t, rows, own = row_of(packed, i), row_of(pivots, i), row_of(x, i)
+        s.w.copy(own, row_of(b, i))
+        if transposed:
+            _solved(s, t, own, False, True, False)
+            _solved(s, t, own, True, True, True)
+            _exchanged(s, own, rows, True)
+        else:
+            _exchanged(s, own, rows, False)
+            _solved(s, t, own, True, False, True)
+            _solved(s, t, own, False, False, False)
+        return s.diagonal(t, "logical_or", BOOL, s.is_zero)
+
+    s.each(body)
+    return out
+
+
+def _cholesky(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
+    s = _Calls(g, node, given)
+    w, n = s.w, node.shape[-1]
+    out = w.result(node)
+    a, l = _flat(s.inputs[0], 2), _flat(out, 2)
+
+    def body(i: Form) -> Operand:
+        own, info = row_of(l, i), w.room((1,), INT)
+        w.copy(own, row_of(a, i))
+        s.routine(Lapack, "potrf", [_letter("U"), _size(n), _at(own), _size(n), _at(info)], [own, info])
+
+        def lower(index: Indices) -> Number:
+            above = w.op("greater", BOOL, w.index(index[1]), w.index(index[0]))
+            return w.op("where", s.dtype, above, Num(0.0, s.dtype), w.load(own, index))
+
+        s.copy(own, lower)
+        return w.op("not_equal", BOOL, w.load(info, (Form(0),)), Num(0, INT))
+
+    s.each(body)
+    return out
+
+
+def _is_odd(s: _Calls, pivots: Array) -> Operand:
+    """Whether rows were exchanged an odd number of times."""
+    w = s.w
+
+    def moved(i: Indices) -> list[Number]:
+        other = w.op("not_equal", BOOL, w.op("convert", INDEX, w.load(pivots, i)), w.index(i[0]))
+        return [w.op("convert", INDEX, other)]
+
+    (exchanges,) = Lines(w, pivots.shape, (0,), False).brought((), "add", [INDEX], moved)
+    return w.op("equal", BOOL, w.op("bitwise_and", INDEX, exchanges, Num(1, INDEX)), Num(1, INDEX))
+
+
+def _negated(s: _Calls, odd: Operand, x: Number) -> Operand:
+    return s.w.op("where", s.dtype, odd, s.w.op("negative", s.dtype, x), x)
+
+
+def _result(x: Array, shape: tuple[int, ...]) -> Array:
+    return x._replace(shape=shape)
+
+
+def _det(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
+    s = _Calls(g, node, given)
+    w, n, a = s.w, s.inputs[0].shape[-1], _flat(s.inputs[0], 2)
+    out = w.room((s.count,), s.dtype)
+
+    def body(i: Form) -> None:
+        packed, pivots = w.room((n, n), s.dtype), w.room((n,), INT)
+        _factored(s, row_of(a, i), packed, pivots)
+        w.store(out, (i,), _negated(s, _is_odd(s, pivots), s.diagonal(packed, "multiply", s.dtype, lambda x: x)))
+
+    s.each(body)
+    return _result(out, node.shape)
+
+
+def _slogdet(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
+    s = _Calls(g, node, given)
+    w, packed, pivots = s.w, _flat(s.inputs[1], 2), _flat(s.inputs[2], 1)
+    signs, logs = (w.room((s.count,), s.dtype) for _ in range(2))
+
+    def sign(x: Number) -> Number:
+        return w.op("where", s.dtype, w.op("isnan", BOOL, x), Num(1.0, s.dtype), w.op("sign", s.dtype, x))
+
+    def log(x: Number) -> Number:
+        return w.op("log", s.dtype, w.op("abs", s.dtype, x))
+
+    def body(i: Form) -> None:
+        own = row_of(packed, i)
+        w.store(signs, (i,), _negated(s, _is_odd(s, row_of(pivots, i)), s.diagonal(own, "multiply", s.dtype, sign)))
+        w.store(logs, (i,), s.diagonal(own, "add", s.dtype, log))
+
+    s.each(body)
+    return _result(signs, node.shape[0]), _result(logs, node.shape[1])  # type: ignore[arg-type]
+
+
+ROWS: dict[Primitive, Any] = {
+    p.lu: _lu,
+    p.lu_solve: _lu_solve,
+    p.triangular_solve: _triangular_solve,
+    p.cholesky: _cholesky,
+    p.det: _det,
+    p.slogdet: _slogdet,
+}
