@@ -1,5 +1,7 @@
 """What functions with rules of the user's own refuse: wrong rules, rules that are not linear, values closed over; exceptions."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -246,3 +248,13 @@ def test_it_looks_like_the_function():
         return x * x
 
     assert square.__name__ == "square" and square.__doc__ == "x times x." and repr(square) == "<custom function square>"
+
+
+def test_an_argument_that_is_not_differentiated_has_no_cotangent():
+    @partial(nb.custom_vjp, nondiff_argnums=1)
+    def f(x, n):
+        return x * n
+
+    f.defvjp(lambda x, n: (x * n, None), lambda n, _, g: (g * n, g))
+    with pytest.raises(nb.ArgumentTypeError, match=r"the cotangent of each argument .x.; it returned a tuple of 2"):
+        nb.grad(lambda x: f(x, nb.ones(2)).sum())(nb.ones(2))

@@ -38,7 +38,7 @@ def unflatten(structure: TreeDef, leaves: Iterable[Any]) -> Any:
     >>> nb.tree.unflatten(structure, [10, 20, 30])
     {'a': 10, 'b': [20, 30]}
     """
-    return optree.tree_unflatten(structure, leaves)
+    return structure.unflatten(leaves)
 
 
 def leaves(tree: Any) -> list[Any]:
@@ -59,6 +59,16 @@ def structure(tree: Any) -> TreeDef:
     True
     """
     return optree.tree_structure(tree, namespace=NAMESPACE)
+
+
+LEAF: TreeDef = structure(0)
+"""The structure of a leaf."""
+
+
+@lru_cache(maxsize=256)
+def row(count: int) -> TreeDef:
+    """The structure of a tuple of so many leaves."""
+    return structure((0,) * count)
 
 
 def map(f: Callable[..., Any], tree: Any, *rest: Any) -> Any:

@@ -49,7 +49,7 @@ class Rule:
 
 def _custom_shape(*inputs: Node, rule: Rule, arguments: int, results: int) -> tuple[Any, Any]:
     outs = inputs[arguments : arguments + results]
-    return tuple(x.shape for x in outs), tuple(x.dtype for x in outs)
+    return tuple([x.shape for x in outs]), tuple([x.dtype for x in outs])
 
 
 def _custom_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:

@@ -9,7 +9,7 @@ from typing import AbstractSet, Any, Sequence
 
 import numpy as np
 
-from nabla.graph.node import NO_PARAMS, Node, set_value
+from nabla.graph.node import NO_PARAMS, Node, make, set_value
 from nabla.graph.tokens import EMPTY, Token, Tokens, union
 from nabla.primitives.base import Constant, Primitive, Shape, never, same
 from nabla.primitives.kinds import Linear
@@ -161,4 +161,6 @@ output = _Output("output", _output_shape, batch=_output_batch)
 
 def outputs(node: Node) -> list[Node]:
     """The outputs of a node that has several."""
-    return [output(node, index=i) for i in range(len(node.shape))]
+    shapes: Any = node.shape
+    dtypes: Any = node.dtype
+    return [make(output, (node,), {"index": i}, shape, dtype) for i, (shape, dtype) in enumerate(zip(shapes, dtypes))]

@@ -89,14 +89,11 @@ def checkpoint(
             return fun(*again, **named_again)
 
         paths = tree.paths(structure, "arguments")
-        traced = Traced("checkpoint", run, [(paths[i], LEAF, [node]) for i, node in zip(places, nodes)])
+        traced = Traced("checkpoint", run, [(paths[i], tree.LEAF, [node]) for i, node in zip(places, nodes)])
         (graph,), captured = closed(traced)
         return given(call(graph, [*captured, *nodes], ENGINE, keep), traced.structure)
 
     return wraps(fun, checkpointed)
-
-
-LEAF = tree.structure(0)
 
 
 @op

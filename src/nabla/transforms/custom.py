@@ -18,7 +18,7 @@ import numpy as np
 from nabla import tree
 from nabla.errors import ArgumentError, ArgumentTypeError, NotDifferentiableError
 from nabla.graph.node import Node
-from nabla.graph.tokens import EMPTY
+from nabla.graph.tokens import EMPTY, Token
 from nabla.ops.collectives import axes as open_axes
 from nabla.ops.lift import born
 from nabla.primitives.base import zeros
@@ -33,6 +33,7 @@ from nabla.transforms.custom_rules import (
     Packed,
     Point,
     at,
+    built,
     derivative_tokens,
     fitting,
     is_array,
@@ -324,13 +325,13 @@ class CustomFunction:
         nodes, packed = pack(args, _is_number, self._fixed_leaves(args))
         point = points.get().get(self)
         if point is not None and point.node is not None and point.is_at(nodes, packed, kwargs):
-            return tree.unflatten(point.structure, [born(x) for x in outputs_of(point.node)])
-        if not any(_is_live(x) for x in nodes):
+            return built(point.structure, [born(x) for x in outputs_of(point.node)])
+        if not _are_live(nodes):
             out = self._fun(*packed.open(nodes), **kwargs)
             found, structure, _ = flatten_outputs(out, self.name)
             if rules.derivative:
                 want_no_closure(self, [self._fun], found, nodes, "it")
-            return tree.unflatten(structure, [born(x) for x in found])
+            return built(structure, [born(x) for x in found])
         self._want_undifferentiated(args, kwargs)
         return self._call(nodes, packed, kwargs, rules.fwd is not None and (point is None or not point.lazy))
 
@@ -354,7 +355,7 @@ class CustomFunction:
         rule = CallRule(self, packed, options, structure, kept, [(name, x.params["size"]) for name, x in axes])
         lanes = [x for _, x in axes]
         node = custom(*nodes, *found, *_shortened(held, nodes), *lanes, rule=rule, arguments=len(nodes), results=len(found))
-        return tree.unflatten(structure, [born(x) for x in outputs_of(node)])
+        return built(structure, [born(x) for x in outputs_of(node)])
 
     def forward(self, args: Sequence[Any], packed: Packed, nodes: Sequence[Node], options: Mapping[str, Any]) -> tuple[Any, Any]:
         """The output and the residuals, by the user's forward function."""
@@ -378,6 +379,11 @@ class CustomFunction:
         return [detach(x) if x.tokens.members else x for x in nodes]
 
     # The arguments
+
+    @property
+    def has_fixed(self) -> bool:
+        """Whether there are arguments that are not differentiated."""
+        return bool(self._fixed)
 
     def _in_places(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """All positional parameters by position, defaults too, and the options."""
@@ -452,12 +458,15 @@ def _is_number(x: Any) -> bool:
     return is_array(x) or isinstance(x, (float, complex))
 
 
-def _is_live(x: Node) -> bool:
-    """Whether somebody may still differentiate or map the node."""
-    tokens = x.tokens
-    if tokens is EMPTY:
-        return False
-    return any(token.running for token in tokens.inside().members)
+def _are_live(nodes: Sequence[Node]) -> bool:
+    """Whether somebody may still differentiate or map one of the nodes."""
+    for x in nodes:
+        tokens = x.tokens
+        if tokens is not EMPTY:
+            for token in tokens.inside().members:
+                if token.running:
+                    return True
+    return False
 
 
 def _shortened(residuals: list[Node], arguments: Sequence[Node]) -> list[Node]:
@@ -467,10 +476,18 @@ def _shortened(residuals: list[Node], arguments: Sequence[Node]) -> list[Node]:
     it. But a leaf may be swept again and again, before younger transforms and after; and a placeholder may stand for something
     that hangs on a younger transform.
     """
-    tokens = derivative_tokens(arguments)
-    if not tokens or any(isinstance(token, LeafToken) for token in tokens) or any(x.tokens.placeholder for x in arguments):
+    youngest: Token | None = None
+    for x in arguments:
+        if x.tokens.placeholder:
+            return residuals
+        for token in x.tokens.members:
+            if token.running and not token.placeholder:
+                if isinstance(token, LeafToken):
+                    return residuals
+                if youngest is None or token.id > youngest.id:
+                    youngest = token
+    if youngest is None:
         return residuals
-    youngest = max(tokens, key=lambda token: token.id)
     return [leave(x, youngest) for x in residuals]
 
 

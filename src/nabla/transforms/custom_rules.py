@@ -7,7 +7,7 @@ return is checked. A node that was batched keeps the rule of one lane, which run
 from __future__ import annotations
 
 import inspect
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from nabla.autodiff.batching import batch
 from nabla.dtypes import float0, strong
 from nabla.errors import ArgumentError, ArgumentTypeError, ShapeError
 from nabla.graph.node import Node
-from nabla.graph.tokens import Token, Tokens
+from nabla.graph.tokens import EMPTY, Token, Tokens
 from nabla.graph.walk import between
 from nabla.ops.collectives import axes as open_axes
 from nabla.ops.lift import as_node, born
@@ -39,6 +39,13 @@ if TYPE_CHECKING:
     from nabla.transforms.custom import CustomFunction
 
 
+def built(structure: tree.TreeDef, leaves: Sequence[Any]) -> Any:
+    """The pytree of that structure with these leaves; the common ones are soon made."""
+    if structure is tree.LEAF:
+        return leaves[0]
+    return tuple(leaves) if structure is tree.row(len(leaves)) else tree.unflatten(structure, leaves)
+
+
 class Packed:
     """A pytree taken apart: its tensors as nodes, which may be replaced, and all else as it is."""
 
@@ -51,7 +58,7 @@ class Packed:
 
     def open(self, nodes: Sequence[Node]) -> Any:
         """The pytree with fresh handles on `nodes`."""
-        return tree.unflatten(self.structure, [self._opened(x, nodes) for x in self.values])
+        return built(self.structure, [self._opened(x, nodes) for x in self.values])
 
     def _opened(self, x: Any, nodes: Sequence[Node]) -> Any:
         if type(x) is _Slot:
@@ -60,11 +67,11 @@ class Packed:
 
     def fill(self, values: Sequence[Any]) -> Any:
         """The pytree with these in the places of the nodes."""
-        return tree.unflatten(self.structure, [values[x] if type(x) is _Slot else x for x in self.values])
+        return built(self.structure, [values[x] if type(x) is _Slot else x for x in self.values])
 
     def map(self, of_node: Callable[[int], Any], otherwise: Any) -> Any:
         """The pytree with `of_node(i)` for node i, and `otherwise` for all else."""
-        return tree.unflatten(self.structure, [of_node(x) if type(x) is _Slot else otherwise for x in self.values])
+        return built(self.structure, [of_node(x) if type(x) is _Slot else otherwise for x in self.values])
 
 
 class _Slot(int):
@@ -98,16 +105,29 @@ def pack(x: Any, takes: Callable[[Any], bool], as_they_are: Container[int] = ())
 
     as_they_are: the numbers of the leaves of which only tensors are taken.
     """
-    leaves, structure = tree.flatten(x)
+    leaves: Sequence[Any]
+    if type(x) is Tensor:
+        leaves, structure = (x,), tree.LEAF
+    elif type(x) is tuple and PLAIN.issuperset(map(type, x)):
+        leaves, structure = x, tree.row(len(x))
+    else:
+        leaves, structure = tree.flatten(x)
     nodes: list[Node] = []
     values: list[Any] = []
     for i, leaf in enumerate(leaves):
-        if isinstance(leaf, Tensor) or (takes(leaf) and i not in as_they_are):
+        if type(leaf) is Tensor:
+            values.append(_Slot(len(nodes)))
+            nodes.append(leaf._node)
+        elif isinstance(leaf, Tensor) or (takes(leaf) and i not in as_they_are):
             values.append(_Slot(len(nodes)))
             nodes.append(leaf_node(leaf, f"leaf {i}", "a custom function", allow_int=True))
         else:
             values.append(leaf)
     return nodes, Packed(nodes, values, structure)
+
+
+PLAIN = frozenset([Tensor, np.ndarray, float, int, bool, complex])
+"""Leaves that are known as such."""
 
 
 def is_array(x: Any) -> bool:
@@ -170,6 +190,8 @@ class at:
 
 # The rule of one call
 
+_AS_IT_IS = nullcontext()
+
 
 class CallRule(Rule):
     """The rules of one call of a custom function, on the inputs of its node."""
@@ -205,9 +227,12 @@ class CallRule(Rule):
     def _kept(self, node: Node) -> Sequence[Node]:
         return node.inputs[self.packed.count + len(node.shape) : len(node.inputs) - len(self.axes)]
 
-    @contextmanager
-    def _named_axes(self, node: Node) -> Iterator[None]:
+    def _named_axes(self, node: Node) -> AbstractContextManager[None]:
         """Inside this `with`, collectives find the axes of the call, which the last inputs of its node stand for."""
+        return self._opened_axes(node) if self.axes else _AS_IT_IS
+
+    @contextmanager
+    def _opened_axes(self, node: Node) -> Iterator[None]:
         found = dict(open_axes.get())
         for (name, size), x in zip(self.axes, node.inputs[len(node.inputs) - len(self.axes) :]):
             if "size" not in x.params:  # the input of a closed graph
@@ -269,7 +294,7 @@ class CallRule(Rule):
         else:
             kept = list(self._kept(node))
             residuals = self.residuals.open(kept)
-        cotangents = tree.unflatten(self.out_structure, [self._cotangent(node, g, i) for i in range(len(node.shape))])
+        cotangents = built(self.out_structure, [self._cotangent(node, g, i) for i in range(len(node.shape))])
         assert rules.bwd is not None
         with at(function, self._point(node, False)), self._named_axes(node):
             result = rules.bwd(*fixed, residuals, cotangents)
@@ -287,6 +312,9 @@ class CallRule(Rule):
     def _like_arguments(self, node: Node, result: Any, what: str) -> list[Node | None]:
         """What the reverse rule returned: one cotangent per tensor among the arguments."""
         function = self.function
+        found = self._as_they_are(node, result)
+        if found is not None:
+            return found
         opened = self.packed.map(_Slot, _REST)
         wanted, _ = function.split(opened)
         names, _ = function.split(function.names(len(opened)))
@@ -294,12 +322,9 @@ class CallRule(Rule):
             raise ArgumentTypeError(
                 f"{what} must return a tuple with the cotangent of each argument ({', '.join(names)}); it returned {shown(result)}"
             )
-        found: list[Node | None] = [None] * self.packed.count
+        found = [None] * self.packed.count
         for argument, name, g in zip(wanted, names, result):
             if g is None:
-                continue
-            if type(argument) is _Slot and tree.is_leaf(g):  # the common case
-                found[argument] = fitting(g, node.inputs[argument], f"cotangent of {name}", name, what)
                 continue
             slots, structure = tree.flatten(argument)
             parts = tree.beside(g, structure, f"{what}: the cotangent of {name}", "cotangent", name)
@@ -308,6 +333,23 @@ class CallRule(Rule):
                 if type(slot) is _Slot:
                     x = node.inputs[slot]
                     found[slot] = fitting(part, x, tree.under(place, f"cotangent of {name}"), place, what)
+        return found
+
+    def _as_they_are(self, node: Node, result: Any) -> list[Node | None] | None:
+        """The cotangents, where the arguments are tensors and each cotangent is one of the same kind: the common case."""
+        slots = self.packed.values
+        if type(result) is not tuple or len(result) != len(slots) or self.packed.structure is not tree.row(len(slots)):
+            return None
+        if self.function.has_fixed:  # they have no cotangent
+            return None
+        found: list[Node | None] = [None] * len(slots)
+        for slot, g in zip(slots, result):
+            if type(slot) is not _Slot or type(g) is not Tensor:
+                return None
+            x, gx = node.inputs[slot], g._node
+            if gx.dtype is not x.dtype or gx.shape != x.shape or x.dtype.kind not in "fc":
+                return None
+            found[slot] = gx
         return found
 
     def batch(self, node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> Node:
@@ -484,13 +526,16 @@ def batched(lane: Rule, inputs: Sequence[Node], node: Node, mapped: Sequence[boo
 
 def derivative_tokens(nodes: Iterable[Node]) -> set[Token]:
     """The live transforms that could differentiate one of the nodes."""
-    return {token for x in nodes for token in x.tokens.members if token.running and not token.placeholder}
+    known = {x.tokens for x in nodes}  # few, for many nodes
+    return {token for tokens in known for token in tokens.members if token.running and not token.placeholder}
 
 
 def want_no_closure(
     function: CustomFunction, called: Sequence[Any], results: Sequence[Node], allowed: Sequence[Node], which: str
 ) -> None:
     """Raise where a result depends on what is being differentiated, and no argument does: a derivative would be lost."""
+    if {x.tokens for x in results} <= {EMPTY, *[x.tokens for x in allowed]}:  # the common case
+        return
     strangers = derivative_tokens(x for x in results if x.dtype.kind in "fc")
     if strangers:
         strangers -= derivative_tokens(allowed)

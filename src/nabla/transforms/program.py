@@ -39,9 +39,6 @@ VIEWS = frozenset([VARIABLE, detach, output, shape.reshape, shape.transpose, sha
 """What may give an input or a view of it, in an engine that computes in the memory of its inputs."""
 
 
-LEAF = tree.structure(0)
-
-
 class Times:
     """Seconds that a program took to be made."""
 
@@ -82,7 +79,7 @@ class Program:
         self._fixed = [(node, frozenset(node.tokens.members)) for node in fixed]
         self._axes = axes
         """The axes of vmaps around a call that it speaks of, by name."""
-        self.structure = LEAF if structure == LEAF else structure
+        self.structure = tree.LEAF if structure == tree.LEAF else structure
         self._written = written
         """The hidden tensors that are written, and whether what is written is cut off from what it was computed from."""
         self._grads = grads
@@ -185,7 +182,7 @@ class Program:
             tensor_of(value, x.shape, x.dtype) if kind is None else as_numpy_kind(value, kind)
             for value, x, kind in zip(results, self.graph.outputs, self.kinds)
         ]
-        return given[0] if self.structure is LEAF else tree.unflatten(self.structure, given)
+        return given[0] if self.structure is tree.LEAF else tree.unflatten(self.structure, given)
 
     @property
     def holds(self) -> bool:
@@ -218,7 +215,7 @@ class Program:
     def given(self, outs: Sequence[Node], hidden: Sequence[Any]) -> Any:
         """The result, of nodes; what is written is written."""
         count = len(outs) - len(self._written) - sum([cut is not None for _, cut in self._grads])
-        if len(outs) == 1 == count and self.structure is LEAF:
+        if len(outs) == 1 == count and self.structure is tree.LEAF:
             return self._handed(outs[0], self.kinds[0])
         for (i, cut), node in zip(self._written, outs[count:]):
             if cut:

@@ -45,7 +45,7 @@ from nabla.primitives.base import constant
 from nabla.tensor import Tensor
 from nabla.transforms import roads
 from nabla.transforms.capture import current as tracing
-from nabla.transforms.program import LEAF, Program
+from nabla.transforms.program import Program
 from nabla.transforms.roads import Get
 
 MISS = object()
@@ -311,7 +311,7 @@ class _Text:
             else:
                 array = name if program.fresh else f"array({name})"
                 made.append(f"{array}[()]" if kind is np.generic else array)
-        if program.structure is LEAF:
+        if program.structure is tree.LEAF:
             self.line(f"return {made[0]}", 1)
         else:
             rest = iter(made)

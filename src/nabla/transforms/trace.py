@@ -251,7 +251,7 @@ def aux_nodes(aux: Any) -> list[Node]:
 def flatten_outputs(result: Any, what: str) -> tuple[list[Node], tree.TreeDef, Sequence[Path]]:
     """What the function returned: its leaves as nodes, its structure, the places of the leaves."""
     if type(result) is Tensor:
-        return [output_node(result, "output", what)], _LEAF, ["output"]
+        return [output_node(result, "output", what)], tree.LEAF, ["output"]
     values, structure = tree.flatten(result)
     places = tree.places(structure, "output")
     if not values:
@@ -260,9 +260,6 @@ def flatten_outputs(result: Any, what: str) -> tuple[list[Node], tree.TreeDef, S
             f"is a return statement missing?"
         )
     return [output_node(x, p, what) for x, p in zip(values, places)], structure, places
-
-
-_LEAF = tree.structure(0)
 
 
 def give(node: Node, leaf: Leaf, as_numpy: bool) -> Any:
@@ -441,14 +438,14 @@ class Opened:
         start = len(self.trace.leaves)
         opened = self.trace.open(x, path, allow_int)
         self.spans.append((start, len(self.trace.leaves)))
-        self.structures.append(_LEAF if type(opened) is Tensor else tree.structure(opened))
+        self.structures.append(tree.LEAF if type(opened) is Tensor else tree.structure(opened))
         return opened
 
     def collect(self, values: Sequence[Any]) -> tuple[list[Any], dict[str, Any]]:
         """One value per leaf, put together by argument: by position and by name."""
         parts = []
         for (start, stop), structure in zip(self.spans, self.structures):
-            parts.append(values[start] if structure is _LEAF else tree.unflatten(structure, values[start:stop]))
+            parts.append(values[start] if structure is tree.LEAF else tree.unflatten(structure, values[start:stop]))
         count = len(self.positions)
         return parts[:count], dict(zip(self.names, parts[count:]))
 
