@@ -10,8 +10,10 @@ from typing import Callable
 
 import numpy as np
 
+from nabla.engines.native.conversions import HALF, SINGLE, choose, truth, widened
+from nabla.engines.native.divisions import floor_div, fmod, gcd, power, remainder
+from nabla.engines.native.routines import special_function
 from nabla.engines.native.text import Code
-from nabla.engines.native.values import Unsupported
 from nabla.primitives import elementwise as e, formulas as f
 from nabla.primitives.base import Primitive
 
@@ -48,11 +50,6 @@ def _compare(of_floats: str, of_signed: str, of_unsigned: str | None = None) -> 
     return row
 
 
-def _choose(code: Code, condition: str, dtype: np.dtype, x: str, y: str) -> str:
-    kind = code.kind(dtype)
-    return code.op(f"select {code.truth} {condition}, {kind} {x}, {kind} {y}")
-
-
 def _zero(code: Code, dtype: np.dtype) -> str:
     return code.number(0, dtype)
 
@@ -65,7 +62,7 @@ def _neg(code: Code, dtype: np.dtype, x: str) -> str:
 def _safe_mul(code: Code, dtype: np.dtype, x: str, y: str) -> str:
     kind, zero = code.kind(dtype), _zero(code, dtype)
     either = code.op(f"or {code.truth} {code.op(f'fcmp oeq {kind} {x}, {zero}')}, {code.op(f'fcmp oeq {kind} {y}, {zero}')}")
-    return _choose(code, either, dtype, zero, code.op(f"fmul {kind} {x}, {y}"))
+    return choose(code, either, dtype, zero, code.op(f"fmul {kind} {x}, {y}"))
 
 
 def _square(code: Code, dtype: np.dtype, x: str) -> str:
@@ -89,9 +86,9 @@ def _extremum(larger: str, signed: str, unsigned: str) -> Row:
         if dtype.kind == "f":  # a NaN of either wins
             first = code.op(f"fcmp {larger} {kind} {x}, {y}")
             nan = code.op(f"fcmp uno {kind} {x}, {x}")
-            return _choose(code, code.op(f"or {code.truth} {first}, {nan}"), dtype, x, y)
+            return choose(code, code.op(f"or {code.truth} {first}, {nan}"), dtype, x, y)
         name = signed if dtype.kind == "i" else unsigned
-        return _choose(code, code.op(f"icmp {name} {kind} {x}, {y}"), dtype, x, y)
+        return choose(code, code.op(f"icmp {name} {kind} {x}, {y}"), dtype, x, y)
 
     return row
 
@@ -102,7 +99,7 @@ def _abs(code: Code, dtype: np.dtype, x: str) -> str:
     if dtype.kind in "ub":
         return x
     kind, zero = code.kind(dtype), _zero(code, dtype)
-    return _choose(code, code.op(f"icmp slt {kind} {x}, {zero}"), dtype, code.op(f"sub {kind} {zero}, {x}"), x)
+    return choose(code, code.op(f"icmp slt {kind} {x}, {zero}"), dtype, code.op(f"sub {kind} {zero}, {x}"), x)
 
 
 def _sign(code: Code, dtype: np.dtype, x: str) -> str:
@@ -110,20 +107,20 @@ def _sign(code: Code, dtype: np.dtype, x: str) -> str:
     one, minus_one = code.number(1, dtype), code.number(-1, dtype) if dtype.kind != "u" else zero
     if dtype.kind == "f":
         above, below = code.op(f"fcmp ogt {kind} {x}, {zero}"), code.op(f"fcmp olt {kind} {x}, {zero}")
-        rest = _choose(code, code.op(f"fcmp uno {kind} {x}, {x}"), dtype, x, zero)
+        rest = choose(code, code.op(f"fcmp uno {kind} {x}, {x}"), dtype, x, zero)
     elif dtype.kind == "u":
-        return _choose(code, code.op(f"icmp ne {kind} {x}, {zero}"), dtype, one, zero)
+        return choose(code, code.op(f"icmp ne {kind} {x}, {zero}"), dtype, one, zero)
     else:
         above, below = code.op(f"icmp sgt {kind} {x}, {zero}"), code.op(f"icmp slt {kind} {x}, {zero}")
         rest = zero
-    return _choose(code, above, dtype, one, _choose(code, below, dtype, minus_one, rest))
+    return choose(code, above, dtype, one, choose(code, below, dtype, minus_one, rest))
 
 
 def _logistic(code: Code, dtype: np.dtype, x: str) -> str:
     kind, one = code.kind(dtype), code.number(1, dtype)
     right = code.op(f"fcmp ogt {kind} {x}, {_zero(code, dtype)}")
     decay = _libm("exp")(code, dtype, code.op(f"fneg {kind} {_abs(code, dtype, x)}"))
-    return code.op(f"fdiv {kind} {_choose(code, right, dtype, one, decay)}, {code.op(f'fadd {kind} {one}, {decay}')}")
+    return code.op(f"fdiv {kind} {choose(code, right, dtype, one, decay)}, {code.op(f'fadd {kind} {one}, {decay}')}")
 
 
 def _sech2(code: Code, dtype: np.dtype, x: str) -> str:
@@ -133,39 +130,6 @@ def _sech2(code: Code, dtype: np.dtype, x: str) -> str:
     below = code.op(f"fadd {kind} {one}, {decay}")
     squared = code.op(f"fmul {kind} {below}, {below}")
     return code.op(f"fdiv {kind} {code.op(f'fmul {kind} {code.number(4, dtype)}, {decay}')}, {squared}")
-
-
-def _floor_div(code: Code, dtype: np.dtype, x: str, y: str) -> str:
-    if dtype.kind == "f":
-        raise Unsupported("floor_divide of floats")
-    return _divided(code, dtype, x, y)[0]
-
-
-def _remainder(code: Code, dtype: np.dtype, x: str, y: str) -> str:
-    if dtype.kind == "f":
-        raise Unsupported("remainder of floats")
-    return _divided(code, dtype, x, y)[1]
-
-
-def _divided(code: Code, dtype: np.dtype, x: str, y: str) -> tuple[str, str]:
-    """Quotient and remainder, rounded down; by zero they are zero, and so nothing traps."""
-    kind, zero, one = code.kind(dtype), code.number(0, dtype), code.number(1, dtype)
-    none = code.op(f"icmp eq {kind} {y}, {zero}")
-    if dtype.kind == "u":
-        divisor = _choose(code, none, dtype, one, y)
-        quotient, rest = code.op(f"udiv {kind} {x}, {divisor}"), code.op(f"urem {kind} {x}, {divisor}")
-    else:
-        # The smallest number has no opposite: a division by -1, which would trap there, is a subtraction.
-        minus = code.op(f"icmp eq {kind} {y}, {code.number(-1, dtype)}")
-        divisor = _choose(code, code.op(f"or {code.truth} {none}, {minus}"), dtype, one, y)
-        quotient, rest = code.op(f"sdiv {kind} {x}, {divisor}"), code.op(f"srem {kind} {x}, {divisor}")
-        apart = code.op(f"icmp slt {kind} {code.op(f'xor {kind} {rest}, {divisor}')}, {zero}")
-        turned = code.op(f"and {code.truth} {apart}, {code.op(f'icmp ne {kind} {rest}, {zero}')}")
-        quotient = code.op(f"sub {kind} {quotient}, {_choose(code, turned, dtype, one, zero)}")
-        rest = code.op(f"add {kind} {rest}, {_choose(code, turned, dtype, divisor, zero)}")
-        quotient = _choose(code, minus, dtype, code.op(f"sub {kind} {zero}, {x}"), quotient)
-        rest = _choose(code, minus, dtype, zero, rest)
-    return _choose(code, none, dtype, zero, quotient), _choose(code, none, dtype, zero, rest)
 
 
 def _isnan(code: Code, dtype: np.dtype, x: str) -> str:
@@ -188,23 +152,15 @@ def _rounded(name: str) -> Row:
     return lambda code, dtype, x: _intrinsic(name)(code, dtype, x) if dtype.kind == "f" else x
 
 
-def _truth(code: Code, dtype: np.dtype, x: str) -> str:
-    if dtype.kind == "b":
-        return x
-    if dtype.kind == "f":
-        return code.op(f"fcmp une {code.kind(dtype)} {x}, {_zero(code, dtype)}")
-    return code.op(f"icmp ne {code.kind(dtype)} {x}, {_zero(code, dtype)}")
-
-
 def _logical(instruction: str) -> Row:
     def row(code: Code, dtype: np.dtype, x: str, y: str) -> str:
-        return code.op(f"{instruction} {code.truth} {_truth(code, dtype, x)}, {_truth(code, dtype, y)}")
+        return code.op(f"{instruction} {code.truth} {truth(code, dtype, x)}, {truth(code, dtype, y)}")
 
     return row
 
 
 def _not(code: Code, dtype: np.dtype, x: str) -> str:
-    return code.op(f"xor {code.truth} {_truth(code, dtype, x)}, {code.number(True, BOOL)}")
+    return code.op(f"xor {code.truth} {truth(code, dtype, x)}, {code.number(True, BOOL)}")
 
 
 def _invert(code: Code, dtype: np.dtype, x: str) -> str:
@@ -217,9 +173,9 @@ def _shift(left: bool) -> Row:
         kind, bits = code.kind(dtype), 8 * dtype.itemsize
         some = code.op(f"icmp ult {kind} {y}, {code.number(bits, dtype)}")
         name = "shl" if left else "lshr" if dtype.kind == "u" else "ashr"
-        shifted = code.op(f"{name} {kind} {x}, {_choose(code, some, dtype, y, _zero(code, dtype))}")
+        shifted = code.op(f"{name} {kind} {x}, {choose(code, some, dtype, y, _zero(code, dtype))}")
         none = code.op(f"ashr {kind} {x}, {code.number(bits - 1, dtype)}") if name == "ashr" else _zero(code, dtype)
-        return _choose(code, some, dtype, shifted, none)
+        return choose(code, some, dtype, shifted, none)
 
     return row
 
@@ -232,33 +188,67 @@ def _rotate(code: Code, dtype: np.dtype, x: str, by: int) -> str:
 
 def select(code: Code, condition: str, of: np.dtype, dtype: np.dtype, x: str, y: str) -> str:
     """x where the condition, of the dtype `of`, holds, else y."""
-    return _choose(code, _truth(code, of, condition), dtype, x, y)
+    return choose(code, truth(code, of, condition), dtype, x, y)
 
 
-def convert(code: Code, x: str, old: np.dtype, new: np.dtype) -> str:
-    """The same number in another dtype."""
-    a, b = code.kind(old), code.kind(new)
-    if new.kind == "b":
-        return _truth(code, old, x)
-    if old.kind == "b":
-        return code.op(f"{'uitofp' if new.kind == 'f' else 'zext'} {a} {x} to {b}")
-    if a == b:
-        return x
-    if old.kind == "f":
-        if new.kind == "f":
-            return code.op(f"{'fptrunc' if new.itemsize < old.itemsize else 'fpext'} {a} {x} to {b}")
-        raise Unsupported("floats to integers, which NumPy leaves to the processor where they do not fit")
-    if new.kind == "f":
-        return code.op(f"{'uitofp' if old.kind == 'u' else 'sitofp'} {a} {x} to {b}")
-    if new.itemsize < old.itemsize:
-        return code.op(f"trunc {a} {x} to {b}")
-    return code.op(f"{'zext' if old.kind == 'u' else 'sext'} {a} {x} to {b}")
+# Bits
+
+
+def _bits(dtype: np.dtype) -> np.dtype:
+    """The integers of the same size."""
+    return np.dtype(f"i{dtype.itemsize}")
+
+
+def _signbit(code: Code, dtype: np.dtype, x: str) -> str:
+    own = _bits(dtype)
+    return code.op(
+        f"icmp slt {code.kind(own)} {code.op(f'bitcast {code.kind(dtype)} {x} to {code.kind(own)}')}, {code.number(0, own)}"
+    )
+
+
+def _nextafter(code: Code, dtype: np.dtype, x: str, y: str) -> str:
+    """One step of the bits, which are in the order of the numbers; from zero to the smallest number of the sign of y."""
+    own, wide = _bits(dtype), SINGLE if dtype == HALF else dtype
+    kind, whole, compared = code.kind(dtype), code.kind(own), code.kind(wide)
+    a, b = (widened(code, v) if dtype == HALF else v for v in (x, y))
+    bits = code.op(f"bitcast {kind} {x} to {whole}")
+    zero = code.number(0, wide)
+    away = code.op(
+        f"icmp eq {code.truth} {code.op(f'fcmp olt {compared} {a}, {b}')}, {code.op(f'fcmp ogt {compared} {a}, {zero}')}"
+    )
+    moved = code.op(f"add {whole} {bits}, {choose(code, away, own, code.number(1, own), code.number(-1, own))}")
+    least = code.op(
+        f"and {whole} {code.op(f'bitcast {kind} {y} to {whole}')}, {code.number(-(2 ** (8 * dtype.itemsize - 1)), own)}"
+    )
+    least = code.op(f"or {whole} {least}, {code.number(1, own)}")
+    found = choose(code, code.op(f"fcmp oeq {compared} {a}, {zero}"), own, least, moved)
+    found = code.op(f"bitcast {whole} {found} to {kind}")
+    equal = code.op(f"fcmp oeq {compared} {a}, {b}")
+    found = choose(code, equal, dtype, x if dtype == HALF else y, found)  # NumPy's own for halves, and C's
+    found = choose(code, code.op(f"fcmp uno {compared} {b}, {b}"), dtype, y, found)
+    return choose(code, code.op(f"fcmp uno {compared} {a}, {a}"), dtype, x, found)
+
+
+# Functions from outside
+
+
+def _of_complex(code: Code, dtype: np.dtype, *parts: str, symbol: str, part: int) -> str:
+    """A part of a function of the C library."""
+    return code.part(symbol, part, *parts)
+
+
+def _of_scipy(code: Code, dtype: np.dtype, *xs: str, function: str, part: int | None = None) -> str:
+    """A special function, or a part of one of complex numbers."""
+    count = len(xs) if part is None else len(xs) // 2
+    symbol = str(special_function(function, count, part is not None))
+    return code.outside(symbol, dtype, *xs, skip=True) if part is None else code.part(symbol, part, *xs, skip=True)
 
 
 _ROWS: dict[Primitive, Row] = {
     # arithmetic
     e.neg: _neg, e.add: _floating("fadd", "add"), f.sub: _floating("fsub", "sub"), e.mul: _floating("fmul", "mul"),
-    e.safe_mul: _safe_mul, f.div: _floating("fdiv"), f.floor_div: _floor_div, f.remainder: _remainder,
+    e.safe_mul: _safe_mul, f.div: _floating("fdiv"), f.floor_div: floor_div, f.remainder: remainder,
+    f.fmod: fmod, f.gcd: gcd, f.power: power, f.nextafter: _nextafter,
     f.square: _square, f.sqrt: _intrinsic("sqrt"), f.cbrt: _libm("cbrt"), f.reciprocal: _reciprocal,
     f.copysign: _intrinsic("copysign"), f.power_by: _power_by, f.maximum: _extremum("ogt", "sgt", "ugt"),
     f.minimum: _extremum("olt", "slt", "ult"), f.abs_: _abs, f.sign: _sign, f.hypot: _libm("hypot"),
@@ -276,11 +266,18 @@ _ROWS: dict[Primitive, Row] = {
     # comparison and logic
     f.equal: _compare("oeq", "eq"), f.not_equal: _compare("une", "ne"), f.less: _compare("olt", "slt", "ult"),
     f.less_equal: _compare("ole", "sle", "ule"), f.greater: _compare("ogt", "sgt", "ugt"),
-    f.greater_equal: _compare("oge", "sge", "uge"), f.isfinite: _isfinite, f.isinf: _isinf, f.isnan: _isnan,
+    f.greater_equal: _compare("oge", "sge", "uge"), f.isfinite: _isfinite, f.isinf: _isinf, f.isnan: _isnan, f.signbit: _signbit,
     f.logical_not: _not, f.logical_and: _logical("and"), f.logical_or: _logical("or"), f.logical_xor: _logical("xor"),
     f.bit_not: _invert, f.shift_left: _shift(True), f.shift_right: _shift(False),
     f.bit_and: _floating("", "and"), f.bit_or: _floating("", "or"), f.bit_xor: _floating("", "xor"),
 }  # fmt: skip
 
-OPERATIONS: dict[str, Row] = {**{prim.name: row for prim, row in _ROWS.items()}, "rotate_left": _rotate}
-"""By name. To rotate the bits of a word is no primitive, but what random bits are made by."""
+OPERATIONS: dict[str, Row] = {
+    **{prim.name: row for prim, row in _ROWS.items()},
+    "rotate_left": _rotate,
+    "of_complex": _of_complex,
+    "of_scipy": _of_scipy,
+}
+"""By name. Besides primitives: to rotate the bits of a word, by which random bits are made, and functions from outside."""
+OF_HALVES = frozenset(["nextafter"])
+"""What is done on numbers of half precision themselves. All else is computed in single precision and rounded."""

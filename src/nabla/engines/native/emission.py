@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from typing import Any, Callable, Sequence
 
-import numpy as np
-
 from nabla.engines.native import arithmetic
+from nabla.engines.native.conversions import HALF, SINGLE, convert, narrowed, widened
 from nabla.engines.native.loops import (
     INDEX,
     Block,
@@ -41,8 +40,8 @@ from nabla.engines.native.machine import Machine
 from nabla.engines.native.recipes import STARTS
 from nabla.engines.native.routines import Reference
 from nabla.engines.native.text import Code, in_memory, literal, type_of
+from nabla.engines.native.values import part_of_complex
 
-HALF, SINGLE = np.dtype(np.float16), np.dtype(np.float32)
 WAYS = 4
 """Accumulators of a reduction: additions wait for each other."""
 
@@ -57,7 +56,7 @@ class Module:
         self.functions: list[str] = []
 
     def code(self) -> Code:
-        code = Code(self.machine.vectors, vector_bytes(self.machine))
+        code = Code(self.machine.vectors, vector_bytes(self.machine), self.machine.halves)
         code.declared = self.declared
         return code
 
@@ -186,14 +185,13 @@ class Function:
     def operation(self, s: Op, names: list[str]) -> str:
         code, dtype = self.code, s.args[0].dtype
         if s.name == "convert":
-            return arithmetic.convert(code, names[0], dtype, s.out.dtype)
+            return convert(code, names[0], dtype, s.out.dtype)
         if s.name == "where":
             return arithmetic.select(code, names[0], dtype, s.args[1].dtype, names[1], names[2])
         row = arithmetic.OPERATIONS[s.name]
-        if dtype == HALF:
-            wide = [arithmetic.convert(code, x, HALF, SINGLE) for x in names]
-            found = row(code, SINGLE, *wide, **dict(s.params))
-            return arithmetic.convert(code, found, SINGLE, HALF) if s.out.dtype == HALF else found
+        if dtype == HALF and s.name not in arithmetic.OF_HALVES:
+            found = row(code, SINGLE, *[widened(code, x) for x in names], **dict(s.params))
+            return narrowed(code, found) if s.out.dtype == HALF else found
         return row(code, dtype, *names, **dict(s.params))
 
     def _index(self, s: Index) -> None:
@@ -293,9 +291,7 @@ class Function:
             if isinstance(x, Part):
                 places.append(self.pointer(x.buffer, self.sum(x.at)))
             else:
-                cell = code.space_of(in_memory(x.dtype))
-                code.do(f"store {in_memory(x.dtype)} {literal(x.value, x.dtype)}, ptr {cell}")
-                places.append(cell)
+                places.append(self._cell(x))
         if type(s.routine) is not Reference:
             self._routine(s.routine.symbol, ", ".join([f"ptr {p}" for p in places]), ", ".join(["ptr"] * len(places)))
             return
@@ -309,6 +305,15 @@ class Function:
         code.start(failed)
         code.do(f"ret i64 {status}")
         code.start(fine)
+
+    def _cell(self, x: Num) -> str:
+        """A constant in memory."""
+        code, dtype = self.code, part_of_complex(x.dtype)
+        kind, parts = in_memory(dtype), [x.value] if dtype == x.dtype else [x.value.real, x.value.imag]
+        cell = code.space(kind, len(parts))
+        for i, part in enumerate(parts):
+            code.do(f"store {kind} {literal(part, dtype)}, ptr {code.op(f'getelementptr {kind}, ptr {cell}, i64 {i}')}")
+        return cell
 
     # Loops and branches
 

@@ -26,13 +26,13 @@ from nabla.engines.native import (
 )
 from nabla.engines.native.arithmetic import OPERATIONS
 from nabla.engines.native.complex_numbers import COMPLEX
-from nabla.engines.native.loops import ZERO, Call, Form, Num, Part, plus, times
+from nabla.engines.native.formulas import FORMULAS, HALF, SINGLE
+from nabla.engines.native.loops import ZERO, Call, Form, Num, Operand, Part, plus, times
 from nabla.engines.native.routines import Reference
 from nabla.engines.native.values import (
     CHEAP,
     Array,
     Lazy,
-    Number,
     Pair,
     Small,
     Unsupported,
@@ -187,13 +187,19 @@ def _elementwise(w: Writer, node: Node, inputs: list[Lazy], tiny: bool) -> Lazy:
     if inputs[0].dtype.kind == "c" or dtype.kind == "c":
         if name not in COMPLEX:
             raise Unsupported(f"{name} of complex numbers")
+    elif name in FORMULAS:
+        w.inside([], lambda: FORMULAS[name](w, *[_stand_in(w, x) for x in inputs], **params))  # Unsupported for some parameters
     elif name not in OPERATIONS and node.prim is not f.select:
         raise Unsupported(name)
-    if name in NOT_OF_FLOATS and inputs[0].dtype.kind == "f":
-        raise Unsupported(f"{name} of floats")
     cost = 1 if node.prim in LIGHT else 12
     part = part_of_complex(dtype)
     return recipes.elementwise(w, node.shape, dtype, lambda *xs: w.number(name, part, *xs, **params), inputs, cost)
+
+
+def _stand_in(w: Writer, x: Lazy) -> Operand:
+    """A number of x: its only one, where that is a constant."""
+    found = w.at(x, (ZERO,) * len(x.shape)) if prod(x.shape) == 1 and not x.reads else None
+    return found if isinstance(found, Num) else w.reg(x.dtype)
 
 
 LIGHT = frozenset([
@@ -201,7 +207,6 @@ LIGHT = frozenset([
     f.greater, f.greater_equal, f.logical_not, f.logical_and, f.logical_or, f.isnan, f.isfinite, f.select, f.div, f.sqrt,
     f.reciprocal, f.sign, f.copysign, f.bit_and, f.bit_or, f.bit_xor, f.bit_not, f.shift_left, f.shift_right,
 ])  # fmt: skip
-NOT_OF_FLOATS = frozenset(["floor_divide", "remainder"])
 
 
 # Recipes
@@ -216,24 +221,7 @@ def _same(w: Writer, node: Node, inputs: list[Lazy], tiny: bool) -> Lazy:
 
 
 def _convert(w: Writer, node: Node, inputs: list[Lazy], tiny: bool) -> Lazy:
-    new = node.dtype
-    if inputs[0].dtype.kind == "f" and new.kind in "iu":
-        raise Unsupported("floats to integers, which NumPy leaves to the processor where they do not fit")
-    if inputs[0].dtype == new:
-        return inputs[0]
-
-    def row(x: Number) -> Number:
-        parts = part_of_complex(new)
-        if type(x) is Pair:
-            if new.kind != "c":
-                raise Unsupported("complex numbers to others")
-            return Pair(w.op("convert", parts, x.real), w.op("convert", parts, x.imag))
-        real = x if x.dtype == parts else w.op("convert", parts, x)
-        return Pair(real, Num(0.0, parts)) if new.kind == "c" else real
-
-    if inputs[0].dtype.kind == "c" and new.kind != "c":
-        raise Unsupported("complex numbers to others")
-    return recipes.elementwise(w, node.shape, new, row, inputs, 1)
+    return recipes.convert(w, inputs[0], node.dtype)
 
 
 def _real(w: Writer, node: Node, inputs: list[Lazy], tiny: bool) -> Lazy:
@@ -263,6 +251,8 @@ def _reduction(by: str) -> Recipe:
             raise Unsupported("an extremum of nothing")
         if x.dtype.kind == "c" and by not in COMPLEX:
             raise Unsupported(f"{by} of complex numbers")
+        if x.dtype == node.dtype == HALF and by in ("add", "multiply"):  # in single precision, and rounded in the end
+            return recipes.convert(w, w.lazy(recipes.reduced(w, recipes.convert(w, x, SINGLE), axes, SINGLE, by)), HALF)
         if not tiny:
             return recipes.reduced(w, x, axes, node.dtype, by, w.targets.get(node))
         places = [np.arange(n) for n in x.shape]

@@ -43,6 +43,8 @@ class Machine:
     """The symbol of a function for so many numbers at once: ("exp", 4) for four of float64, ("expf", 8) for eight of float32."""
     addresses: Mapping[str, int]
     """Where the functions behind these symbols are."""
+    halves: bool
+    """Whether it converts numbers of half precision."""
 
 
 @lru_cache(maxsize=1)
@@ -54,7 +56,8 @@ def machine() -> Machine:
     cpu, wanted, lanes = chosen(target, architecture, llvm.get_host_cpu_name(), features.flatten(), features)
     found = _found(vector_symbols(architecture, lanes))
     vectors = {key: symbol for key, (symbol, _) in found.items()}
-    return Machine(architecture, cpu, wanted, lanes, vectors, dict(found.values()))
+    halves = architecture == "aarch64" or (architecture == "x86_64" and target != "scalar" and bool(features.get("f16c")))
+    return Machine(architecture, cpu, wanted, lanes, vectors, dict(found.values()), halves)
 
 
 def chosen(target: str, architecture: str, cpu: str, flags: str, has: Mapping[str, bool]) -> tuple[str, str, int]:

@@ -87,10 +87,12 @@ LIGHT = frozenset([
     "sign", "square", "subtract", "where",
 ])  # fmt: skip
 MIDDLE = {"divide": 4, "reciprocal": 4, "sqrt": 5}
+SINGLY = {"of_scipy": 100, "of_complex": 100, "fmod": 40, "remainder": 40, "floor_divide": 40, "gcd": 100}
+"""What is computed number by number, also of several turns at once."""
 
 
 def _weight(s: Op) -> int:
-    return 1 if s.name in LIGHT else MIDDLE.get(s.name, HEAVY)
+    return 1 if s.name in LIGHT else MIDDLE.get(s.name) or SINGLY.get(s.name, HEAVY)
 
 
 class Plan(NamedTuple):
@@ -180,7 +182,7 @@ def _lanes_time(block: Block, counter: Counter, lanes: int, varying: set[Reg]) -
         if kind is Op:
             if any(x in varying for x in s.args):
                 varying.add(s.out)
-            total += _weight(s) * (s.out.dtype.itemsize * lanes // 64 or 1)
+            total += _weight(s) * (lanes if s.name in SINGLY else s.out.dtype.itemsize * lanes // 64 or 1)
         elif kind is For:
             varying.update([c.inner for c in s.carries])
             varying.update([c.out for c in s.carries])

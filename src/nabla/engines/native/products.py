@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Sequence
 import numpy as np
 
 from nabla.engines.native import recipes
-from nabla.engines.native.complex_numbers import COMPLEX
 from nabla.engines.native.loops import Call, Form, Num, Part, plus, times
 from nabla.engines.native.routines import Blas
 from nabla.engines.native.values import CHEAP, Array, Lazy, Number, Small, Unsupported, Value, constant, part_of_complex, shape_of
@@ -22,13 +21,13 @@ WORTH = 10_000
 """Multiplications from which on a call of BLAS costs less than loops."""
 WRITTEN_OUT = 1024
 """Multiplications up to which a product of small tensors is written out."""
-INT, BYTE = np.dtype(np.int32), np.dtype(np.int8)
+INT, BYTE, HALF, SINGLE = (np.dtype(name) for name in ("int32", "int8", "float16", "float32"))
 
 
 def dot_general(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
     w = g.w
     dtype = node.dtype
-    if dtype.kind not in "fciu" or (dtype.kind == "c" and "multiply" not in COMPLEX):
+    if dtype.kind not in "fciu":
         raise Unsupported("a product of this dtype")
     (xc, yc), (xb, yb) = node.params["contract"], node.params["batch"]
     shapes = [shape_of(x) for x in given]
@@ -36,12 +35,15 @@ def dot_general(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> 
     yf = [axis for axis in range(len(shapes[1])) if axis not in yc and axis not in yb]
     left, right = (xb, xf, xc), (yb, yf, yc)
     count = node.size * prod(shapes[0][axis] for axis in xc)
+    if dtype == HALF:  # in single precision, and rounded in the end
+        factors = [recipes.convert(w, w.lazy(x), SINGLE) for x in given]
+        return recipes.convert(w, w.lazy(_by_loops(w, SINGLE, (factors[0], *left), (factors[1], *right), None)), HALF)
     if g.is_tiny(node, given) and count <= WRITTEN_OUT:
         return _written_out(w, node, [w.small(x) for x in given], left, right)
     x, y = w.lazy(given[0]), w.lazy(given[1])
-    if count and count // prod(shapes[0][axis] for axis in xb) >= WORTH and dtype.kind == "f" and dtype.itemsize >= 4:
+    if count and count // prod(shapes[0][axis] for axis in xb) >= WORTH and dtype.kind in "fc":
         return _by_blas(w, node, (x, *left), (y, *right))
-    return _by_loops(w, node, (x, *left), (y, *right))
+    return _by_loops(w, dtype, (x, *left), (y, *right), w.targets.get(node))
 
 
 Axes = tuple[Sequence[int], Sequence[int], Sequence[int]]
@@ -68,17 +70,18 @@ def _written_out(w: Writer, node: Node, given: list[Small], left: Axes, right: A
     return Small(out, node.dtype)
 
 
-def _by_loops(w: Writer, node: Node, left: Any, right: Any) -> Value:
+def _by_loops(w: Writer, dtype: np.dtype, left: Any, right: Any, out: Array | None) -> Value:
     x, xb, xf, xc = left
     y, yb, yf, yc = right
-    outer = len(node.shape)
-    shape = (*node.shape, *[x.shape[axis] for axis in xc])
+    free = [*[x.shape[axis] for axis in (*xb, *xf)], *[y.shape[axis] for axis in yf]]
+    outer = len(free)
+    shape = (*free, *[x.shape[axis] for axis in xc])
     summed = range(outer, len(shape))
     places_x = dict(zip([*xb, *xf, *xc], [*range(len(xb) + len(xf)), *summed]))
     places_y = dict(zip([*yb, *yf, *yc], [*range(len(xb)), *range(len(xb) + len(xf), outer), *summed]))
     factors = [_seen(w, _at_hand(w, x), shape, places_x), _seen(w, _at_hand(w, y), shape, places_y)]
-    terms = recipes.elementwise(w, shape, node.dtype, lambda a, b: _product(w, node.dtype, a, b), factors, 1)
-    return recipes.reduced(w, terms, tuple(summed), node.dtype, "add", w.targets.get(node))
+    terms = recipes.elementwise(w, shape, dtype, lambda a, b: _product(w, dtype, a, b), factors, 1)
+    return recipes.reduced(w, terms, tuple(summed), dtype, "add", out)
 
 
 def _at_hand(w: Writer, x: Lazy) -> Lazy:
@@ -103,10 +106,12 @@ def _by_blas(w: Writer, node: Node, left: Any, right: Any) -> Array:
     # What lies row by row is its transpose for BLAS; b, whose rows are to be summed over, is so where these come first.
     leading = [Num(v, INT) for v in (n if b_turned else k, m if a_turned else k, n)]
     letters = [Num(ord("T" if turned else "N"), BYTE) for turned in (not b_turned, a_turned)]
-    routine = Blas("dgemm" if node.dtype.itemsize == 8 else "sgemm")
+    routine = Blas({"float32": "sgemm", "float64": "dgemm", "complex64": "cgemm", "complex128": "zgemm"}[node.dtype.name])
+    parts = 2 if node.dtype.kind == "c" else 1
 
     def turn(i: Form) -> None:
-        right, left, out = [Part(z.buffer, plus(z.at, times(i, size))) for z, size in ((b, k * n), (a, m * k), (room, m * n))]
+        stacks = ((b, k * n), (a, m * k), (room, m * n))
+        right, left, out = [Part(z.buffer, times(plus(z.at, times(i, size)), parts)) for z, size in stacks]
         sizes = [Num(v, INT) for v in (n, m, k)]
         args: list[Part | Num] = [*letters, *sizes, one, right, leading[0], left, leading[1], zero, out, leading[2]]
         w.block.append(Call(routine, args, [room.buffer]))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 import numpy as np
 
-from nabla.engines.native.loops import ZERO, Form, form, plus, times
-from nabla.engines.native.values import Array, Indices, Lazy, Number, Small, aligned, constant
+from nabla.engines.native.loops import ZERO, Form, Num, form, plus, times
+from nabla.engines.native.values import Array, Indices, Lazy, Number, Pair, Small, aligned, constant, part_of_complex
 
 if TYPE_CHECKING:
     from nabla.engines.native.writer import Writer
@@ -23,6 +23,25 @@ def elementwise(w: Writer, shape: tuple[int, ...], dtype: np.dtype, row: Any, in
     reads = frozenset().union(*[x.reads for x in inputs])
     depth = 1 + max([x.depth for x in inputs], default=0)
     return Lazy(shape, dtype, at, cost + sum(x.cost for x in inputs), depth, reads)
+
+
+def convert(w: Writer, x: Lazy, new: np.dtype) -> Lazy:
+    """Of complex numbers others take the real part, truth values whether one part is not zero."""
+    parts = part_of_complex(new)
+    if x.dtype == new:
+        return x
+
+    def to(part: Any) -> Any:
+        return part if part.dtype == parts else w.op("convert", parts, part)
+
+    def row(number: Number) -> Number:
+        if type(number) is not Pair:
+            return Pair(to(number), Num(0.0, parts)) if new.kind == "c" else to(number)
+        if new.kind == "c":
+            return Pair(to(number.real), to(number.imag))
+        return w.op("logical_or", new, to(number.real), to(number.imag)) if new.kind == "b" else to(number.real)
+
+    return elementwise(w, x.shape, new, row, [x], 1)
 
 
 def moved(w: Writer, x: Lazy, shape: tuple[int, ...], back: Callable[[Indices], Indices]) -> Lazy:
@@ -118,6 +137,7 @@ def reduced(w: Writer, x: Lazy, axes: Sequence[int], dtype: np.dtype, by: str, o
     kept = [axis for axis in range(len(x.shape)) if axis not in axes]
     shape = tuple([x.shape[axis] for axis in kept])
     start = constant(STARTS[by](dtype), dtype)
+    by_parts = by if dtype.kind != "c" or by == "add" else None  # what is done to a complex number may be done to neither part
 
     def gathered(index: Indices) -> Number:
         placed = dict(zip(kept, index))
@@ -130,7 +150,7 @@ def reduced(w: Writer, x: Lazy, axes: Sequence[int], dtype: np.dtype, by: str, o
                 placed[rest[0]] = i
                 return [turn(rest[1:], inner)]
 
-            return w.loop(x.shape[rest[0]], body, [so_far], by)[0]
+            return w.loop(x.shape[rest[0]], body, [so_far], by_parts, free=by_parts is not None)[0]
 
         return turn(axes, start)
 
@@ -154,5 +174,6 @@ def window(w: Writer, room: Array, spec: Sequence[Any]) -> Callable[[Indices], I
 
 
 __all__ = [
-    "broadcast", "elementwise", "flip", "form", "known_reshape", "moved", "part", "reduced", "reshape", "transpose", "window",
+    "broadcast", "convert", "elementwise", "flip", "form", "known_reshape", "moved", "part", "reduced", "reshape", "transpose",
+    "window",
 ]  # fmt: skip

@@ -1,8 +1,9 @@
-"""Routines from outside that a program calls: of BLAS, which SciPy brings along, and the reference kernels of the NumPy engine."""
+"""Routines from outside that a program calls: of BLAS, and special functions, both of SciPy, and kernels of the NumPy engine."""
 
 from __future__ import annotations
 
 import ctypes
+import re
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from nabla.engines.native.objects import ADDRESSES
 
 cython_blas = lazy.optional("scipy.linalg.cython_blas")
 cython_lapack = lazy.optional("scipy.linalg.cython_lapack")
+cython_special = lazy.optional("scipy.special.cython_special")
 
 
 class Reference(NamedTuple):
@@ -53,9 +55,26 @@ class Lapack(NamedTuple):
 @lru_cache(maxsize=64)
 def _known(library: Any, name: str) -> str:
     """The name under which LLVM knows the routine."""
-    capsule = library.__pyx_capi__[name]
-    get_name, get_pointer = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
-    get_name.restype, get_name.argtypes = ctypes.c_char_p, [ctypes.py_object]
-    get_pointer.restype, get_pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    ADDRESSES[f"nabla_{name}"] = get_pointer(capsule, get_name(capsule))
+    return _registered(name, library.__pyx_capi__[name])
+
+
+@lru_cache(maxsize=256)
+def special_function(name: str, count: int, of_complex: bool) -> str | None:
+    """The name under which LLVM knows SciPy's special function of so many numbers in double precision, the last argument of which
+    is one more, for Cython; None if there is no such one. Functions of several kinds of numbers have a prefix."""
+    kind = "__pyx_t_double_complex" if of_complex else "double"
+    wanted = f"{kind} ({', '.join([kind] * count)}, int __pyx_skip_dispatch)"
+    for key, capsule in cython_special.__pyx_capi__.items():
+        if re.fullmatch(rf"(__pyx_fuse_[0-9_]+)?{name}", key) and _name_of(capsule).decode() == wanted:
+            return _registered(key.strip("_"), capsule)
+    return None
+
+
+def _registered(name: str, capsule: Any) -> str:
+    ADDRESSES[f"nabla_{name}"] = _pointer_of(capsule, _name_of(capsule))
     return f"nabla_{name}"
+
+
+_name_of, _pointer_of = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
+_name_of.restype, _name_of.argtypes = ctypes.c_char_p, [ctypes.py_object]
+_pointer_of.restype, _pointer_of.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]

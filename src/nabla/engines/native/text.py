@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import Any, Mapping, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -30,16 +30,18 @@ def literal(value: Any, dtype: np.dtype) -> str:
         return str(int(value))
     if dtype.itemsize == 2:
         return "0xH" + struct.pack(">e", np.float16(value)).hex().upper()
-    return "0x" + struct.pack(">d", float(value)).hex().upper()  # single precision, too, is written as a double
+    # Single precision, too, is written as a double.
+    return "0x" + struct.pack(">d", float(np.float32(value) if dtype.itemsize == 4 else value)).hex().upper()
 
 
 class Code:
     """One function being written: blocks of instructions, in static single assignment form."""
 
-    def __init__(self, vector_functions: Mapping[tuple[str, int], str], widest: int) -> None:
+    def __init__(self, vector_functions: Mapping[tuple[str, int], str], widest: int, halves: bool) -> None:
         self.lanes = 1
         self.vector_functions = vector_functions
         self.widest = widest  # bytes of a vector
+        self.halves = halves  # whether the processor converts numbers of half precision
         self.entry: list[str] = []  # what stands before everything else: space on the stack
         self.lines: list[str] = []
         self.declared: dict[str, str] = {}
@@ -79,12 +81,6 @@ class Code:
         """Room for `count` numbers on the stack, for the whole call."""
         name = self.name("room")
         self.entry.append(f"  {name} = alloca [{max(count, 1)} x {kind}], align 64")
-        return name
-
-    def space_of(self, kind: str) -> str:
-        """Room for one value of that type."""
-        name = self.name("room")
-        self.entry.append(f"  {name} = alloca {kind}, align 64")
         return name
 
     # Numbers, or as many side by side as there are lanes
@@ -152,17 +148,53 @@ class Code:
 
     def _each(self, function: str, dtype: np.dtype, arguments: Sequence[str]) -> str:
         """A function of single numbers, lane by lane."""
+        return self.lane_by_lane(lambda *xs: self._call(function, dtype, xs), dtype, arguments)
+
+    def lane_by_lane(self, of_numbers: Callable[..., str], dtype: np.dtype, arguments: Sequence[str]) -> str:
+        """A function of single numbers of a dtype, in each lane."""
         if self.lanes == 1:
-            return self._call(function, dtype, arguments)
+            return of_numbers(*arguments)
         lanes, kind = self.lanes, self.kind(dtype)
         result = "poison"
         for i in range(lanes):
             parts = [self.op(f"extractelement {kind} {x}, i64 {i}") for x in arguments]
             self.lanes = 1
-            one = self._call(function, dtype, parts)
+            one = of_numbers(*parts)
             self.lanes = lanes
             result = self.op(f"insertelement {kind} {result}, {type_of(dtype)} {one}, i64 {i}")
         return result
+
+    def outside(self, symbol: str, dtype: np.dtype, *arguments: str, skip: bool = False) -> str:
+        """A function of that symbol, of single numbers of one dtype. skip: it takes one more number, for Cython, that is zero."""
+        kind = type_of(dtype)
+        kinds = [kind] * len(arguments) + ["i32"] * skip
+
+        def call(*xs: str) -> str:
+            self.declared[symbol] = f"declare {kind} @{symbol}({', '.join(kinds)}) #0"
+            given = [f"{kind} {x}" for x in xs] + ["i32 0"] * skip
+            return self.op(f"call {kind} @{symbol}({', '.join(given)})")
+
+        return self.lane_by_lane(call, dtype, arguments)
+
+    def part(self, symbol: str, which: int, *arguments: str, skip: bool = False) -> str:
+        """The real (0) or imaginary (1) part of a function of complex numbers in double precision; the arguments are parts, too."""
+        kinds = ["double"] * len(arguments) + ["i32"] * skip
+
+        def call(*xs: str) -> str:
+            self.declared[symbol] = f"declare {{ double, double }} @{symbol}({', '.join(kinds)}) #0"
+            given = [f"double {x}" for x in xs] + ["i32 0"] * skip
+            both = self.op(f"call {{ double, double }} @{symbol}({', '.join(given)})")
+            return self.op(f"extractvalue {{ double, double }} {both}, {which}")
+
+        return self.lane_by_lane(call, np.dtype(np.float64), arguments)
+
+    def helper(self, symbol: str, dtype: np.dtype, body: str, *arguments: str) -> str:
+        """A function of single numbers that stands in the text itself; its arguments are %x and %y there."""
+        kind = type_of(dtype)
+        self.declared[symbol] = f"define internal {kind} @{symbol}({kind} %x, {kind} %y) #0 {{\n{body}}}"
+        return self.lane_by_lane(
+            lambda *xs: self.op(f"call {kind} @{symbol}({', '.join([f'{kind} {x}' for x in xs])})"), dtype, arguments
+        )  # fmt: skip
 
     def spread(self, name: str, dtype: np.dtype, lanes: int) -> str:
         """A number in all of so many lanes."""

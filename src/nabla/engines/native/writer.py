@@ -8,6 +8,7 @@ from typing import Any, Callable, Sequence
 import numpy as np
 
 from nabla.engines.native.complex_numbers import COMPLEX
+from nabla.engines.native.formulas import FORMULAS
 from nabla.engines.native.loops import (
     INDEX,
     ZERO,
@@ -82,6 +83,8 @@ class Writer:
         """An operation on numbers of any kind."""
         if any(type(x) is Pair for x in args):
             return COMPLEX[name](self, *args, **params)
+        if name in FORMULAS:
+            return FORMULAS[name](self, *args, **params)
         return self.op(name, dtype, *args, **params)
 
     def index(self, at: Form) -> Operand:
@@ -125,9 +128,10 @@ class Writer:
         """What `write` writes goes to another block."""
         kept = self.block, self._made
         self.block, self._made = block, {}
-        found = write()
-        self.block, self._made = kept
-        return found
+        try:
+            return write()
+        finally:
+            self.block, self._made = kept
 
     def take_back(self, length: int) -> None:
         """The current block is that long again."""

@@ -1,0 +1,129 @@
+"""Quotients and remainders of integers and floats, greatest common divisors and whole powers, in LLVM's instructions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nabla.engines.native.conversions import choose
+from nabla.engines.native.text import Code, type_of
+
+# Integers
+
+
+def _divided(code: Code, dtype: np.dtype, x: str, y: str, down: bool) -> tuple[str, str]:
+    """Quotient and remainder, rounded down or to zero; by zero they are zero, and so nothing traps."""
+    kind, zero, one = code.kind(dtype), code.number(0, dtype), code.number(1, dtype)
+    none = code.op(f"icmp eq {kind} {y}, {zero}")
+    if dtype.kind == "u":
+        divisor = choose(code, none, dtype, one, y)
+        quotient, rest = code.op(f"udiv {kind} {x}, {divisor}"), code.op(f"urem {kind} {x}, {divisor}")
+    else:
+        # The smallest number has no opposite: a division by -1, which would trap there, is a subtraction.
+        minus = code.op(f"icmp eq {kind} {y}, {code.number(-1, dtype)}")
+        divisor = choose(code, code.op(f"or {code.truth} {none}, {minus}"), dtype, one, y)
+        quotient, rest = code.op(f"sdiv {kind} {x}, {divisor}"), code.op(f"srem {kind} {x}, {divisor}")
+        if down:
+            apart = code.op(f"icmp slt {kind} {code.op(f'xor {kind} {rest}, {divisor}')}, {zero}")
+            turned = code.op(f"and {code.truth} {apart}, {code.op(f'icmp ne {kind} {rest}, {zero}')}")
+            quotient = code.op(f"sub {kind} {quotient}, {choose(code, turned, dtype, one, zero)}")
+            rest = code.op(f"add {kind} {rest}, {choose(code, turned, dtype, divisor, zero)}")
+        quotient = choose(code, minus, dtype, code.op(f"sub {kind} {zero}, {x}"), quotient)
+        rest = choose(code, minus, dtype, zero, rest)
+    return choose(code, none, dtype, zero, quotient), choose(code, none, dtype, zero, rest)
+
+
+_GCD = """begin:
+{positive}  br label %test
+test:
+  %p = phi {kind} [ %a, %begin ], [ %q, %turn ]
+  %q = phi {kind} [ %b, %begin ], [ %r, %turn ]
+  %done = icmp eq {kind} %q, 0
+  br i1 %done, label %end, label %turn
+turn:
+  %r = urem {kind} %p, %q
+  br label %test
+end:
+  ret {kind} %p
+"""
+_POWER = """begin:
+  br label %turn
+turn:
+  %p = phi {kind} [ %x, %begin ], [ %square, %turn ]
+  %n = phi {kind} [ %y, %begin ], [ %half, %turn ]
+  %r = phi {kind} [ 1, %begin ], [ %found, %turn ]
+  %odd = trunc {kind} %n to i1
+  %more = mul {kind} %r, %p
+  %found = select i1 %odd, {kind} %more, {kind} %r
+  %square = mul {kind} %p, %p
+  %half = lshr {kind} %n, 1
+  %go = icmp ne {kind} %half, 0
+  br i1 %go, label %turn, label %end
+end:
+  ret {kind} %found
+"""
+
+
+def gcd(code: Code, dtype: np.dtype, x: str, y: str) -> str:
+    """Euclid's algorithm."""
+    kind = type_of(dtype)
+    positive = ""
+    for name, given in (("a", "x"), ("b", "y")):
+        least = f"call {kind} @llvm.abs.{kind}({kind} %{given}, i1 false)" if dtype.kind == "i" else f"add {kind} %{given}, 0"
+        positive += f"  %{name} = {least}\n"
+    if dtype.kind == "i":
+        code.declared[f"llvm.abs.{kind}"] = f"declare {kind} @llvm.abs.{kind}({kind}, i1)"
+    return code.helper(f"gcd_{dtype.name}", dtype, _GCD.format(kind=kind, positive=positive), x, y)
+
+
+def power(code: Code, dtype: np.dtype, x: str, y: str) -> str:
+    if dtype.kind == "f":
+        return code.function("pow", dtype, x, y)
+    return code.helper(f"power_{dtype.name}", dtype, _POWER.format(kind=type_of(dtype)), x, y)
+
+
+# Floats: what is left of the exact quotient is exact
+
+
+def _rest(code: Code, dtype: np.dtype, x: str, y: str) -> tuple[str, str, str]:
+    """What fmod leaves; whether that is not zero and has not the sign of y; whether it is not zero."""
+    kind, zero = code.kind(dtype), code.number(0, dtype)
+    rest = code.function("fmod", dtype, x, y)
+    some = code.op(f"fcmp une {kind} {rest}, {zero}")
+    signs = code.op(f"xor {code.truth} {code.op(f'fcmp olt {kind} {y}, {zero}')}, {code.op(f'fcmp olt {kind} {rest}, {zero}')}")
+    return rest, code.op(f"and {code.truth} {some}, {signs}"), some
+
+
+def floor_div(code: Code, dtype: np.dtype, x: str, y: str) -> str:
+    """At infinities and by zero the quotient itself, as the array API standard has it; else rounded down, zeros with its sign."""
+    if dtype.kind != "f":
+        return _divided(code, dtype, x, y, True)[0]
+    kind, zero = code.kind(dtype), code.number(0, dtype)
+    quotient = code.op(f"fdiv {kind} {x}, {y}")
+    rest, turned, _ = _rest(code, dtype, x, y)
+    whole = code.op(f"fdiv {kind} {code.op(f'fsub {kind} {x}, {rest}')}, {y}")
+    whole = code.op(f"fsub {kind} {whole}, {choose(code, turned, dtype, code.number(1, dtype), zero)}")
+    down = code.intrinsic("floor", dtype, whole)
+    short = code.op(f"fcmp ogt {kind} {code.op(f'fsub {kind} {whole}, {down}')}, {code.number(0.5, dtype)}")
+    down = code.op(f"fadd {kind} {down}, {choose(code, short, dtype, code.number(1, dtype), zero)}")
+    none = code.op(f"fcmp oeq {kind} {whole}, {zero}")
+    found = choose(code, none, dtype, code.intrinsic("copysign", dtype, zero, quotient), down)
+    for v in (x, y):
+        infinite = code.op(f"fcmp oeq {kind} {code.intrinsic('fabs', dtype, v)}, {code.number(np.inf, dtype)}")
+        found = choose(code, infinite, dtype, quotient, found)
+    return choose(code, code.op(f"fcmp oeq {kind} {y}, {zero}"), dtype, quotient, found)
+
+
+def remainder(code: Code, dtype: np.dtype, x: str, y: str) -> str:
+    """With the sign of y."""
+    if dtype.kind != "f":
+        return _divided(code, dtype, x, y, True)[1]
+    rest, turned, some = _rest(code, dtype, x, y)
+    found = choose(code, turned, dtype, code.op(f"fadd {code.kind(dtype)} {rest}, {y}"), rest)
+    return choose(code, some, dtype, found, code.intrinsic("copysign", dtype, code.number(0, dtype), y))
+
+
+def fmod(code: Code, dtype: np.dtype, x: str, y: str) -> str:
+    """With the sign of x."""
+    if dtype.kind == "f":
+        return code.function("fmod", dtype, x, y)
+    return _divided(code, dtype, x, y, False)[1]
