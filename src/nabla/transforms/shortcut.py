@@ -111,10 +111,10 @@ class _Text:
         self.line("def call(args, kwargs):", 0)
         self.line("try:", 1)
         self.surroundings()
-        leaves = [*self.arguments(args, kwargs, statics)]
-        hidden = [*self.roads()]
-        for name, value in (*leaves, *hidden):
-            self.input(name, value)
+        leaves = self.arguments(args, kwargs, statics)
+        hidden = self.roads()
+        for (name, kind), like in zip([*[(name, type(x)) for name, x in leaves], *hidden], program.graph.inputs):
+            self.input(name, kind, like)
         self.line("except UNLIKE: return MISS", 1)
         for line in self._later:
             self.line(line, 1)
@@ -208,31 +208,34 @@ class _Text:
 
     # Roads
 
-    def roads(self) -> list[tuple[str, Any]]:
-        """The guards, and the names and values of the hidden inputs."""
+    def roads(self) -> list[tuple[str, type]]:
+        """The guards, and the names and classes of the hidden inputs."""
         found = self.program.roads
         for get, old, same, _ in found.guards:
             if type(get) is partial and get.func is roads.structure:
-                self.container(get.args[0])
+                self.container(get.args[0], old)
                 continue
             name, was = self.variable(), self.name(old)
             self.line(f"{name} = {self.road(get)}")
             self.miss_if(f"{name} is not {was}" + ("" if same is roads.never else f" and not {self.name(same)}({name}, {was})"))
-        hidden = []
+        hidden: list[tuple[str, type]] = []
         for x in found.hidden:
             name = self.variable()
             self.line(f"{name} = {self.road(x.get)}")
             for alias in x.aliases:
                 self.miss_if(f"{self.road(alias)} is not {name}")
-            hidden.append((name, x.get()))
+            hidden.append((name, Tensor if x.is_tensor else np.ndarray))
         return hidden
 
-    def container(self, get: Get) -> None:
+    def container(self, get: Get, structure: tree.TreeDef) -> None:
         """A container at the end of a road, whose leaves other roads lead to."""
         name = self.variable()
         self.line(f"{name} = {self.road(get)}")
         leaves: list[tuple[str, Any]] = []
-        self.open(name, get(), leaves)
+        example = get()
+        if tree.structure(example) != structure:  # another thread has just put it there
+            raise _Unusual
+        self.open(name, example, leaves)
         self.opened[id(get)] = [inner for inner, _ in leaves]
 
     def road(self, get: Get) -> str:
@@ -253,19 +256,16 @@ class _Text:
 
     # Inputs
 
-    def input(self, name: str, x: Any) -> None:
-        """That a leaf is as x, and what the program gets for it."""
+    def input(self, name: str, kind: type, like: Node) -> None:
+        """That a leaf is of this class and like an input of the graph, and what the program gets for it."""
         i = len(self._values)
-        kind = type(x)
         if kind is Tensor:
-            self.tensor(i, name, x._node)
+            self.tensor(i, name, like)
             return
         if kind is np.ndarray:
-            if not x.dtype.isnative:
-                raise _Unusual
-            dtype = self.name(x.dtype)
+            dtype = self.name(like.dtype)
             self._shows_arrays = True
-            unlike = f"type({name}) is not ndarray or {name}.shape != {x.shape}"
+            unlike = f"type({name}) is not ndarray or {name}.shape != {like.shape}"
             self.miss_if(f"{unlike} or {name}.dtype is not {dtype} and {name}.dtype != {dtype}")
             self._values.append(name)
             return
@@ -274,14 +274,12 @@ class _Text:
         self.miss_if(f"type({name}) is not {self.name(kind)}")
         if kind is int:
             self.miss_if(f"not {-(2**63)} <= {name} < {2**63}")
-        self._values.append(f"{self.name(dtypes.of_scalar(x).type)}({name})" if kind in NUMBERS else name)
+        self._values.append(f"{self.name(dtypes.of_scalar(kind()).type)}({name})" if kind in NUMBERS else name)
 
-    def tensor(self, i: int, name: str, node: Node) -> None:
-        if node.tokens.members:
-            raise _Unusual
+    def tensor(self, i: int, name: str, like: Node) -> None:
         self.miss_if(f"type({name}) is not Tensor")
         self.line(f"n{i} = {name}._node")
-        unlike = f"n{i}.shape != {node.shape} or n{i}.dtype is not {self.name(node.dtype)}"
+        unlike = f"n{i}.shape != {like.shape} or n{i}.dtype is not {self.name(like.dtype)}"
         self.miss_if(f"{unlike} or n{i}.tokens is not EMPTY and n{i}.tokens.members")
         self._later += [f"v{i} = n{i}.value", f"if v{i} is None: runtime.realize((n{i},)); v{i} = n{i}.value"]
         if self.program.holds:
