@@ -409,7 +409,7 @@ class Function:
             return
         known = begin == "0" and end.isdigit()
         count = int(end) if known else 0
-        is_light = s.count >= 8 * lanes * WAYS and sum(1 for _ in walk(s.body)) < 40
+        is_light = s.count >= 2 * lanes * WAYS and sum(1 for _ in walk(s.body)) < 40
         ways = WAYS if carries and is_light else 1
         neutral = [literal(STARTS[str(c.by)](c.inner.dtype), c.inner.dtype) for c in carries]
         starts = [[code.spread(x, c.inner.dtype, lanes) for c, x in zip(carries, neutral)] for _ in range(ways)]

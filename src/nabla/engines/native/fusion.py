@@ -154,7 +154,7 @@ def _fused(block: Block) -> Block:
     for s in block:
         if type(s) is For and s.free:
             _place(result, Loop(s))
-        elif type(s) in (Op, Load, Index):
+        elif type(s) in (Op, Load, Index, Store):
             _lift(result, s)
         else:
             result.append(s)

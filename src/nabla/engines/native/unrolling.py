@@ -7,15 +7,18 @@ from typing import Any
 from nabla.engines.native.loops import Block, Counter, For, Form, If, Operand, Program, Reg, Rewriter, While, blocks, walk
 
 SHORT = 4
-"""Turns up to which a loop is written out wherever it stands."""
+"""Turns up to which a loop is written out that is not inside a longer one."""
+SHORT_AROUND = 8
+"""The same around a longer loop, which then can be joined to others of its length."""
 SHORT_INSIDE = 16
-"""The same inside or around a longer loop."""
-LONGEST = 400
+"""The same inside a longer loop that does more than this one, so that numbers stay in registers in a turn of it."""
+LONGEST, LONGEST_INSIDE = 400, 2000
 """Statements that come of it at most."""
 
 
 class Unroller:
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, inside: bool) -> None:
+        self.inside = inside
         self._count = 1 + max([s.out.number if hasattr(s, "out") else 0 for s in walk(program.body)], default=0)
         for s in walk(program.body):
             regs = [c.out for c in s.carries] + [c.inner for c in s.carries] if type(s) in (For, While) else []
@@ -27,12 +30,13 @@ class Unroller:
         self._count += 1
         return Counter(reg.dtype, self._count) if type(reg) is Counter else Reg(reg.dtype, self._count)
 
-    def block(self, block: Block, around: int) -> Block:
-        """around: the turns of the longest loop around it."""
+    def block(self, block: Block, around: For | None) -> Block:
+        """around: the outermost loop around it whose turns may be taken in any order."""
         result: Block = []
         for s in block:
             if type(s) is For:
-                s.body = self.block(s.body, max(around, s.count if s.free else 0))
+                outer = around or (s if s.free else None)
+                s.body = self.block(s.body, outer)
                 s.summary = None
                 if self._pays(s, around):
                     result.extend(self._turns(s))
@@ -53,14 +57,19 @@ class Unroller:
         rewriter.operands = Resolved(self.replaced)
         return rewriter.block(block)
 
-    def _pays(self, s: For, around: int) -> bool:
+    def _pays(self, s: For, around: For | None) -> bool:
         size = sum(1 for _ in walk(s.body)) * s.count
-        if size > LONGEST or not _simple(s.body):
+        if size > (LONGEST_INSIDE if self.inside else LONGEST) or not _is_simple(s.body):
             return False
-        if s.count <= SHORT:
-            return True
+        if self.inside:
+            if around is None or around is s or s.count >= around.count:
+                return False
+            loops, others = _inside(around)
+            return s.count <= (SHORT_INSIDE if loops > 1 else SHORT if others else 0)
+        if around is not None and s.count < around.count:
+            return False
         inner = max([x.count for x in walk(s.body) if type(x) is For and x.free], default=0)
-        return s.count <= SHORT_INSIDE and s.count < max(around, inner) and s.free
+        return s.count <= SHORT or (s.free and s.count <= SHORT_AROUND and s.count < inner)
 
     def _turns(self, s: For) -> Block:
         result: Block = []
@@ -76,13 +85,34 @@ class Unroller:
         return result
 
 
-def _simple(block: Block) -> bool:
+def _is_simple(block: Block) -> bool:
     return all(type(s) not in (While, If) for s in walk(block))
 
 
+def _inside(s: For) -> tuple[int, int]:
+    """How many loops are side by side inside a loop, and how many other statements are around them; one loop alone may become one
+    with that around it."""
+    others = 0
+    while True:
+        loops = [x for x in s.body if type(x) is For]
+        if len(loops) != 1:
+            return len(loops), others
+        others += len(s.body) - 1
+        s = loops[0]
+
+
 def unrolled(program: Program) -> Program:
-    unroller = Unroller(program)
-    block = unroller.block(program.body, 0)
+    """Short loops by themselves, and around longer ones."""
+    return _with(Unroller(program, inside=False), program)
+
+
+def unrolled_inside(program: Program) -> Program:
+    """Short loops inside longer ones."""
+    return _with(Unroller(program, inside=True), program)
+
+
+def _with(unroller: Unroller, program: Program) -> Program:
+    block = unroller.block(program.body, None)
     return Program(unroller.settled(block), program.buffers)
 
 

@@ -54,7 +54,7 @@ Body = Callable[[Indices], None]
 class Writer:
     """One program being written, at the end of the current block. most: numbers of a tensor that is kept in registers."""
 
-    def __init__(self, most: int = 16) -> None:
+    def __init__(self, most: int = 12) -> None:
         self.most = most
         self.block: Block = []
         self.buffers: list[Buffer] = []
