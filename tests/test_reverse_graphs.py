@@ -34,6 +34,13 @@ def test_a_product_broadcasts_the_cotangent_itself():
     check_grads(rows, (np.array([[1.0, 2.0], [0.5, -1.0]]),), order=2)
 
 
+def test_a_product_with_ones_is_the_other_factor():
+    rows = np.arange(6.0).reshape(3, 2)
+    assert names(gradient(lambda x: nb.sum(nb.logsumexp(x, axis=1)), rows)) == ["softmax"]
+    assert names(gradient(nb.logsumexp, rows)) == ["softmax"]
+    assert names(gradient(lambda x: nb.sum(nb.exp(x) + nb.sum(x * x)), X)) == ["add", "add", "exp", "multiply"]
+
+
 def test_a_cotangent_is_summed_before_it_is_negated():
     graph = gradient(lambda a: nb.sum(nb.exp(X - a) * X), np.array(0.3))
     assert [node.shape for node in graph.nodes if node.prim.name == "negative"] == [()]

@@ -204,11 +204,11 @@ class Binary(Elementwise):
 
 def product(g: Node, partial: Node, masked: bool) -> Node:
     """A cotangent times a partial derivative."""
-    if g.shape == partial.shape:
-        if g.params is ALL_ONE and g.dtype is partial.dtype:
+    if g.params is ALL_ONE and g.dtype is partial.dtype:
+        if g.shape == partial.shape or broadcast_shapes("multiply", (g.shape, partial.shape)) == partial.shape:
             return partial
-        if g.prim is broadcast and g.inputs:  # the product broadcasts by itself
-            (g,) = g.inputs
+    elif g.prim is broadcast and g.inputs and g.shape == partial.shape:  # the product broadcasts by itself
+        (g,) = g.inputs
     return safe_mul(g, partial) if masked and not _keeps_zeros(partial) else mul(g, partial)
 
 

@@ -126,7 +126,8 @@ def reduced_shape(x: Node, axes: tuple[int, ...]) -> tuple[Shape, np.dtype]:
 
 def restore_axes(x: Node, shape: Shape, axes: tuple[int, ...]) -> Node:
     """Put axes of size 1 back where a reduction of something of `shape` removed them."""
-    return reshape(x, shape=tuple(1 if axis in axes else n for axis, n in enumerate(shape)))
+    shape = tuple([1 if axis in axes else n for axis, n in enumerate(shape)])
+    return ones(shape, x.dtype) if x.params is ALL_ONE else reshape(x, shape=shape)
 
 
 def _sum_transpose(g: Node, x: Node, axes: tuple[int, ...]) -> Node:

@@ -14,7 +14,7 @@ from typing import AbstractSet, Sequence
 from nabla.graph.node import Node
 from nabla.graph.tokens import Token
 from nabla.primitives.base import Primitive, same
-from nabla.primitives.elementwise import mul, safe_mul
+from nabla.primitives.elementwise import product
 from nabla.primitives.formulas import exp
 from nabla.primitives.shape import batch_axes, reduce_sum, reduced_shape, restore_axes
 
@@ -35,8 +35,7 @@ class _Softmax(Primitive):
         return node * (dx - _total(node * dx, node.params["axes"]))
 
     def pull(self, node: Node, g: Node, masked: bool, wanted: AbstractSet[Token]) -> Sequence[Node | None]:
-        product = safe_mul if masked else mul
-        return (product(node, g - _total(product(node, g), node.params["axes"])),)
+        return (product(g - _total(product(g, node, masked), node.params["axes"]), node, masked),)
 
 
 class _LogSoftmax(Primitive):
@@ -50,8 +49,7 @@ class _LogSoftmax(Primitive):
         return dx - _total(exp(node) * dx, node.params["axes"])
 
     def pull(self, node: Node, g: Node, masked: bool, wanted: AbstractSet[Token]) -> Sequence[Node | None]:
-        product = safe_mul if masked else mul
-        return (g - product(exp(node), _total(g, node.params["axes"])),)
+        return (g - product(_total(g, node.params["axes"]), exp(node), masked),)
 
 
 class _LogSumExp(Primitive):
@@ -66,8 +64,7 @@ class _LogSumExp(Primitive):
 
     def pull(self, node: Node, g: Node, masked: bool, wanted: AbstractSet[Token]) -> Sequence[Node | None]:
         (x,), axes = node.inputs, node.params["axes"]
-        product = safe_mul if masked else mul
-        return (product(softmax(x, axes=axes), restore_axes(g, x.shape, axes) if g.shape else g),)
+        return (product(restore_axes(g, x.shape, axes) if g.shape else g, softmax(x, axes=axes), masked),)
 
 
 softmax = _Softmax("softmax", same, batch=batch_axes)
