@@ -461,7 +461,7 @@ def test_an_exception_leaves_the_short_way_usable(monkeypatch):
 
 def test_many_arrays(monkeypatch):
     f = nb.jit(lambda xs: [x * 2.0 for x in xs], engine="numpy")
-    for count, takes in [(60, short), (150, long)]:
+    for count, takes in [(60, short), (300, long)]:
         xs = [nb.ones(2) for _ in range(count)]
         warm(f, xs)
         assert [x.tolist() for x in takes(monkeypatch, f, xs)] == [[2.0, 2.0]] * count

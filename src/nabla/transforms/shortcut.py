@@ -57,7 +57,7 @@ UNLIKE = (ValueError, KeyError, AttributeError, IndexError)
 LEAVES_A_CALL = 4
 """A call is written down at the second run of its program, or, the more arrays there are in and out, the later, for so much longer
 does it take: one call more for as many."""
-MOST_LEAVES = 200
+MOST_LEAVES = 500
 """Above it never: there is much to write, and the program takes longer."""
 MOST_SHORTCUTS = 3
 """For one program: calls may differ in what the program does not see, as tensors and NumPy's scalars do."""
