@@ -363,19 +363,20 @@ def main():
             for library in found:
                 for function, sizes in memory_of(name, size, library).items():
                     told[function].setdefault("memory", {})[library] = sizes
+        if options.json:
+            write_report(options.json, about, missing, results)
         print(f"{name} {size}: done", file=sys.stderr, flush=True)
     print(tables(results, workloads, found))
     print(means(results, workloads, found))
     if len(found) > 1:
         picture(results, found, options.picture)
         print(f"picture: {options.picture}")
-    if options.json:
-        report = {
-            "machine": about,
-            "missing": missing,
-            "results": {f"{name} {size}": told for (name, size), told in results.items()},
-        }
-        options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+def write_report(path, about, missing, results):
+    """After each workload, so that a run that is cut short has told what it found."""
+    flat = {f"{name} {size}": told for (name, size), told in results.items()}
+    path.write_text(json.dumps({"machine": about, "missing": missing, "results": flat}, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
