@@ -103,6 +103,23 @@ def test_the_programs_own_jax_stays_in_32_bits():
     assert not jax.config.jax_enable_x64
 
 
+def test_a_program_that_uses_64_bits_itself():
+    """Whether the switch is thrown around a call, or between calls, is the same."""
+    run = compile(closed(lambda x: [f.exp(x)], np.zeros(3)))
+    x = np.array([0.1, 0.2, 0.3])
+    buffer = devices.put(x, devices.find("cpu"))
+    (expected,) = run(x)
+    for _ in range(2):
+        for given in (x, buffer):
+            with jax.enable_x64(True):
+                (inside,) = run(given)
+                assert jax.numpy.ones(3).dtype == np.float64
+            (outside,) = run(given)
+            assert inside.dtype == outside.dtype == np.float64
+            assert np.array_equal(inside, expected) and np.array_equal(outside, expected)
+    assert jax.numpy.ones(3).dtype == np.float32
+
+
 def test_the_same_bits_on_every_call_and_compilation():
     x = np.random.default_rng(0).standard_normal((50, 70))
     graph = closed(lambda x: [reduce_sum(f.sin(x) * f.exp(x), axes=(0,))], x)

@@ -14,6 +14,7 @@ ones are arguments, transferred once.
 from __future__ import annotations
 
 from functools import cached_property
+from types import SimpleNamespace
 from typing import Any, Iterator, Sequence
 
 import numpy as np
@@ -105,17 +106,22 @@ class Compilation:
         return Memory(found.argument_size_in_bytes, results, found.temp_size_in_bytes)
 
 
+_OFF = SimpleNamespace(value=False)
+"""In place of jax's switch, where it does not say how it stands."""
+
+
 def _runner(lowering: Lowering, elsewhere: _Elsewhere) -> Executable:
     """A call of the program, which finds what was compiled: from values of the inputs to those of what is computed.
 
-    Where all inputs are buffers, their dtypes are what they are: what was compiled is called without the switch to 64-bit numbers,
-    which costs two microseconds and more, since jax then looks its settings up anew.
+    The switch to 64-bit numbers costs two microseconds and more, since jax then looks its settings up anew. It is not touched where
+    the program that uses us has thrown it, nor where all inputs are buffers: what was compiled takes them as they are.
     """
     function, count, bound = lowering.function, len(lowering.graph.inputs), elsewhere.always
     arguments = [] if bound else [devices.put(x, lowering.device) for x in lowering.passed]
     on_cpu = lowering.device.platform == "cpu"
     enable_x64, failure, buffer_of = jax.enable_x64, jax.errors.JaxRuntimeError, devices.buffer_of
-    asarray, ndarray, buffer = np.asarray, np.ndarray, devices.kind_of_buffers()
+    switch = enable_x64 if hasattr(enable_x64, "value") else _OFF
+    asarray, ndarray, buffers = np.asarray, np.ndarray, {devices.kind_of_buffers()}
     compiled: Any = None
 
     def run(*values: Any) -> Sequence[Any]:
@@ -126,16 +132,16 @@ def _runner(lowering: Lowering, elsewhere: _Elsewhere) -> Executable:
             return elsewhere(values)
         given = [buffer_of(x) if type(x) is ndarray and x.base is not None else x for x in values] if on_cpu else values
         try:
-            for x in given:
-                if type(x) is not buffer or not on_cpu:
-                    with enable_x64(True):
-                        outs = function(*given, *arguments)
-                    break
-            else:
+            if switch.value:
+                outs = function(*given, *arguments)
+            elif on_cpu and {*map(type, given)} == buffers:
                 if compiled is None:
                     with enable_x64(True):
                         compiled = lowering.lowered.compile()
                 outs = compiled(*given, *arguments)
+            else:
+                with enable_x64(True):
+                    outs = function(*given, *arguments)
             return [asarray(x) for x in outs] if on_cpu else outs
         except failure as error:
             raise translated(error) from None
