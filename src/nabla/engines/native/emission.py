@@ -42,6 +42,8 @@ from nabla.engines.native.routines import Reference
 from nabla.engines.native.text import Code, in_memory, literal, type_of
 from nabla.engines.native.values import part_of_complex
 
+CUT = 300
+"""Lines of straight code in a block: what LLVM does within one grows faster than it."""
 WAYS = 4
 """Accumulators of a reduction: additions wait for each other."""
 
@@ -104,6 +106,7 @@ class Function:
         self.lanes = 1
         self.vector: Counter | None = None  # the counter of the loop several of whose turns are taken at once
         self.mask = ""  # of the lanes that are taken
+        self.scattered = False  # whether lanes were read or written one by one
 
     # Operands
 
@@ -169,8 +172,13 @@ class Function:
     # Statements
 
     def block(self, block: Block) -> None:
+        code = self.code
         for s in block:
             getattr(self, f"_{type(s).__name__.lower()}")(s)
+            if len(code.lines) - code.begun > CUT:
+                following = code.label("on")
+                code.jump(following)
+                code.start(following)
 
     def _op(self, s: Op) -> None:
         wide = self.lanes > 1 and any(x in self.varying for x in s.args)
@@ -228,6 +236,7 @@ class Function:
             if step == -1:
                 found = self._reversed(found, kind)
         else:
+            self.scattered = True
             pointers = code.op(f"getelementptr {kind}, ptr {self.base(buffer)}, <{lanes} x i64> {self.offsets(at)}")
             mask = self.mask or "splat (i1 true)"
             found = self._intrinsic(
@@ -263,6 +272,7 @@ class Function:
             else:
                 code.do(f"store {vector} {value}, ptr {pointer}, align {dtype.itemsize}")
             return
+        self.scattered = True
         pointers = code.op(f"getelementptr {kind}, ptr {self.base(buffer)}, <{lanes} x i64> {self.offsets(s.at)}")
         mask = self.mask or "splat (i1 true)"
         self._routine(
@@ -402,7 +412,8 @@ class Function:
         code.start(done)
 
     def _at_once(self, s: For, begin: str, end: str, carries: Sequence[Carry]) -> None:
-        """Turns from begin to end, `s.lanes` of them at once, and the rest under a mask."""
+        """Turns from begin to end, `s.lanes` of them at once, and the rest under a mask, or one by one where lanes are read or
+        written so: under a mask, each would be a branch."""
         code, lanes = self.code, s.lanes
         if not carries and s.count >= lanes and _is_repeatable(s):
             self._reaching_back(s, begin, end)
@@ -413,7 +424,8 @@ class Function:
         ways = WAYS if carries and is_light else 1
         neutral = [literal(STARTS[str(c.by)](c.inner.dtype), c.inner.dtype) for c in carries]
         starts = [[code.spread(x, c.inner.dtype, lanes) for c, x in zip(carries, neutral)] for _ in range(ways)]
-        self.lanes, self.vector = lanes, s.counter
+        uniform = set(self.varying)
+        self.lanes, self.vector, self.scattered = lanes, s.counter, False
         self.varying.update([c.inner for c in carries])
         state = starts
 
@@ -443,8 +455,7 @@ class Function:
             singles = count // lanes * lanes
             if singles > whole:
                 turns(str(whole), str(singles), 1)
-            if count > singles:
-                self._rest(s, str(singles), str(count - singles), carries, state)
+            middle, rest = str(singles), str(count - singles)
         else:
             span = code.op(f"sub i64 {end}, {begin}")
             rest = code.op(f"and i64 {span}, {lanes - 1}")
@@ -455,11 +466,14 @@ class Function:
                 first = code.op(f"sub i64 {end}, {spare}")
                 turns(begin, first, ways)
             turns(first, middle, 1)
+        single = self.scattered
+        if rest != "0" and not single:
             self._rest(s, middle, rest, carries, state)
-        self.lanes, self.vector = 1, None
+        self.lanes, self.vector, self.varying = 1, None, uniform
         for k, c in enumerate(carries):
-            self.varying.discard(c.inner)
             self.names[c.out] = self._gathered(c, [xs[k] for xs in state], lanes)
+        if rest != "0" and single:
+            self._one_by_one(For(s.counter, s.count, s.body, [_resumed(c) for c in carries], True), middle, end)
 
     def _reaching_back(self, s: For, begin: str, end: str) -> None:
         """The last vector starts so early that it ends where the loop does: some turns are taken twice."""
@@ -635,6 +649,11 @@ class Joined(Phis):
         count = len(self.phis[0].starts)
         for k, phi in enumerate(self.phis):
             phi.close(ends[k * count : (k + 1) * count])
+
+
+def _resumed(c: Carry) -> Carry:
+    """The carry of further turns."""
+    return Carry(c.inner, c.out, c.end, c.out, c.by)
 
 
 def _kind(f: Function, reg: Reg) -> str:

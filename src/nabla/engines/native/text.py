@@ -14,12 +14,15 @@ TYPES = {
 """The type of one number of a dtype in a register. In memory a boolean is a byte."""
 
 
+_OF_DTYPES = {np.dtype(name): kind for name, kind in TYPES.items()}  # to ask a dtype for its name takes a microsecond
+
+
 def type_of(dtype: np.dtype) -> str:
-    return TYPES[dtype.name]
+    return _OF_DTYPES[dtype]
 
 
 def in_memory(dtype: np.dtype) -> str:
-    return "i8" if dtype.kind == "b" else TYPES[dtype.name]
+    return "i8" if dtype.kind == "b" else _OF_DTYPES[dtype]
 
 
 def literal(value: Any, dtype: np.dtype) -> str:
@@ -46,6 +49,7 @@ class Code:
         self.lines: list[str] = []
         self.declared: dict[str, str] = {}
         self.block = "begin"
+        self.begun = 0  # the line where the block begins
         self._count = 0
 
     def name(self, hint: str = "v") -> str:
@@ -70,6 +74,7 @@ class Code:
         """A new block begins."""
         self.lines.append(f"{label}:")
         self.block = label
+        self.begun = len(self.lines)
 
     def jump(self, label: str) -> None:
         self.do(f"br label %{label}")
