@@ -12,6 +12,7 @@ import numpy as np
 
 from nabla.engines.native.conversions import HALF, SINGLE, choose, truth, widened
 from nabla.engines.native.divisions import floor_div, fmod, gcd, power, remainder
+from nabla.engines.native.hyperbolic import arccosh, arcsinh, arctanh, sech2, tanh
 from nabla.engines.native.routines import special_function
 from nabla.engines.native.text import Code
 from nabla.primitives import elementwise as e, formulas as f
@@ -121,15 +122,6 @@ def _logistic(code: Code, dtype: np.dtype, x: str) -> str:
     right = code.op(f"fcmp ogt {kind} {x}, {_zero(code, dtype)}")
     decay = _libm("exp")(code, dtype, code.op(f"fneg {kind} {_abs(code, dtype, x)}"))
     return code.op(f"fdiv {kind} {choose(code, right, dtype, one, decay)}, {code.op(f'fadd {kind} {one}, {decay}')}")
-
-
-def _sech2(code: Code, dtype: np.dtype, x: str) -> str:
-    kind, one = code.kind(dtype), code.number(1, dtype)
-    twice = code.op(f"fmul {kind} {_abs(code, dtype, x)}, {code.number(-2, dtype)}")
-    decay = _libm("exp")(code, dtype, twice)
-    below = code.op(f"fadd {kind} {one}, {decay}")
-    squared = code.op(f"fmul {kind} {below}, {below}")
-    return code.op(f"fdiv {kind} {code.op(f'fmul {kind} {code.number(4, dtype)}, {decay}')}, {squared}")
 
 
 def _isnan(code: Code, dtype: np.dtype, x: str) -> str:
@@ -257,8 +249,8 @@ _ROWS: dict[Primitive, Row] = {
     f.log10: _libm("log10"), f.log1p: _libm("log1p"), f.logistic: _logistic,
     # circular and hyperbolic functions
     f.sin: _libm("sin"), f.cos: _libm("cos"), f.tan: _libm("tan"), f.arcsin: _libm("asin"), f.arccos: _libm("acos"),
-    f.arctan: _libm("atan"), f.arctan2: _libm("atan2"), f.sinh: _libm("sinh"), f.cosh: _libm("cosh"), f.tanh: _libm("tanh"),
-    f.sech2: _sech2, f.arcsinh: _libm("asinh"), f.arccosh: _libm("acosh"), f.arctanh: _libm("atanh"),
+    f.arctan: _libm("atan"), f.arctan2: _libm("atan2"), f.sinh: _libm("sinh"), f.cosh: _libm("cosh"), f.tanh: tanh,
+    f.sech2: sech2, f.arcsinh: arcsinh, f.arccosh: arccosh, f.arctanh: arctanh,
     # special functions
     f.erf: _libm("erf"), f.erfc: _libm("erfc"),
     # piecewise constant

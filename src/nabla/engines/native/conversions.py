@@ -1,7 +1,7 @@
 """A number in another dtype, in LLVM's instructions, with NumPy's results on x86-64 on every processor.
 
-A float that does not fit an integer becomes what cvttsd2si leaves: the smallest integer of 32 or 64 bits, of which narrower
-integers are the lowest bits. Processors without numbers of half precision have them converted by their bits.
+A float that does not fit an integer becomes what cvttpd2dq and cvttsd2si leave: the smallest integer of 32 or 64 bits, of which
+narrower integers are the lowest bits. Processors without numbers of half precision have them converted by their bits.
 """
 
 from __future__ import annotations
@@ -53,15 +53,17 @@ def convert(code: Code, x: str, old: np.dtype, new: np.dtype) -> str:
 
 
 def _to_integer(code: Code, x: str, old: np.dtype, new: np.dtype) -> str:
-    if new == np.uint64:
-        kind, half = code.kind(old), code.number(2.0**63, old)
-        large = code.op(f"fcmp oge {kind} {x}, {half}")
-        rest = _truncated(code, choose(code, large, old, code.op(f"fsub {kind} {x}, {half}"), x), old, LONG)
-        wide = code.kind(LONG)
-        return choose(code, large, LONG, code.op(f"xor {wide} {rest}, {code.number(-(2**63), LONG)}"), rest)
-    wide_dtype = LONG if new.itemsize == 8 or new == np.uint32 else INT
-    whole = _truncated(code, x, old, wide_dtype)
-    return whole if wide_dtype.itemsize == new.itemsize else convert(code, whole, wide_dtype, new)
+    signed = LONG if new.itemsize == 8 else INT
+    if new.kind == "i" or new.itemsize < 4:
+        whole = _truncated(code, x, old, signed)
+        return whole if signed.itemsize == new.itemsize else convert(code, whole, signed, new)
+    # Large ones less the half of all, which is put back as the highest bit.
+    kind, bits = code.kind(old), 8 * new.itemsize
+    half = code.number(2.0 ** (bits - 1), old)
+    large = code.op(f"fcmp oge {kind} {x}, {half}")
+    rest = _truncated(code, choose(code, large, old, code.op(f"fsub {kind} {x}, {half}"), x), old, signed)
+    turned = code.op(f"xor {code.kind(signed)} {rest}, {code.number(-(2 ** (bits - 1)), signed)}")
+    return choose(code, large, signed, turned, rest)
 
 
 def _truncated(code: Code, x: str, old: np.dtype, new: np.dtype) -> str:
