@@ -131,9 +131,50 @@ def test_nothing_large_is_remembered():
 
 def test_the_number_of_remembered_graphs_is_bounded():
     for k in range(interning.MOST + 10):
-        nb.cond(True, lambda x, k=k: x + k, lambda x: x, 1.0)
-    assert len(interning._known) == interning.MOST
+        nb.cond(True, lambda x: x + 1.0, lambda x: x, nb.ones(k))
+    assert len(interning._known) == len(interning._numbers) == interning.MOST
     interning._known.clear()
+    interning._numbers.clear()
+
+
+@pytest.mark.parametrize("mode", [lambda f: f, nb.grad, nb.jacfwd])
+def test_numbers_that_change_become_inputs(mode, compiled):
+    """Ones and zeros, which sweeps know, among them; others stay."""
+
+    def run(k):
+        f = mode(lambda x: nb.scan(lambda c, y: (nb.sin(c) * k + 3.0 * y + k, None), x, nb.array([1.0, -2.0]))[0])
+        return float(f(0.5))
+
+    def written_out(k):
+        def f(x):
+            for y in (1.0, -2.0):
+                x = nb.sin(x) * k + 3.0 * y + k
+            return x
+
+        return float(mode(f)(0.5))
+
+    values = [2.0, 0.5, 1.0, 0.0, -0.0, 7.0, 2.0]
+    found = []
+    for i, k in enumerate(values):
+        found.append(run(k))
+        if i > 1:
+            assert not compiled
+        compiled.clear()
+    assert found == pytest.approx([written_out(k) for k in values], rel=1e-14)
+
+
+def test_a_bound_that_changes(compiled):
+    for k in range(1, 8):
+        assert nb.while_loop(lambda v, k=k: v < k, lambda v: v + 1, 0).item() == k
+        assert k < 3 or not compiled
+        compiled.clear()
+
+
+def test_numbers_of_other_types_are_other_programs():
+    for k in (2, 2.0, True, np.float32(2.0), 3, 3.0):
+        out = nb.scan(lambda c, y: (c, y * k), 0.0, nb.ones(2, dtype="float32"))[1]
+        wanted = nb.ones(2, dtype="float32") * k
+        assert out.dtype == wanted.dtype and out.tolist() == wanted.tolist()
 
 
 def test_custom_rules_are_those_of_each_call():

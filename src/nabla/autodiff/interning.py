@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,8 @@ SMALL = 1024
 IN_MEMORY = (np.ndarray, np.generic)
 
 _known: OrderedDict[Any, Graph] = OrderedDict()
+_numbers: OrderedDict[Any, tuple[tuple[Any, ...], frozenset[int]]] = OrderedDict()
+"""For what graphs say but for their numbers: the numbers that were met first, and which were others since."""
 _lock = Lock()
 
 
@@ -31,11 +33,34 @@ class _Personal(Exception):
     """Something is told by its identity: nothing made later will equal it, and it may hold on to what is large."""
 
 
-def interned(graph: Graph) -> Graph:
+class Description(NamedTuple):
+    """What a graph says, but for its numbers: equal for graphs that compute the same by the same nodes. The numbers are the
+    constants of shape (): their nodes, and what these say."""
+
+    said: Any
+    nodes: tuple[Node, ...]
+    numbers: tuple[Any, ...]
+
+
+def description(graph: Graph, largest: int | None) -> Description | None:
+    """None for a graph that says what can only be told by identity. largest: bytes of a constant that may be part of it."""
+    try:
+        found = _described(graph, largest)
+        hash(found.said)
+    except (_Personal, TypeError):
+        return None
+    return found
+
+
+def same(a: Description | None, b: Description | None) -> bool:
+    return a is not None and b is not None and a.said == b.said and a.numbers == b.numbers
+
+
+def interned(graph: Graph, described: Description | None) -> Graph:
     """The graph that was met first among those that say the same."""
-    key = description(graph, SMALL)
-    if key is None:
+    if described is None:
         return graph
+    key = described.said, described.numbers
     with _lock:
         found = _known.setdefault(key, graph)
         _known.move_to_end(key)
@@ -45,15 +70,18 @@ def interned(graph: Graph) -> Graph:
     return found
 
 
-def description(graph: Graph, largest: int | None) -> Any:
-    """What a graph says, equal for graphs that compute the same by the same nodes; None for one that says what can only be told by
-    identity. largest: bytes of a constant that may be part of it."""
-    try:
-        key = _key(graph, largest)
-        hash(key)
-    except (_Personal, TypeError):
-        return None
-    return key
+def changing(described: Description | None) -> list[Node]:
+    """The numbers in a graph that were other ones when one was met that says the same else: they should be inputs."""
+    if described is None or not described.nodes:
+        return []
+    with _lock:
+        first, changed = _numbers.get(described.said, (described.numbers, frozenset()))
+        changed |= {i for i, (x, y) in enumerate(zip(first, described.numbers)) if x != y}
+        _numbers[described.said] = first, changed
+        _numbers.move_to_end(described.said)
+        if len(_numbers) > MOST:
+            _numbers.popitem(last=False)
+    return [described.nodes[i] for i in sorted(changed)]
 
 
 def is_small(x: Node) -> bool:
@@ -61,15 +89,18 @@ def is_small(x: Node) -> bool:
     return isinstance(x.value, IN_MEMORY) and x.dtype.itemsize * x.size <= SMALL
 
 
-def _key(graph: Graph, largest: int | None) -> Any:
+def _described(graph: Graph, largest: int | None) -> Description:
     numbers: dict[Node, int] = {}
     constants: list[Any] = []
+    nodes: list[Node] = []
 
     def number(x: Node) -> int:
         found = numbers.get(x)
         if found is None:  # a constant
             found = numbers[x] = -1 - len(constants)
-            constants.append((x.shape, id(x.dtype), _content(x, largest)))
+            constants.append((x.shape, id(x.dtype), _content(x, largest) if x.shape else None))
+            if not x.shape:
+                nodes.append(x)
         return found
 
     heads = []
@@ -85,7 +116,8 @@ def _key(graph: Graph, largest: int | None) -> Any:
         kind = tuple(map(id, dtype)) if type(dtype) is tuple else id(dtype)
         body.append((node.prim, inputs, params, node.shape, kind))
     outputs = tuple([number(x) for x in graph.outputs])
-    return tuple(heads), tuple(body), outputs, tuple(constants)
+    said = tuple(heads), tuple(body), outputs, tuple(constants)
+    return Description(said, tuple(nodes), tuple([_content(x, largest) for x in nodes]))
 
 
 def _content(x: Node, largest: int | None) -> Any:

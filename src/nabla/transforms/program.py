@@ -9,7 +9,7 @@ import numpy as np
 
 from nabla import dtypes, tree
 from nabla.autodiff.closing import Piece, piece
-from nabla.autodiff.interning import description
+from nabla.autodiff.interning import description, same
 from nabla.engines.engine import Compilation, Engine, Executable, Lowering
 from nabla.errors import ArgumentError
 from nabla.graph.graph import Graph
@@ -121,10 +121,10 @@ class Program:
             return
         mine = self.structure, self._written, self._grads, self._axes, self.kinds
         theirs = other.structure, other._written, other._grads, other._axes, other.kinds
-        said = description(other.graph, None)
-        if said is None:
+        described = description(other.graph, None)
+        if described is None:
             other.roads.trust()
-        elif mine == theirs and said == description(self.graph, None):
+        elif mine == theirs and same(described, description(self.graph, None)):
             self.roads.trust()
 
     @property

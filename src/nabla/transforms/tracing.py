@@ -7,8 +7,8 @@ from typing import Any, Callable, Iterable, Sequence
 import numpy as np
 
 from nabla import dtypes, tree
-from nabla.autodiff.closing import piece
-from nabla.autodiff.interning import interned, is_small
+from nabla.autodiff.closing import Piece, piece
+from nabla.autodiff.interning import SMALL, changing, description, interned, is_small
 from nabla.errors import ArgumentTypeError, TracedValueError, user_line
 from nabla.graph.graph import Graph
 from nabla.graph.node import Node, is_scalar
@@ -81,14 +81,26 @@ def closed(*traced: Traced, outputs: Sequence[Sequence[Node]] | None = None) -> 
     captured: dict[Node, None] = {}
     for t, part in zip(traced, pieces):
         captured |= dict.fromkeys([*part.captured, *[x for x in part.constants if _may_change(x, t.token.id)]])
-    names = [f"captured {i}" for i in range(len(captured))]
+    drafts = _drawn(traced, pieces, captured)
+    described = [description(x, SMALL) for x in drafts]
+    numbers = dict.fromkeys([x for one in described for x in changing(one)])
+    if numbers:
+        captured |= numbers
+        drafts = _drawn(traced, pieces, captured)
+        described = [description(x, SMALL) for x in drafts]
+    for t in traced:
+        t.token.kill()
+    return [interned(draft, one) for draft, one in zip(drafts, described)], list(captured)
+
+
+def _drawn(traced: Sequence[Traced], pieces: Sequence[Piece], captured: Iterable[Node]) -> list[Graph]:
+    """The graphs with what is captured as their first inputs."""
     graphs = []
     for t, part in zip(traced, pieces):
         sources = [*captured, *t.inputs]
-        graphs.append(interned(part.graph(sources, [*names, *[x.params["name"] for x in t.inputs]], t.token)))
-    for t in traced:
-        t.token.kill()
-    return graphs, list(captured)
+        names = [f"captured {i}" for i in range(len(sources) - len(t.inputs))]
+        graphs.append(part.graph(sources, [*names, *[x.params["name"] for x in t.inputs]], t.token))
+    return graphs
 
 
 def _may_change(x: Node, since: int) -> bool:
