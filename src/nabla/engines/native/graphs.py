@@ -15,6 +15,7 @@ import numpy as np
 
 from nabla.engines.native import (
     control,
+    convolution,
     indexed,
     linear_algebra,
     orders,
@@ -59,6 +60,7 @@ from nabla.primitives import (
 )
 from nabla.primitives.base import Primitive
 from nabla.primitives.contraction import dot_general
+from nabla.primitives.convolution import conv
 from nabla.primitives.elementwise import Elementwise
 
 Row = Callable[["Graphs", Node, list[Value], list[bool]], Value]
@@ -336,6 +338,7 @@ RECIPES: dict[Primitive, Recipe] = {
 ROWS: dict[Primitive, Row] = {
     structure.output: _output,
     s.reshape: _reshape,
+    conv: convolution.conv,
     dot_general: products.dot_general,
     indexing.index: indexed.read,
     indexing.index_set: indexed.update(False),
