@@ -18,7 +18,7 @@ looking at what it is. Such a function looks so, for a tensor as argument, anoth
             ...
         except UNLIKE: return MISS
         v0 = n0.value
-        if v0 is None: realize((n0,)); v0 = n0.value
+        if v0 is None: runtime.realize((n0,)); v0 = n0.value
         ...
         r0, = run(v0, v1)
         return tensor(r0, S0, D0)
@@ -59,8 +59,8 @@ LEAVES_A_CALL = 4
 does it take: one call more for as many."""
 MOST_LEAVES = 500
 """Above it never: there is much to write, and the program takes longer."""
-MOST_SHORTCUTS = 3
-"""For one program: calls may differ in what the program does not see, as tensors and NumPy's scalars do."""
+MOST_ATTEMPTS = 3
+"""To write down calls of one program: they may differ in what it does not see, as tensors and NumPy's scalars do."""
 NUMBERS = frozenset([float, int, bool, complex])
 SCALARS = frozenset([dtype.type for dtype in dtypes.SUPPORTED])
 
@@ -68,7 +68,7 @@ SCALARS = frozenset([dtype.type for dtype in dtypes.SUPPORTED])
 def shortcut(program: Program, args: tuple[Any, ...], kwargs: dict[str, Any], statics: Any, result: Any) -> Call | None:
     """The function for calls like this one, which had this result; None where it cannot be written, or is not worth it."""
     leaves = len(program.graph.inputs) + len(program.graph.outputs)
-    if program.calls < 2 + leaves // LEAVES_A_CALL or program.shortcuts == MOST_SHORTCUTS or leaves > MOST_LEAVES:
+    if program.calls < 2 + leaves // LEAVES_A_CALL or program.shortcuts == MOST_ATTEMPTS or leaves > MOST_LEAVES:
         return None
     program.shortcuts += 1
     try:
@@ -103,7 +103,7 @@ class _Text:
         self.opened: dict[int, list[str]] = {}
         """The leaves of the containers at the end of a road, by its id."""
         self._names: dict[int, str] = {}
-        self._depth = 0
+        self._variables = 0
         self._values: list[str] = []
         self._later: list[str] = []
         self._shows_arrays = False
@@ -137,8 +137,8 @@ class _Text:
         return found
 
     def variable(self) -> str:
-        self._depth += 1
-        return f"x{self._depth}"
+        self._variables += 1
+        return f"x{self._variables}"
 
     # What is around the call
 
