@@ -63,6 +63,7 @@ class Piece:
         new: dict[Node, Node] = dict(zip(sources, heads))
         cuts = token is not None and token.is_cut
         nodes = []
+        recordings: set[Node] | None = None
         for node in self.body:
             given = [same.get(x, x) for x in node.inputs] if same else node.inputs
             prim = node.prim
@@ -75,12 +76,19 @@ class Piece:
                 inputs = tuple([x if old.tokens.members <= node.tokens.members else detach(x) for x, old in pairs])
                 nodes += [x for x in inputs if x.prim is detach]
             if prim.adapts:
-                rebuilt = prim.rebuild(node, inputs)
+                if recordings is None:
+                    recordings = self._recordings()
+                rebuilt = prim.rebuild(node, inputs) if node in recordings else prim.unrecorded(node, inputs)
             else:
                 rebuilt = Node(prim, inputs, node.params, node.shape, node.dtype, tokens, node.depth)
             new[node] = rebuilt
             nodes.append(rebuilt)
         return Graph(tuple(heads), tuple(nodes), tuple([new.get(x, x) for x in self.outputs]))
+
+    def _recordings(self) -> set[Node]:
+        """The nodes of which something is read that they keep for derivatives alone."""
+        parts = [x for x in self.body if x.prim is output and x.inputs]
+        return {x.inputs[0] for x in parts if x.inputs[0].prim.records(x.inputs[0], x.params["index"])}
 
 
 def piece(outputs: Sequence[Node], given: Iterable[Node], same: Mapping[Node, Node] = NOTHING) -> Piece:

@@ -52,11 +52,13 @@ class Linearization:
         keep: Keep | None,
         lean: bool,
         costly: AbstractSet[int] | None,
+        forward: bool,
     ) -> None:
         self.count = len(graph.outputs)
         self.names = [x.params["name"] for x in graph.inputs]
         self.live = tuple(live)
         self.token = Token("derivative of a graph")
+        self.token.forward = forward or modes == {"forward"}
         self._tokens = Tokens((Token("closed graph", placeholder=True, inlines=True),))
         self._heads = self._stand_ins(graph.inputs)
         self._variables = [variable(x, self.token) if on else x for x, on in zip(self._heads, live)]
@@ -252,12 +254,13 @@ def linearization(
     keep: Keep | None = None,
     lean: bool = False,
     costly: frozenset[int] | None = None,
+    forward: bool = False,
 ) -> Linearization:
     """The graph opened on variables for its `live` inputs, once; extended for the sweeps in `modes`. lean: without the checkpoints
     of loops inside among what is kept, for a graph that runs many times. costly: keep as few bytes as cheap operations allow; these
-    inputs are not at hand for nothing."""
-    key = ("linearization", live, modes, keep, lean, costly)
-    found: Linearization = graph.once(key, lambda: Linearization(graph, live, modes, keep, lean, costly))
+    inputs are not at hand for nothing. forward: to be pushed only, so that loops inside record nothing."""
+    key = ("linearization", live, modes, keep, lean, costly, forward)
+    found: Linearization = graph.once(key, lambda: Linearization(graph, live, modes, keep, lean, costly, forward))
     return found
 
 

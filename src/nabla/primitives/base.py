@@ -122,6 +122,10 @@ class Primitive:
         """Whether an output is no result, but kept for derivatives alone, at the cost of many."""
         return False
 
+    def unrecorded(self, node: Node, inputs: Sequence[Node]) -> Node:
+        """The same operation on other inputs, without the outputs that it `records`."""
+        return self.rebuild(node, inputs)
+
     def carriers(self, node: Node) -> Sequence[Node]:
         """The inputs whose tangents that of `node` is made of."""
         return node.inputs

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import AbstractSet, Any, NamedTuple, Sequence
 
+import numpy as np
+
 from nabla.dtypes import bool_, int64
 from nabla.graph.graph import Graph
 from nabla.graph.node import Node, make
@@ -18,10 +20,11 @@ from nabla.graph.tokens import Token
 from nabla.primitives.base import Primitive, scalar, zeros_like
 from nabla.primitives.call import is_live, kinds_of, marked, modes_of, sweeps
 from nabla.primitives.formulas import bit_and, less, select
+from nabla.primitives.indexing import Spec, index, index_set, together
 from nabla.primitives.kinds import depends
 from nabla.primitives.reducing import Inputs, handed_on, hoisted, live_carries, pruned, renumbered
 from nabla.primitives.reductions import reduce_any
-from nabla.primitives.shape import broadcast, expand_batched
+from nabla.primitives.shape import broadcast, expand_batched, reshape
 from nabla.primitives.structure import output
 
 
@@ -41,6 +44,23 @@ class Loop(NamedTuple):
         return list(inputs[:a]), list(inputs[a:b]), list(inputs[b:])
 
 
+class Recorded:
+    """The loop without its recording, and whether that has been read: until the node is differentiated backwards, it is taken for
+    the plain loop."""
+
+    __slots__ = ("loop", "read")
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self.read = False
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Recorded) and self.loop == other.loop
+
+    def __hash__(self) -> int:
+        return hash(self.loop)
+
+
 class Reversal:
     """How a while node is differentiated backwards; primitives/checkpoints.py."""
 
@@ -52,23 +72,36 @@ class Reversal:
 reversal = Reversal()
 
 
+def _plain(node: Node, inputs: Sequence[Any], read: bool | None = None) -> tuple[Loop, list[Any]]:
+    """The loop of a node and its inputs, or what belongs to them, without a recording that nobody reads."""
+    loop, primal = node.params["loop"], node.params["primal"]
+    if primal is None or (primal.read if read is None else read):
+        return loop, list(inputs)
+    of_condition, of_body, carry = loop.split(inputs)
+    loop = primal.loop
+    return loop, [*of_condition, *of_body[: loop.of_body], *carry[: len(loop.body.outputs)]]
+
+
 class _While(Primitive):
-    """params: loop; primal, where the loop also records checkpoints: the loop as it was without; masked."""
+    """params: loop; primal, where the loop also records checkpoints: a Recorded; masked."""
 
     __slots__ = ()
     adapts = True
 
     def rebuild(self, node: Node, inputs: Sequence[Node]) -> Node:
-        return made(node.params["loop"], inputs)
+        return made(*_plain(node, inputs))
+
+    def unrecorded(self, node: Node, inputs: Sequence[Node]) -> Node:
+        return made(*_plain(node, inputs, False))
 
     def push(self, node: Node, tangents: Sequence[Any]) -> Any:
-        loop: Loop = node.params["loop"]
-        of_condition, of_body, carry = loop.split(node.inputs)
-        _, moving_constants, directions = loop.split(tangents)
+        loop, inputs = _plain(node, node.inputs)
+        of_condition, of_body, carry = loop.split(inputs)
+        _, moving_constants, directions = loop.split(_plain(node, tangents)[1])
         moving = [dx is not None for dx in directions]
         constants = [i for i, dx in enumerate(moving_constants) if dx is not None]
         live = tuple(x.dtype.kind in "fc" for x in loop.body.inputs)
-        opened = sweeps.linearization(loop.body, live, frozenset())
+        opened = sweeps.linearization(loop.body, live, frozenset(), forward=True)
         while True:  # which carries move follows from which do
             seeds = (*constants, *[loop.of_body + i for i, on in enumerate(moving) if on])
             derived = opened.push(seeds)
@@ -100,7 +133,7 @@ class _While(Primitive):
         test, step = loop.body.once(key, lambda: (sweeps.build(condition, likes[0]), sweeps.build(body, likes[1])))
         joint = Loop(test, step, loop.of_condition, loop.of_body + len(constants), loop.order)
         found = made(joint, [*of_condition, *of_body, *constant_tangents, *state])
-        result: list[Any] = [None] * len(carry)
+        result: list[Any] = [None] * len(node.shape)
         for i, place in enumerate(places):
             result[place] = output(found, index=len(carry) + i)
         return result
@@ -113,7 +146,7 @@ class _While(Primitive):
         return marked(gx)
 
     def guard(self, node: Node, inputs: Sequence[Node], going: Node) -> Node:
-        loop: Loop = node.params["loop"]
+        loop, inputs = _plain(node, inputs)
 
         def condition(heads: list[Node]) -> list[Node]:
             return [bit_and(heads[0], sweeps.inline(loop.condition, heads[1:])[0])]
@@ -124,8 +157,8 @@ class _While(Primitive):
         return made(loop._replace(condition=test, of_condition=loop.of_condition + 1), [going, *inputs])
 
     def records(self, node: Node, index: int) -> bool:
-        primal: Loop | None = node.params["primal"]
-        return primal is not None and index >= len(primal.body.outputs)
+        primal: Recorded | None = node.params["primal"]
+        return primal is not None and index >= len(primal.loop.body.outputs)
 
     def reduced(self, node: Node, used: AbstractSet[int]) -> Reduced | None:
         loop: Loop = node.params["loop"]
@@ -166,7 +199,8 @@ def _no_infer(*inputs: Node, **params: Any) -> Any:
 
 
 def _batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> Any:
-    loop: Loop = node.params["loop"]
+    loop, inputs = _plain(node, inputs)
+    mapped = _plain(node, mapped)[1]
     of_condition, of_body, carry = loop.split(inputs)
     condition_flags, body_flags, flags = loop.split(mapped)
     while True:  # which carries differ between the lanes follows from which do
@@ -194,13 +228,35 @@ def _batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int
         first, state = heads[: loop.of_condition + loop.of_body], heads[loop.of_condition + loop.of_body :]
         going = sweeps.inline(test.graph, [*first[: loop.of_condition], *state])[0]
         outs = sweeps.inline(step.graph, [*first[loop.of_condition :], *state])
-        return [select(expand_batched(going, True, new.ndim - 1), new, old) for new, old in zip(outs, state)]
+        return [_moved(going, new, old) for new, old in zip(outs, state)]
 
     likes = [*of_condition, *carry], [*of_condition, *of_body, *carry]
     key = ("lanes", test.graph, loop.of_condition, *map(kinds_of, likes))
     some, all_of = step.graph.once(key, lambda: (sweeps.build(condition, likes[0]), sweeps.build(body, likes[1])))
     lanes = Loop(some, all_of, loop.of_condition, loop.of_condition + loop.of_body, loop.order)
     return made(lanes, [*of_condition, *of_condition, *of_body, *carry]), (True,) * len(carry)
+
+
+def _moved(going: Node, new: Node, old: Node) -> Node:
+    """`new` in the lanes that go on, `old` in the others. Where it is `old` with a part written to, that part alone is looked at,
+    so that a step costs what it writes."""
+    if new.prim is index_set and new.inputs[0] is old and new.inputs[1].dtype is old.dtype:
+        _, v, *arrays = new.inputs
+        part = index(old, *arrays, **new.params)
+        axis = _axis_of_lanes(new.params["spec"], arrays, old.shape[0])
+        if axis is not None:
+            there = reshape(going, shape=(*(1,) * axis, going.size, *(1,) * (part.ndim - axis - 1)))
+            return index_set(old, select(there, v, part), *arrays, **new.params)
+    return select(expand_batched(going, True, new.ndim - 1), new, old)
+
+
+def _axis_of_lanes(spec: Spec, arrays: Sequence[Node], size: int) -> int | None:
+    """Where the axis of lanes is in the part that a batched write writes to; None where that is not known."""
+    if spec[0] == (0, size, 1):
+        return len(together(arrays))
+    if spec[0] is None and arrays[0].value is not None and arrays[0].shape[0] == arrays[0].size == size:
+        return 0 if np.array_equal(np.ravel(arrays[0].value), np.arange(size)) else None
+    return None
 
 
 WHILE = _While("while", _no_infer, batch=_batch, masks=True)
@@ -210,12 +266,12 @@ def made(loop: Loop, inputs: Sequence[Node], masked: tuple[bool, ...] = ()) -> N
     """A while node; where it may be differentiated backwards, one that records checkpoints."""
     primal = None
     if any(x.dtype.kind in "fc" and is_live(x) for x in inputs) and "reverse" in modes_of(inputs):
-        primal = loop
+        primal = Recorded(loop)
         loop, inputs = reversal.recorded(loop, inputs)
     return _made(loop, inputs, primal, masked)
 
 
-def _made(loop: Loop, inputs: Sequence[Node], primal: Loop | None, masked: tuple[bool, ...] = ()) -> Node:
+def _made(loop: Loop, inputs: Sequence[Node], primal: Recorded | None, masked: tuple[bool, ...] = ()) -> Node:
     """The node that runs just this."""
     carry = loop.split(inputs)[2]
     shapes: Any = tuple(x.shape for x in carry)
