@@ -468,6 +468,51 @@ def test_lanes_that_are_done_stand_still():
     same(along(nb.vmap(f))(xs), slopes)
 
 
+def test_a_loop_inside_makes_no_steps_in_lanes_that_are_done():
+    def f(x):  # a turn more, and the loop inside would never end
+        inner = lambda n: nb.while_loop(lambda v: v < 5.0, lambda v: v + n * x, x)
+        return nb.while_loop(lambda s: s[0] > 0.0, lambda s: (s[0] - 1.0, s[1] + inner(s[0]) ** 2), (nb.floor(x), 0.0))[1]
+
+    xs = nb.array([0.5, 3.25, 1.5])
+    same(nb.vmap(f)(xs), [f(x).item() for x in xs])
+    same(jit(nb.vmap(f))(xs), [f(x).item() for x in xs])
+    same(nb.vmap(nb.grad(f))(xs), [nb.grad(f)(x).item() for x in xs])
+
+
+def test_lanes_that_write_to_arrays_in_a_loop():
+    def f(x, n):
+        def step(state):
+            i, v, rows = state
+            rows = rows.copy()
+            rows[i] = v
+            rows[1:3, 0] = rows[1:3, 0] + v.sum()
+            rows[:, i % 3] *= 1.5
+            return i + 1, nb.sin(v) * x, rows
+
+        _, v, rows = nb.while_loop(lambda state: state[0] < n, step, (0, x, nb.ones((8, 3))))
+        return (rows * np.cos(np.arange(24.0).reshape(8, 3))).sum() + v.sum()
+
+    xs, ns = np.linspace(0.3, 1.4, 15).reshape(5, 3), np.array([0, 3, 8, 5, 1])
+    values, slopes = zip(*[nb.value_and_grad(f)(nb.array(x), int(n)) for x, n in zip(xs, ns, strict=True)], strict=True)
+    for both in (nb.vmap(nb.value_and_grad(f)), jit(nb.vmap(nb.value_and_grad(f)))):
+        found, found_slopes = both(xs, ns)
+        same(found, [v.item() for v in values], rtol=1e-13)
+        same(found_slopes, [s.numpy() for s in slopes], rtol=1e-13)
+
+
+@pytest.mark.parametrize("n", [0, 1, 127, 2048, 2049, 4097, 9000, 40000])
+def test_backwards_over_any_number_of_steps(n):
+    power = lambda r: nb.while_loop(lambda s: s[0] < n, lambda s: (s[0] + 1, s[1] * r), (0, 1.0 + 0.0 * r))[1]
+    same(jit(nb.grad(power))(0.9999), n * 0.9999 ** (n - 1), rtol=1e-9)
+
+
+@pytest.mark.parametrize("n", [5, 128, 300, 1000])
+def test_backwards_where_few_carries_are_kept(n):
+    turn = np.array([[0.6, -0.8], [0.8, 0.6]])
+    spin = lambda r: nb.while_loop(lambda s: s[0] < n, lambda s: (s[0] + 1, r * s[1] @ turn), (0, nb.ones((700, 2))))[1]
+    same(jit(nb.grad(lambda r: (spin(r) ** 2).mean()))(0.999), 2 * n * 0.999 ** (2 * n - 1), rtol=1e-9)
+
+
 def test_zeros_of_a_mask_stay_zero_through_control_flow():
     root = lambda x: nb.scan(lambda c, _: (nb.sqrt(c), None), x, length=2)[0]
     f = lambda x: nb.where(x > 0.0, root(x), 0.0)

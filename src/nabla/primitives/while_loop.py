@@ -224,10 +224,14 @@ def _batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int
     def condition(heads: list[Node]) -> list[Node]:
         return [reduce_any(sweeps.inline(test.graph, heads)[0], axes=(0,))]
 
+    inner = _has_loops(loop.body)  # these make no steps in lanes that are done
+    if inner:
+        step = sweeps.batched(guarded(loop.body), (True, *body_flags, *flags), size, tuple(flags))
+
     def body(heads: list[Node]) -> list[Node]:
         first, state = heads[: loop.of_condition + loop.of_body], heads[loop.of_condition + loop.of_body :]
         going = sweeps.inline(test.graph, [*first[: loop.of_condition], *state])[0]
-        outs = sweeps.inline(step.graph, [*first[loop.of_condition :], *state])
+        outs = sweeps.inline(step.graph, [*([going] if inner else []), *first[loop.of_condition :], *state])
         return [_moved(going, new, old) for new, old in zip(outs, state)]
 
     likes = [*of_condition, *carry], [*of_condition, *of_body, *carry]
@@ -235,6 +239,16 @@ def _batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int
     some, all_of = step.graph.once(key, lambda: (sweeps.build(condition, likes[0]), sweeps.build(body, likes[1])))
     lanes = Loop(some, all_of, loop.of_condition, loop.of_condition + loop.of_body, loop.order)
     return made(lanes, [*of_condition, *of_condition, *of_body, *carry]), (True,) * len(carry)
+
+
+def _has_loops(graph: Graph) -> bool:
+    found: bool = graph.once("has loops", lambda: any(x.prim is WHILE or any(map(_has_loops, _held(x))) for x in graph.nodes))
+    return found
+
+
+def _held(node: Node) -> list[Graph]:
+    values = [x for value in node.params.values() for x in (value if isinstance(value, tuple) else (value,))]
+    return [x for x in values if isinstance(x, Graph)]
 
 
 def _moved(going: Node, new: Node, old: Node) -> Node:
