@@ -5,8 +5,10 @@ import pytest
 from test_native import is_native
 
 import nabla as nb
-from nabla.engines.native.compile import ENGINE as NATIVE_ENGINE
+from nabla.engines.native.checking import checked
+from nabla.engines.native.compile import ENGINE as NATIVE_ENGINE, written
 from nabla.engines.numpy.compile import ENGINE as NUMPY_ENGINE
+from nabla.graph.simplify import simplify
 
 RNG = np.random.default_rng(5)
 SHAPES = [(), (3,), (2, 2), (5, 40), (1000,), (0, 2)]
@@ -146,3 +148,15 @@ def test_what_has_no_solution_is_told(shape):
     with pytest.raises(nb.LinAlgError, match=f"{where} is not positive definite"):
         cholesky(a)
     np.testing.assert_array_equal(solve(a + np.eye(shape[-1]), b) > 0.0, True)
+
+
+def test_sparse_derivatives_are_added_into_one_buffer():
+    x, table = RNG.normal(size=5000), RNG.normal(size=(300, 20))
+    i, j = RNG.integers(-5000, 5000, size=(2, 700))
+    agrees(nb.grad(lambda x, i, j: (nb.sin(x[i]) * x[j]).sum() + x[7] * x[-1]), x, i, j, rtol=1e-9, atol=1e-13)
+    agrees(nb.grad(lambda x, i: (nb.sin(x[i]) * x[i]).sum() * x[0, 3]), table, i % 300, rtol=1e-9, atol=1e-12)
+    twice = lambda x, i: (nb.grad(lambda x: (nb.exp(x[i]) ** 2).sum())(x), x[i])
+    agrees(twice, x, i, rtol=1e-9)
+    graph = nb.make_graph(nb.grad(lambda x, i, j: (nb.sin(x[i]) * x[j]).sum()))(x, i, j)
+    text = str(written(simplify(graph), checked)[0])
+    assert len([line for line in text.splitlines() if line.startswith("for") and "5000" in line]) == 1  # zeros, once

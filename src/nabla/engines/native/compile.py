@@ -5,7 +5,8 @@ graph -> loops (graphs.py) -> better loops (the passes below) -> LLVM's assembly
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections import Counter
+from typing import Any, Callable, Mapping
 
 import numpy as np
 
@@ -30,6 +31,7 @@ from nabla.engines.native.values import Array, Unsupported
 from nabla.engines.native.writer import Writer
 from nabla.engines.numpy.compile import ENGINE as REFERENCE
 from nabla.graph.graph import Graph
+from nabla.graph.node import Node
 from nabla.graph.simplify import simplify
 from nabla.primitives.cost import bytes_of
 from nabla.primitives.structure import output
@@ -90,11 +92,15 @@ def written(graph: Graph, check: Pass = lambda program: program) -> tuple[Progra
     count = len(graph.inputs)
     inputs = [_given(w, x, "input", i) for i, x in enumerate(graph.inputs)]
     rooms = [_given(w, x, "output", count + i) for i, x in enumerate(graph.outputs)]
+    uses = Counter([y for node in graph.nodes for y in dict.fromkeys(node.inputs)])
+    uses.update(graph.outputs)
     for x, room in zip(graph.outputs, rooms):
         if graph.outputs.count(x) == 1:
             w.targets[x] = room
             if x.prim is output:
                 w.targets[x.inputs[0], x.params["index"]] = room
+            for y in _updated(x, uses):
+                w.targets.setdefault(y, room)
     for room, out in zip(rooms, Graphs(w).write(graph, inputs)):
         w.copy(room, out)
     width = vector_bytes(machine())
@@ -108,6 +114,15 @@ def written(graph: Graph, check: Pass = lambda program: program) -> tuple[Progra
     arena = planned(program)
     check(program)
     return program, w, arena
+
+
+def _updated(x: Node, uses: Mapping[Node, int]) -> list[Node]:
+    """What x is with all but the last parts written, with all but the last two, and so on, as far as nobody else wants it."""
+    found = []
+    while x.prim.updates and x.inputs[0].prim.updates and uses[x.inputs[0]] == 1:
+        x = x.inputs[0]
+        found.append(x)
+    return found
 
 
 def _given(w: Writer, x: Any, place: str, number: int) -> Array:

@@ -162,7 +162,7 @@ def update(adds: bool) -> Any:
             return _in_registers(w, node, x, w.small(v), [w.picked(a) for a in indices], adds)
         arrays = [_at_hand(w, w.lazy(a)) for a in indices]
         places = Places(w, shape, spec, arrays)
-        new = w.lazy(v)
+        new = _at_hand(w, w.lazy(v)) if arrays else w.lazy(v)  # one after the other is no way to compute functions
         if isinstance(x, Array) and x.owned and free[0]:
             room = x
             if room.buffer in new.reads and new.array is None:

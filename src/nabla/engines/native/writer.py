@@ -261,6 +261,9 @@ class Writer:
             for i, v in enumerate(value.reshape(-1)):
                 flat[i] = constant(v, x.dtype)
             return Small(names, x.dtype)
+        if _is_uniform(value):
+            one = constant(value.item(0), x.dtype)
+            return Lazy(x.shape, x.dtype, lambda index: one, 0, 0, frozenset())
         kept = np.ascontiguousarray(value)
         self.constants.append(kept)
         return Array(self.buffer(x.dtype, kept.size, "constant", len(self.constants) - 1), ZERO, kept.shape, x.dtype, False)
@@ -302,6 +305,13 @@ class Carried:
             return carry.out
 
         return [self._each(x, end) for x in ends]
+
+
+def _is_uniform(value: np.ndarray) -> bool:
+    """Whether it is one number everywhere, as far as that is soon seen."""
+    if not any(value.strides):
+        return True
+    return value.size <= 1024 and value.tobytes() == value.reshape(-1)[:1].tobytes() * value.size
 
 
 def too_deep(x: Lazy) -> bool:
