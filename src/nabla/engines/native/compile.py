@@ -26,6 +26,7 @@ from nabla.engines.native.plan import planned
 from nabla.engines.native.pool import pool
 from nabla.engines.native.references import Kernels
 from nabla.engines.native.text import TYPES
+from nabla.engines.native.tiling import tiled
 from nabla.engines.native.unrolling import unrolled, unrolled_inside
 from nabla.engines.native.values import Array, Unsupported
 from nabla.engines.native.writer import Writer
@@ -107,7 +108,7 @@ def written(graph: Graph, check: Pass = lambda program: program) -> tuple[Progra
     program = check(w.program())
     passes: list[Pass] = [
         unrolled, hoisted, forwarded, fused, unrolled_inside, forwarded, needed, flattened,
-        lambda p: vectorized(p, width), in_pieces,
+        tiled, lambda p: vectorized(p, width), in_pieces,
     ]  # fmt: skip
     for step in passes:
         program = check(step(program))

@@ -441,6 +441,31 @@ class Rewriter:
         return If(self.operand(s.which), branches, [(self.given(reg), xs) for (reg, _), xs in zip(s.outs, ends)])
 
 
+class Numbering:
+    """Gives registers numbers that a program does not have yet."""
+
+    def __init__(self, program: Program) -> None:
+        self._last = max([reg.number for s in walk(program.body) for reg in given_by(s)], default=0)
+
+    def fresh(self, reg: Reg) -> Reg:
+        """Another one of that kind."""
+        self._last += 1
+        return type(reg)(reg.dtype, self._last)
+
+
+def given_by(s: Any) -> list[Reg]:
+    """The registers that a statement gives, itself or to what is inside it."""
+    kind = type(s)
+    if kind in (Op, Index, Load):
+        return [s.out]
+    if kind is If:
+        return [reg for reg, _ in s.outs]
+    if kind is For or kind is While:
+        found = [reg for c in s.carries for reg in (c.inner, c.out)]
+        return [*found, s.counter] if kind is For else found
+    return []
+
+
 # Printing
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nabla.engines.native.loops import Block, Counter, For, Form, If, Operand, Program, Reg, Rewriter, While, blocks, walk
+from nabla.engines.native.loops import Block, For, Form, If, Numbering, Operand, Program, Reg, Rewriter, While, blocks, walk
 
 SHORT = 4
 """Turns up to which a loop is written out that is not inside a longer one."""
@@ -19,16 +19,8 @@ LONGEST, LONGEST_INSIDE = 400, 2000
 class Unroller:
     def __init__(self, program: Program, inside: bool) -> None:
         self.inside = inside
-        self._count = 1 + max([s.out.number if hasattr(s, "out") else 0 for s in walk(program.body)], default=0)
-        for s in walk(program.body):
-            regs = [c.out for c in s.carries] + [c.inner for c in s.carries] if type(s) in (For, While) else []
-            regs += [s.counter] if type(s) is For else [reg for reg, _ in s.outs] if type(s) is If else []
-            self._count = max([self._count, *[reg.number + 1 for reg in regs]])
+        self.fresh = Numbering(program).fresh
         self.replaced: dict[Reg, Operand] = {}
-
-    def fresh(self, reg: Reg) -> Reg:
-        self._count += 1
-        return Counter(reg.dtype, self._count) if type(reg) is Counter else Reg(reg.dtype, self._count)
 
     def block(self, block: Block, around: For | None) -> Block:
         """around: the outermost loop around it whose turns may be taken in any order."""

@@ -1,0 +1,88 @@
+"""Loops over two axes that go through memory in different orders, cut into tiles that stay in the cache."""
+
+from __future__ import annotations
+
+from nabla.engines.native.loops import (
+    Block,
+    Counter,
+    For,
+    Form,
+    Load,
+    Numbering,
+    Program,
+    Reg,
+    Rewriter,
+    Store,
+    blocks,
+    coefficient,
+    form,
+    plus,
+    times,
+)  # fmt: skip
+
+TILE = 16
+"""Turns of either axis in a tile."""
+LONG = 64
+"""Turns of either axis from which on it pays."""
+
+
+def tiled(program: Program) -> Program:
+    numbering = Numbering(program)
+    return Program(_tiled(program.body, numbering), program.buffers)
+
+
+def _tiled(block: Block, numbering: Numbering) -> Block:
+    result: Block = []
+    for s in block:
+        if type(s) is For and s.free and len(s.body) == 1 and type(s.body[0]) is For and _pays(s, s.body[0]):
+            result.extend(_in_tiles(s, s.body[0], numbering))
+            continue
+        for inner in blocks(s):
+            inner[:] = _tiled(inner, numbering)
+        if blocks(s):
+            s.summary = None
+        result.append(s)
+    return result
+
+
+def _pays(outer: For, inner: For) -> bool:
+    """Whether some neighbours in memory are neighbours along the outer axis, and some along the inner one."""
+    if not inner.free or outer.carries or inner.carries or min(outer.count, inner.count) < LONG:
+        return False
+    if any(blocks(s) for s in inner.body):
+        return False
+    steps = [(coefficient(s.at, outer.counter), coefficient(s.at, inner.counter)) for s in inner.body if type(s) in (Load, Store)]
+    return any(a in (1, -1) and abs(b) > 1 for a, b in steps) and any(b in (1, -1) and abs(a) > 1 for a, b in steps)
+
+
+def _in_tiles(outer: For, inner: For, numbering: Numbering) -> Block:
+    """Whole tiles, and what is left of both axes."""
+    rows, columns = outer.count // TILE * TILE, inner.count // TILE * TILE
+    found: Block = []
+
+    def copied(i: Form, j: Form) -> Block:
+        rewriter = Rewriter(numbering.fresh)
+        rewriter.forms.update({outer.counter: i, inner.counter: j})
+        return rewriter.block(inner.body)
+
+    def loop(count: int, body: Block, counter: Counter) -> For:
+        return For(counter, count, body, [], True)
+
+    def counter() -> Counter:
+        new: Reg = numbering.fresh(outer.counter)
+        assert isinstance(new, Counter)
+        return new
+
+    a, b, c, d = (counter() for _ in range(4))
+    body = copied(plus(times(form(a), TILE), form(c)), plus(times(form(b), TILE), form(d)))
+    tile = loop(TILE, [loop(TILE, body, d)], c)
+    found.append(loop(rows // TILE, [loop(columns // TILE, [tile], b)], a))
+    if inner.count > columns:
+        a, b = counter(), counter()
+        rest = copied(form(a), Form(columns, form(b).terms))
+        found.append(loop(outer.count, [loop(inner.count - columns, rest, b)], a))
+    if outer.count > rows:
+        a, b = counter(), counter()
+        rest = copied(Form(rows, form(a).terms), form(b))
+        found.append(loop(outer.count - rows, [loop(columns, rest, b)], a))
+    return found
