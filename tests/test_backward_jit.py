@@ -295,3 +295,25 @@ def test_nothing_is_kept_alive():
         gc.enable()
     gc.collect()
     assert [reference() for reference in references] == [None, None]
+
+
+def test_where_nothing_can_be_differentiated_again_the_program_runs_by_itself():
+    model, other = Model(), Model()
+    forgets = lambda model: lambda x: descent(model)(x, 1.0).detach()
+    f, g = nb.jit(forgets(model)), nb.jit(descent(model))
+    for _ in range(3):
+        assert f(X).item() == pytest.approx(forgets(other)(X).item(), rel=1e-14)
+    assert np.allclose(model.w.detach().numpy(), other.w.detach().numpy(), rtol=1e-14) and model.w.is_leaf
+    assert f.traced(X)[0].calls == 2  # after the first call there is a .grad to add to
+    assert g(X, 1.0).requires_grad and g.traced(X, 1.0)[0].calls == 0
+    assert nb.grad(lambda x: g(x, 1.0))(X).any()
+
+
+def test_without_gradients_outside():
+    model = Model()
+    f = nb.jit(lambda x: model.loss(x, 1.0))
+    with nb.no_grad():
+        found = f(X)
+    assert not found.requires_grad and f.traced(X)[0].calls == 1
+    assert f(X).requires_grad and f.traced(X)[0].calls == 1
+    assert found.item() == f(X).item()

@@ -23,7 +23,7 @@ from nabla.primitives.base import Constant, constant
 from nabla.primitives.call import CALL, call
 from nabla.primitives.conditional import COND
 from nabla.primitives.formulas import select
-from nabla.primitives.leaves import LeafToken, is_leaf, leaf_token
+from nabla.primitives.leaves import LEAF as LEAF_NODE, LeafToken, is_leaf, leaf_token
 from nabla.primitives.scan import SCAN
 from nabla.primitives.structure import VARIABLE, detach, output, placeholder
 from nabla.primitives.while_loop import WHILE
@@ -57,8 +57,8 @@ class Program:
     """A function traced for one kind of arguments."""
 
     __slots__ = (
-        "_axes", "_engine", "_fixed", "_grads", "_held", "_seen", "_swept", "_written", "aliases", "calls", "fresh", "graph",
-        "kinds", "roads", "run", "shortcuts", "structure", "times",
+        "_axes", "_ends_history", "_engine", "_fixed", "_grads", "_held", "_seen", "_swept", "_written", "aliases", "calls",
+        "fresh", "graph", "kinds", "roads", "run", "shortcuts", "structure", "times",
     )  # fmt: skip
 
     def __init__(
@@ -71,6 +71,7 @@ class Program:
         written: list[tuple[int, bool]],
         grads: list[tuple[int, bool | None]],
         swept: list[int],
+        ends_history: bool,
         numpy: list[type | None],
         engine: Engine,
     ) -> None:
@@ -84,6 +85,8 @@ class Program:
         """The hidden tensors that are written, and whether what is written is cut off from what it was computed from."""
         self._grads = grads
         """The hidden leaves that get another .grad, and whether it is cut off; None where they get none."""
+        self._ends_history = ends_history
+        """Whether nothing that it gives has a derivative in the leaves that it reads from outside."""
         self._swept = swept
         """The inputs that something depends on that the function called backward on."""
         self.kinds = numpy
@@ -148,7 +151,7 @@ class Program:
             kind = type(x)
             if kind is Tensor or isinstance(x, Tensor):
                 node = x._node
-                if node.tokens is not EMPTY and node.tokens.members:
+                if node.tokens is not EMPTY and node.tokens.members and not self._is_cut(node, i - len(leaves)):
                     return self._as_node(inputs, hidden)
                 value = node.value
                 if value is None:
@@ -183,6 +186,13 @@ class Program:
             for value, x, kind in zip(results, self.graph.outputs, self.kinds)
         ]
         return given[0] if self.structure is tree.LEAF else tree.unflatten(self.structure, given)
+
+    def _is_cut(self, node: Node, number: int) -> bool:
+        """Whether no result of this call has a derivative in an input that hangs on a transform or a leaf. number: that of a hidden
+        input; negative for an argument."""
+        if number >= 0 and self._ends_history and node.prim is LEAF_NODE:
+            return True
+        return not self._swept and not node.tokens.inside().members
 
     @property
     def holds(self) -> bool:
@@ -307,6 +317,8 @@ def _attempt(
         cuts = [(i, token not in node.tokens.members) for i, node in written]
         grad_cuts = [(i, None if node is None else token not in node.tokens.members) for i, node in grads]
         swept = _differentiated(capture.swept, sources)
+        given = [*outputs, *[x.inputs[0] if is_leaf(x) else x for _, x in written], *[x for _, x in grads if x is not None]]
+        ends_history = not any(isinstance(leaf, LeafToken) for x in given for leaf in x.tokens.members)
     except Again:
         token.restore()
         _find_more(roads, capture, [*inputs, *capture.placeholders], token)
@@ -316,7 +328,7 @@ def _attempt(
         raise
     finally:
         token.kill()
-    return Program(graph, roads, spoken_of, found.captured, out_structure, cuts, grad_cuts, swept, kinds, engine)
+    return Program(graph, roads, spoken_of, found.captured, out_structure, cuts, grad_cuts, swept, ends_history, kinds, engine)
 
 
 def _find_more(roads: Roads, capture: Capture, sources: Sequence[Node], token: Token) -> None:
