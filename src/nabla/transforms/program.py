@@ -71,7 +71,6 @@ class Program:
         written: list[tuple[int, bool]],
         grads: list[tuple[int, bool | None]],
         swept: list[int],
-        ends_history: bool,
         numpy: list[type | None],
         engine: Engine,
     ) -> None:
@@ -85,7 +84,9 @@ class Program:
         """The hidden tensors that are written, and whether what is written is cut off from what it was computed from."""
         self._grads = grads
         """The hidden leaves that get another .grad, and whether it is cut off; None where they get none."""
-        self._ends_history = ends_history
+        first = len(graph.inputs) - len(fixed) - len(axes) - len(roads.hidden)
+        leaves = [x for x, hidden in zip(graph.inputs[first:], roads.hidden) if hidden.is_leaf]
+        self._ends_history = not _differentiated(graph.outputs, leaves)
         """Whether nothing that it gives has a derivative in the leaves that it reads from outside."""
         self._swept = swept
         """The inputs that something depends on that the function called backward on."""
@@ -317,8 +318,6 @@ def _attempt(
         cuts = [(i, token not in node.tokens.members) for i, node in written]
         grad_cuts = [(i, None if node is None else token not in node.tokens.members) for i, node in grads]
         swept = _differentiated(capture.swept, sources)
-        given = [*outputs, *[x.inputs[0] if is_leaf(x) else x for _, x in written], *[x for _, x in grads if x is not None]]
-        ends_history = not any(isinstance(leaf, LeafToken) for x in given for leaf in x.tokens.members)
     except Again:
         token.restore()
         _find_more(roads, capture, [*inputs, *capture.placeholders], token)
@@ -328,7 +327,7 @@ def _attempt(
         raise
     finally:
         token.kill()
-    return Program(graph, roads, spoken_of, found.captured, out_structure, cuts, grad_cuts, swept, ends_history, kinds, engine)
+    return Program(graph, roads, spoken_of, found.captured, out_structure, cuts, grad_cuts, swept, kinds, engine)
 
 
 def _find_more(roads: Roads, capture: Capture, sources: Sequence[Node], token: Token) -> None:
