@@ -33,7 +33,7 @@ DTYPES = (
 )  # fmt: skip
 PARAMS = {
     "sinc": [{"n": 0}, {"n": 1}, {"n": 2}],
-    "power_by": [{"exponent": x} for x in (2.5, 3.0, 4.0, -2.0, 7.0, -0.5)],
+    "power_by": [{"exponent": x} for x in (0.5, 2.5, 1.5, 3.0, 4.0, -2.0, -3.0, 7.0, 9.0, -0.5, -1.5, 0.3)],
     "polygamma": [{"n": 0}, {"n": 1}, {"n": 4}],
     "expn": [{"n": 2}],
     "logrel": [{"n": 0}],

@@ -11,8 +11,9 @@ from typing import Callable
 import numpy as np
 
 from nabla.engines.native.conversions import HALF, SINGLE, choose, truth, widened
-from nabla.engines.native.divisions import floor_div, fmod, gcd, power, remainder
+from nabla.engines.native.divisions import floor_div, fmod, gcd, remainder
 from nabla.engines.native.hyperbolic import arccosh, arcsinh, arctanh, sech2, tanh
+from nabla.engines.native.powers import power, power_by
 from nabla.engines.native.routines import special_function
 from nabla.engines.native.text import Code
 from nabla.primitives import elementwise as e, formulas as f
@@ -72,13 +73,6 @@ def _square(code: Code, dtype: np.dtype, x: str) -> str:
 
 def _reciprocal(code: Code, dtype: np.dtype, x: str) -> str:
     return code.op(f"fdiv {code.kind(dtype)} {code.number(1, dtype)}, {x}")
-
-
-def _power_by(code: Code, dtype: np.dtype, x: str, exponent: float) -> str:
-    kind = code.kind(dtype)
-    if exponent == 3.0:
-        return code.op(f"fmul {kind} {code.op(f'fmul {kind} {x}, {x}')}, {x}")
-    return _libm("pow")(code, dtype, x, code.number(exponent, dtype))
 
 
 def _extremum(larger: str, signed: str, unsigned: str) -> Row:
@@ -242,7 +236,7 @@ _ROWS: dict[Primitive, Row] = {
     e.safe_mul: _safe_mul, f.div: _floating("fdiv"), f.floor_div: floor_div, f.remainder: remainder,
     f.fmod: fmod, f.gcd: gcd, f.power: power, f.nextafter: _nextafter,
     f.square: _square, f.sqrt: _intrinsic("sqrt"), f.cbrt: _libm("cbrt"), f.reciprocal: _reciprocal,
-    f.copysign: _intrinsic("copysign"), f.power_by: _power_by, f.maximum: _extremum("ogt", "sgt", "ugt"),
+    f.copysign: _intrinsic("copysign"), f.power_by: power_by, f.maximum: _extremum("ogt", "sgt", "ugt"),
     f.minimum: _extremum("olt", "slt", "ult"), f.abs_: _abs, f.sign: _sign, f.hypot: _libm("hypot"),
     # exponentials and logarithms
     f.exp: _libm("exp"), f.exp2: _libm("exp2"), f.expm1: _libm("expm1"), f.log_: _libm("log"), f.log2: _libm("log2"),

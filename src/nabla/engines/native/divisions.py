@@ -1,4 +1,4 @@
-"""Quotients and remainders of integers and floats, greatest common divisors and whole powers, in LLVM's instructions."""
+"""Quotients and remainders of integers and floats, and greatest common divisors, in LLVM's instructions."""
 
 from __future__ import annotations
 
@@ -45,22 +45,6 @@ turn:
 end:
   ret {kind} %p
 """
-_POWER = """begin:
-  br label %turn
-turn:
-  %p = phi {kind} [ %x, %begin ], [ %square, %turn ]
-  %n = phi {kind} [ %y, %begin ], [ %half, %turn ]
-  %r = phi {kind} [ 1, %begin ], [ %found, %turn ]
-  %odd = trunc {kind} %n to i1
-  %more = mul {kind} %r, %p
-  %found = select i1 %odd, {kind} %more, {kind} %r
-  %square = mul {kind} %p, %p
-  %half = lshr {kind} %n, 1
-  %go = icmp ne {kind} %half, 0
-  br i1 %go, label %turn, label %end
-end:
-  ret {kind} %found
-"""
 
 
 def gcd(code: Code, dtype: np.dtype, x: str, y: str) -> str:
@@ -73,12 +57,6 @@ def gcd(code: Code, dtype: np.dtype, x: str, y: str) -> str:
     if dtype.kind == "i":
         code.declared[f"llvm.abs.{kind}"] = f"declare {kind} @llvm.abs.{kind}({kind}, i1)"
     return code.helper(f"gcd_{dtype.name}", dtype, _GCD.format(kind=kind, positive=positive), x, y)
-
-
-def power(code: Code, dtype: np.dtype, x: str, y: str) -> str:
-    if dtype.kind == "f":
-        return code.function("pow", dtype, x, y)
-    return code.helper(f"power_{dtype.name}", dtype, _POWER.format(kind=type_of(dtype)), x, y)
 
 
 # Floats: what is left of the exact quotient is exact

@@ -173,8 +173,16 @@ class Function:
 
     def block(self, block: Block) -> None:
         code = self.code
-        for s in block:
-            getattr(self, f"_{type(s).__name__.lower()}")(s)
+        paired = False
+        for s, following in zip(block, [*block[1:], None]):
+            if paired:
+                paired = False
+                continue
+            paired = self._is_pair(s, following)
+            if paired:
+                self._interleaved(s, following)
+            else:
+                getattr(self, f"_{type(s).__name__.lower()}")(s)
             if len(code.lines) - code.begun > CUT:
                 following = code.label("on")
                 code.jump(following)
@@ -235,6 +243,9 @@ class Function:
                 found = code.op(f"load {vector}, ptr {pointer}, align {dtype.itemsize}")
             if step == -1:
                 found = self._reversed(found, kind)
+        elif step == 2 and not self.mask:
+            self.scattered = True
+            found = self._every_second(buffer, at)
         else:
             self.scattered = True
             pointers = code.op(f"getelementptr {kind}, ptr {self.base(buffer)}, <{lanes} x i64> {self.offsets(at)}")
@@ -245,6 +256,35 @@ class Function:
                 f"<{lanes} x ptr>, i32, <{lanes} x i1>, {vector}",
             )  # fmt: skip
         return code.op(f"trunc {vector} {found} to <{lanes} x i1>") if dtype.kind == "b" else found
+
+    def _every_second(self, buffer: Buffer, at: Form) -> str:
+        """A vector of numbers two apart, as the parts of complex numbers are, from two vectors of all that end with the last."""
+        code, lanes, kind = self.code, self.lanes, in_memory(buffer.dtype)
+        parts = []
+        for start in (0, lanes - 1):
+            pointer = self.pointer(buffer, self.sum(Form(at.const + start, at.terms)))
+            parts.append(code.op(f"load <{lanes} x {kind}>, ptr {pointer}, align {buffer.dtype.itemsize}"))
+        order = ", ".join([f"i32 {2 * i if 2 * i < lanes else 2 * i + 1}" for i in range(lanes)])
+        return code.op(f"shufflevector <{lanes} x {kind}> {parts[0]}, <{lanes} x {kind}> {parts[1]}, <{lanes} x i32> <{order}>")
+
+    def _is_pair(self, s: Any, following: Any) -> bool:
+        """Whether these store both parts of complex numbers, in whole vectors."""
+        if self.lanes == 1 or self.mask or type(s) is not Store or type(following) is not Store:
+            return False
+        if s.buffer is not following.buffer or following.at != Form(s.at.const + 1, s.at.terms):
+            return False
+        return s.buffer.dtype.kind == "f" and self.step(s.at) == 2
+
+    def _interleaved(self, s: Store, following: Store) -> None:
+        """Two stores of numbers two apart, one beside the other."""
+        code, lanes, kind = self.code, self.lanes, in_memory(s.buffer.dtype)
+        self.scattered = True
+        values = [self.spread(x.value) for x in (s, following)]
+        order = ", ".join([f"i32 {i + part * lanes}" for i in range(lanes) for part in (0, 1)])
+        vector = f"<{lanes} x {kind}>"
+        both = code.op(f"shufflevector {vector} {values[0]}, {vector} {values[1]}, <{2 * lanes} x i32> <{order}>")
+        pointer = self.pointer(s.buffer, self.sum(s.at))
+        code.do(f"store <{2 * lanes} x {kind}> {both}, ptr {pointer}, align {s.buffer.dtype.itemsize}")
 
     def _store(self, s: Store) -> None:
         code, lanes, buffer, dtype = self.code, self.lanes, s.buffer, s.buffer.dtype

@@ -195,7 +195,7 @@ def _lanes_time(block: Block, counter: Counter, lanes: int, varying: set[Reg]) -
                     return inf
             elif step or moving:
                 varying.add(s.out)
-            total += lanes if kind is not Index and (moving or step not in (0, 1)) else 1
+            total += 1 if kind is Index else lanes if moving or step not in (0, 1, 2) else max(step, 1)
         else:
             return inf
     return total
