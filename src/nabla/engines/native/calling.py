@@ -311,8 +311,10 @@ free.new:
   br label %ran
 
 ran:
-  %is.fine = icmp eq i64 %status, 0
-  br i1 %is.fine, label %end, label %raise
+  switch i64 %status, label %raise [
+    i64 0, label %end
+    i64 2, label %failed                   ; a signal: the exception is set
+  ]
 
 raise:
   %fail.at = getelementptr ptr, ptr %items, i64 4

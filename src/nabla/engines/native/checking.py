@@ -21,6 +21,7 @@ from nabla.engines.native.loops import (
     Program,
     Reg,
     Store,
+    Watch,
     While,
     summary,
 )  # fmt: skip
@@ -106,6 +107,8 @@ class _Checker:
                 for x in s.args:
                     if type(x) is Part:
                         self.form(x.at, seen, s, x.buffer.count, 0)
+            elif kind is Watch:
+                self.form(s.at, seen, s, None)
             elif kind is If:
                 self._if(s, seen)
             else:

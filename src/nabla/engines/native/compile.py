@@ -29,6 +29,7 @@ from nabla.engines.native.text import TYPES
 from nabla.engines.native.tiling import tiled
 from nabla.engines.native.unrolling import unrolled, unrolled_inside
 from nabla.engines.native.values import Array, Unsupported
+from nabla.engines.native.watching import watched
 from nabla.engines.native.writer import Writer
 from nabla.engines.numpy.compile import ENGINE as REFERENCE
 from nabla.graph.graph import Graph
@@ -108,7 +109,7 @@ def written(graph: Graph, check: Pass = lambda program: program) -> tuple[Progra
     program = check(w.program())
     passes: list[Pass] = [
         unrolled, hoisted, forwarded, fused, unrolled_inside, forwarded, needed, flattened,
-        tiled, lambda p: vectorized(p, width), in_pieces,
+        tiled, lambda p: vectorized(p, width), in_pieces, watched,
     ]  # fmt: skip
     for step in passes:
         program = check(step(program))

@@ -1,7 +1,8 @@
 """From loops to LLVM's assembly.
 
 The function takes a block with the addresses of the data of inputs and outputs, the memory for temporaries, and a table with the
-address of what calls reference kernels and those of constants. It gives zero, or, if a reference kernel failed, another number.
+address of what calls reference kernels and those of constants. It gives zero, or 1 if a reference kernel failed, or 2 if a signal
+was to end the run, whose exception Python has then.
 A loop whose turns are taken several at once is a loop of vectors, and one more turn for what is left, under a mask; reductions
 have several accumulators, brought together in a fixed order. A loop in pieces is a function of its own, which the pool of
 threads calls.
@@ -32,18 +33,30 @@ from nabla.engines.native.loops import (
     Program,
     Reg,
     Store,
+    Watch,
     While,
     summary,
     walk,
 )  # fmt: skip
 from nabla.engines.native.machine import Machine
 from nabla.engines.native.recipes import STARTS
+from nabla.engines.native.references import DONE
 from nabla.engines.native.routines import Reference
 from nabla.engines.native.text import Code, in_memory, literal, type_of
 from nabla.engines.native.values import part_of_complex
 
 CUT = 300
 """Lines of straight code in a block: what LLVM does within one grows faster than it."""
+POLL = """
+define internal i64 @poll() {
+  %lock = call i32 @PyGILState_Ensure()
+  %failed = call i32 @PyErr_CheckSignals()
+  call void @PyGILState_Release(i32 %lock)
+  %is.failed = icmp ne i32 %failed, 0
+  %status = select i1 %is.failed, i64 2, i64 0
+  ret i64 %status
+}"""
+"""Look for signals, as Python does; 2 if what was to be done about one raised something."""
 WAYS = 4
 """Accumulators of a reduction: additions wait for each other."""
 
@@ -106,6 +119,8 @@ class Function:
         self.lanes = 1
         self.vector: Counter | None = None  # the counter of the loop several of whose turns are taken at once
         self.mask = ""  # of the lanes that are taken
+        self.stop = ""  # in a piece: where it says that the run is to end
+        self.turns = ""  # where turns are added up until the next look for signals
         self.scattered = False  # whether lanes were read or written one by one
 
     # Operands
@@ -350,11 +365,58 @@ class Function:
             code.do(f"store ptr {p}, ptr {code.op(f'getelementptr ptr, ptr {addresses}, i64 {i}')}")
         kernel = code.op("load ptr, ptr %table")
         status = code.op(f"call i64 {kernel}(i64 {s.routine.number}, ptr {addresses})")
-        failed, fine = code.label("failed"), code.label("fine")
-        code.branch(code.op(f"icmp ne i64 {status}, 0"), failed, fine)
-        code.start(failed)
-        code.do(f"ret i64 {status}")
-        code.start(fine)
+        # Zero would also be what is there after an exception before the first line of Python.
+        self._leave(code.op(f"icmp ne i64 {status}, {DONE}"), "1")
+
+    def _watch(self, s: Watch) -> None:
+        code = self.code
+        at = self.sum(s.at)
+        if s.adds:
+            if not self.turns:
+                self.turns = code.space("i64", 1)
+                code.entry.append(f"  store i64 0, ptr {self.turns}")
+            at = code.op(f"add i64 {code.op(f'load i64, ptr {self.turns}')}, {at}")
+            due = code.op(f"icmp sge i64 {at}, {s.every}")
+            at = code.op(f"select i1 {due}, i64 0, i64 {at}")
+            code.do(f"store i64 {at}, ptr {self.turns}")
+        elif s.every > 1:
+            step = self.lanes if self.step(s.at) else 1
+            due = code.op(f"icmp slt i64 {code.op(f'and i64 {at}, {s.every * step - 1}')}, {step}")
+        else:
+            self._look()
+            return
+        look, on = code.label("look"), code.label("on")
+        code.branch(due, look, on)
+        code.start(look)
+        self._look()
+        code.jump(on)
+        code.start(on)
+
+    def _look(self) -> None:
+        """End the run if a signal says so, or, in a piece, if one has told another piece so."""
+        code, declared = self.code, self.module.declared
+        declared["PyGILState_Ensure"] = "declare i32 @PyGILState_Ensure()"
+        declared["PyGILState_Release"] = "declare void @PyGILState_Release(i32)"
+        declared["PyErr_CheckSignals"] = "declare i32 @PyErr_CheckSignals()"
+        declared["poll"] = POLL
+        status = code.op("call i64 @poll()")
+        if self.stop:
+            before = code.op(f"load atomic i64, ptr {self.stop} monotonic, align 8")
+            status = code.op(f"or i64 {before}, {status}")
+        self._leave(code.op(f"icmp ne i64 {status}, 0"), status)
+
+    def _leave(self, condition: str, status: str) -> None:
+        """End the run under a condition."""
+        code = self.code
+        leaving, staying = code.label("leaving"), code.label("staying")
+        code.branch(condition, leaving, staying)
+        code.start(leaving)
+        if self.stop:
+            code.do(f"store atomic i64 {status}, ptr {self.stop} monotonic, align 8")
+            code.do("ret void")
+        else:
+            code.do(f"ret i64 {status}")
+        code.start(staying)
 
     def _cell(self, x: Num) -> str:
         """A constant in memory."""
@@ -582,6 +644,12 @@ class Function:
         for p in partials:
             rooms.append(f"%c{len(places)}")
             places.append(("ptr", p))
+        long = any(type(x) is Watch for x in walk(s.body))
+        if long:
+            stop = code.space("i64", 1)
+            code.do(f"store i64 0, ptr {stop}")
+            inner.stop = f"%c{len(places)}"
+            places.append(("ptr", stop))
         context = code.space("i64", len(places))
         for i, (kind, name) in enumerate(places):
             code.do(f"store {kind} {name}, ptr {code.op(f'getelementptr i64, ptr {context}, i64 {i}')}")
@@ -589,6 +657,8 @@ class Function:
             where = own.op(f"getelementptr i64, ptr %context, i64 {i}")
             name = {0: "%arena", 1: "%table"}.get(i, f"%c{i}")
             own.lines.append(f"  {name} = load {kind}, ptr {where}")
+        if long:
+            inner._look()
         size = -(-s.count // s.pieces)
         size = -(-size // s.lanes) * s.lanes
         begin = own.op(f"mul i64 %piece, {size}")
@@ -610,6 +680,9 @@ class Function:
         number = len(module.functions)
         module.functions.append(_function(f"define internal void @piece{number}(ptr %context, i64 %piece)", own))
         self._routine("nabla_parallel", f"ptr @piece{number}, ptr {context}, i64 {s.pieces}", "ptr, ptr, i64")
+        if long:
+            status = code.op(f"load i64, ptr {stop}")
+            self._leave(code.op(f"icmp ne i64 {status}, 0"), status)
         for c, partial in zip(s.carries, partials):
             self._bring(c, partial, s.pieces)
 

@@ -263,7 +263,18 @@ class Call:
         self.writes = frozenset(writes)
 
 
-Statement = Op | Index | Load | Store | For | While | If | Call
+class Watch:
+    """Look for signals where `at` is a multiple of `every`, a power of two. adds: where the sum of all `at` reaches it."""
+
+    __slots__ = ("adds", "at", "every")
+
+    def __init__(self, at: Form, every: int, adds: bool = False) -> None:
+        self.at = at
+        self.every = every
+        self.adds = adds
+
+
+Statement = Op | Index | Load | Store | For | While | If | Call | Watch
 Block = list[Any]
 
 
@@ -323,6 +334,8 @@ def summary(s: Any) -> Summary:
         parts = [x for x in s.args if type(x) is Part]
         uses = frozenset([reg for x in parts for reg in regs_of(x.at)])
         return Summary(uses, NOTHING, frozenset([x.buffer for x in parts]), s.writes)
+    if kind is Watch:
+        return Summary(frozenset(regs_of(s.at)), NOTHING, NOTHING, NOTHING)
     if s.summary is None:
         s.summary = _of_blocks(s)
     found: Summary = s.summary
@@ -496,6 +509,8 @@ def _printed(block: Block, indent: str) -> Iterator[str]:
             yield f"{indent}store {s.buffer}[{s.at}] = {s.value}"
         elif kind is Call:
             yield f"{indent}call {s.routine}({', '.join(map(str, s.args))})"
+        elif kind is Watch:
+            yield f"{indent}watch {'sum of ' if s.adds else ''}{s.at} by {s.every}"
         elif kind is If:
             for k, branch in enumerate(s.branches):
                 yield f"{indent}{'if' if k == 0 else 'or if'} {s.which} is {k}:" if k < len(s.branches) - 1 else f"{indent}else:"

@@ -12,6 +12,8 @@ import numpy as np
 from nabla.engines.numpy.table import KERNELS
 from nabla.graph.node import Node
 
+DONE = 0x600D
+"""What a kernel returns that has done its work."""
 Prototype = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.POINTER(ctypes.c_int64))
 Spec = tuple[tuple[int, ...], np.dtype, Any]
 
@@ -31,11 +33,11 @@ class Kernels:
         except BaseException as failure:  # noqa: BLE001 - no exception passes through machine code; it is raised behind it
             self._failures[get_ident()] = failure
             return 1
-        return 0
+        return DONE
 
     def fail(self) -> None:
-        """Raise what was raised in this thread."""
-        raise self._failures.pop(get_ident())
+        """Raise what was raised in this thread; where nothing is known of it, it was an interrupt before the first line above."""
+        raise self._failures.pop(get_ident(), None) or KeyboardInterrupt
 
 
 class _Kernel:
