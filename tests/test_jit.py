@@ -568,3 +568,20 @@ def test_where_it_cannot_be_told_arrays_are_inputs():
     for i in range(5):
         a[0] = i
         assert f(1.0).item() == i * i + 4.0
+
+
+def test_tensors_in_the_bodies_of_loops_are_never_frozen():
+    """Also those to which no road leads."""
+    w = nb.array([1.0, 2.0])
+    find = weakref.ref(w)
+    loops = [
+        nb.jit(lambda x: nb.scan(lambda c, _: (c + find(), None), x, length=2)[0]),
+        nb.jit(lambda x: nb.cond(x.sum() >= 0.0, lambda x: x + 2.0 * find(), lambda x: x, x)),
+        nb.jit(lambda x: nb.while_loop(lambda v: v[0] < 2.0, lambda v: v + find(), x)),
+    ]
+    for f in loops:
+        w[:] = np.array([1.0, 2.0])
+        assert f(np.zeros(2)).tolist() == [2.0, 4.0]
+        w[:] = 5.0
+        assert f(np.zeros(2)).tolist() == ([5.0, 5.0] if f is loops[2] else [10.0, 10.0])
+        assert f.compilations == 1
