@@ -61,6 +61,39 @@ def test_zero_and_infinity_keep_their_place_under_a_mask():
     assert nb.grad(lambda x: nb.sum(nb.where(x > 1.0, nb.sqrt(x * 0.0), x)))(np.array([2.0, 0.5])).tolist() == [0.0, 1.0]
 
 
+def test_reads_of_one_place_are_added_up_before_they_are_put_there():
+    def f(x):
+        return nb.sum(nb.sin(x[1:]) * nb.cos(x[1:]) + x[:2] * x[:2] ** 3) + x[0] * x[2] * x[0]
+
+    (found,) = [node for node in gradient(f, X).nodes if node.prim.name == "assemble"]
+    assert sorted(map(str, found.params["specs"])) == ["((0, 2, 1),)", "((1, 2, 1),)", "(0,)", "(2,)"]
+    assert not found.params["disjoint"]
+    check_grads(f, (X,), order=2)
+
+
+@pytest.mark.parametrize(
+    ("parts", "apart"),
+    [
+        ([np.s_[0], np.s_[2], np.s_[1]], True),
+        ([np.s_[:2], np.s_[2:]], True),
+        ([np.s_[:2], np.s_[1:]], False),
+        ([np.s_[::-2], np.s_[3:]], False),
+        ([np.s_[:, 0], np.s_[:, 1:]], True),
+        ([np.s_[0, 0], np.s_[1, 1], np.s_[0, 1]], False),  # they are, but not along one axis
+        ([np.s_[1:1], np.s_[:3]], True),
+    ],
+)
+def test_parts_that_are_apart_are_known_to_be(parts, apart):
+    x = np.arange(16.0).reshape(4, 4)
+    f = lambda x: sum(nb.sum(x[part] ** 3) for part in parts)
+    (found,) = [node for node in gradient(f, x).nodes if node.prim.name == "assemble"]
+    assert found.params["disjoint"] == apart
+    expected = np.zeros((4, 4))
+    for part in parts:
+        expected[part] += 3.0 * x[part] ** 2
+    np.testing.assert_allclose(nb.grad(f)(x), expected, rtol=1e-14)
+
+
 def test_what_changes_no_shape_and_no_dtype_goes():
     f = lambda x: nb.sum(nb.broadcast_to(nb.reshape(nb.astype(x, np.float64), (3,)), (3,)) * x)
     assert names(simplify(nb.jit(f, engine="numpy").lower(X).graph)) == ["multiply", "sum"]

@@ -27,6 +27,7 @@ from nabla import dtypes
 from nabla.graph.node import Node, make
 from nabla.graph.tokens import EMPTY, Token, cuts
 from nabla.primitives.base import Shape, broadcast_shapes, constant, is_zeros, zeros
+from nabla.primitives.elementwise import add
 from nabla.primitives.formulas import equal, select
 from nabla.primitives.kinds import Linear, depends
 from nabla.primitives.shape import broadcast, expand_batched, move_axis, reshape, spread, sum_to
@@ -233,6 +234,30 @@ def _lined_up(specs: Sequence[Spec], shape: Shape, axis: int) -> bool:
     return end >= shape[axis]
 
 
+def _apart(specs: Sequence[Spec], ndim: int) -> bool:
+    """Whether no two parts overlap, as far as that is easy to tell: apart along one axis."""
+    if len(specs) == 1:
+        return True
+    for axis in range(ndim):
+        end = 0
+        for start, stop in sorted([_reach(spec[axis]) for spec in specs]):
+            if start < end:
+                break
+            end = stop
+        else:
+            return True
+    return False
+
+
+def _reach(entry: Any) -> tuple[int, int]:
+    """From where to where an entry of a spec goes."""
+    if type(entry) is int:
+        return entry, entry + 1
+    start, count, step = entry
+    last = start + (count - 1) * step
+    return (start, last + 1) if step > 0 else (last, start + 1)
+
+
 class _Assemble(Linear):
     """The reads of one node gather their cotangents in one of these (autodiff/reverse.py), so each costs what it reads."""
 
@@ -244,10 +269,14 @@ class _Assemble(Linear):
         return [index(g, spec=spec) if depends(x, wanted) else None for x, spec in zip(node.inputs, specs)]
 
     def merge(self, nodes: Sequence[Node]) -> Node:
-        """The sum of several that have the same shape."""
-        parts = [x for node in nodes for x in node.inputs]
-        specs = tuple([spec for node in nodes for spec in node.params["specs"]])
-        return self(*parts, shape=nodes[0].shape, specs=specs, disjoint=False)
+        """The sum of several that have the same shape: parts at one place are added up before they are put there."""
+        found: dict[Spec, Node] = {}
+        for node in nodes:
+            for part, spec in zip(node.inputs, node.params["specs"]):
+                old = found.get(spec)
+                found[spec] = part if old is None else add(old, part)
+        specs, shape = tuple(found), nodes[0].shape
+        return self(*found.values(), shape=shape, specs=specs, disjoint=_apart(specs, len(shape)))
 
     def covers(self, node: Node) -> bool:
         """Whether parts are written everywhere, as far as that is easy to tell: side by side along one axis."""
