@@ -486,6 +486,20 @@ def test_what_a_program_costs_can_be_asked():
     assert compiled.memory()[:2] == (512, 512) and compiled.memory().peak >= 1024
 
 
+def test_each_level_can_be_read():
+    f = lambda x: nb.sin(x) * x
+    lowered = nb.jit(f, engine="native").lower(np.ones(100))
+    texts = {level: lowered.as_text(level) for level in ("graph", "loops", "llvm", "assembly")}
+    assert texts["loops"] == lowered.as_text() and lowered.compile().as_text() == texts["assembly"]
+    starts = {"graph": "= sin", "loops": "for i", "llvm": "define i64 @run(", "assembly": "run:"}
+    assert all(starts[level] in text for level, text in texts.items())
+    assert str(lowered) == texts["graph"]
+    with pytest.raises(nb.ArgumentError, match="the engine native has no text called 'hlo'; it has graph, loops, llvm, assembly"):
+        lowered.as_text("hlo")
+    assert nb.jit(f, engine="xla").lower(np.ones(100)).as_text("hlo").startswith("HloModule")
+    assert "def run(" in nb.jit(f, engine="numpy").lower(np.ones(100)).as_text("python")
+
+
 def test_what_xla_compiles_can_be_read():
     f = nb.jit(nb.value_and_grad(lambda x: (nb.sin(x) ** 2).sum()), engine="xla")
     lowered = f.lower(X)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, NamedTuple, Protocol, Sequence
+from typing import Any, Callable, Mapping, NamedTuple, Protocol, Sequence
 
 from nabla.graph.graph import Graph
 
@@ -39,8 +39,9 @@ class Compilation(Protocol):
 class Lowering(Protocol):
     """A graph as the engine is about to compile it."""
 
-    def as_text(self) -> str:
-        """In the engine's own language."""
+    @property
+    def texts(self) -> Mapping[str, Callable[[], str]]:
+        """What can be read of it, by the name of the level, from that of the graph down. The first is the engine's own language."""
 
     def compile(self) -> Compilation:
         """The graph, compiled."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from nabla.engines.engine import Compilation, Engine, Lowering, Memory
+from nabla.errors import ArgumentError
 from nabla.graph.graph import Graph
 from nabla.primitives.cost import Cost, cost
 from nabla.transforms.program import Program
@@ -38,9 +39,18 @@ class Lowered:
         """
         return cost(self._program.graph)
 
-    def as_text(self) -> str:
-        """The text that the engine compiles: StableHLO for XLA, a function of Python for NumPy."""
-        return self._lowered().as_text()
+    def as_text(self, level: str | None = None) -> str:
+        """The text that the engine compiles: StableHLO for XLA, loops for the native engine, a function of Python for NumPy.
+
+        level: another text on the way from the graph to what runs: "graph"; for XLA "stablehlo", and "hlo", which it makes of that;
+        for the native engine "loops", "llvm", and "assembly", which LLVM makes of that; for NumPy "python".
+        """
+        texts = {"graph": self.__str__, **self._lowered().texts}
+        if level is None:
+            level = list(texts)[1]
+        if level not in texts:
+            raise ArgumentError(f"as_text: the engine {self._engine.name} has no text called {level!r}; it has {', '.join(texts)}")
+        return texts[level]()
 
     def compile(self) -> Compiled:
         """The function compiled: it takes what the jitted function takes, of the same shapes and dtypes."""

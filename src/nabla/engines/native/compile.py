@@ -53,10 +53,16 @@ class Lowering:
             return
         self.source = Module(self.program, machine()).text()
 
-    def as_text(self) -> str:
+    @property
+    def texts(self) -> Mapping[str, Callable[[], str]]:
         if self._elsewhere is not None:
-            return self._elsewhere.as_text()
-        return f"{self.program}\n\n{self.source}"
+            found: Mapping[str, Callable[[], str]] = self._elsewhere.texts
+            return found
+        return {"loops": lambda: str(self.program), "llvm": lambda: self.source, "assembly": self.assembly}
+
+    def assembly(self) -> str:
+        """In the assembly of this processor, compiled as well as LLVM can."""
+        return objects.emitted(self.source, FULL, assembly=True).decode()
 
     def compile(self) -> Any:
         return Compiled(self) if self._elsewhere is None else self._elsewhere.compile()
@@ -72,8 +78,7 @@ class Compiled:
         self.run = _callable(lowering)
 
     def as_text(self) -> str:
-        """In the assembly of this processor."""
-        return objects.emitted(self._lowering.source, FULL, assembly=True).decode()
+        return self._lowering.assembly()
 
     def memory(self) -> engine.Memory:
         graph = self._lowering.graph

@@ -7,7 +7,7 @@ it made itself and that nobody needs any more.
 from __future__ import annotations
 
 from sys import getrefcount
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 
@@ -41,6 +41,10 @@ class Lowering:
         inside = "errstate(all='ignore'), bounds" if writer.reads_rows else "errstate(all='ignore')"
         self.text = _function_text(arguments, writer.lines, inside)
         self.run: Executable = _function(self.text, writer.scope)
+
+    @property
+    def texts(self) -> dict[str, Callable[[], str]]:
+        return {"python": self.as_text}
 
     def as_text(self) -> str:
         """The function, a line per node."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from types import SimpleNamespace
-from typing import Any, Iterator, Sequence
+from typing import Any, Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -61,9 +61,9 @@ class Lowering:
         with reported(), jax.enable_x64(True):
             return self.function.lower(*map(_kind, self.graph.inputs), *map(_kind, self.passed))
 
-    def as_text(self) -> str:
-        """StableHLO."""
-        return str(self.lowered.as_text())
+    @property
+    def texts(self) -> dict[str, Callable[[], str]]:
+        return {"stablehlo": lambda: str(self.lowered.as_text()), "hlo": lambda: str(self.lowered.compile().as_text())}
 
     def compile(self) -> Compilation:
         return Compilation(self)
