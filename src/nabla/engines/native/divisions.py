@@ -62,10 +62,35 @@ def gcd(code: Code, dtype: np.dtype, x: str, y: str) -> str:
 # Floats: what is left of the exact quotient is exact
 
 
+def _rest_of_floats(code: Code, dtype: np.dtype, x: str, y: str) -> str:
+    """What is left of x, with its sign: x - n y, where the whole quotient n, one too large at most, is exact; it is so below 2**52.
+    One rounding makes that exact, too. Where a quotient is larger, or a number infinite, by the C library."""
+    kind, zero = code.kind(dtype), code.number(0, dtype)
+    size, other = code.intrinsic("fabs", dtype, x), code.intrinsic("fabs", dtype, y)
+    whole = code.intrinsic("trunc", dtype, code.op(f"fdiv {kind} {size}, {other}"))
+    limit = code.number(2.0**52 if dtype.itemsize == 8 else 2.0**22, dtype)
+    small = code.op(f"fcmp olt {kind} {whole}, {limit}")
+    small = code.op(f"and {code.truth} {small}, {code.op(f'fcmp olt {kind} {other}, {code.number(np.inf, dtype)}')}")
+    fast, slow, joined = (code.label(hint) for hint in ("fast", "slow", "joined"))
+    code.branch(code.all(small), fast, slow)
+    code.start(fast)
+    rest = code.intrinsic("fma", dtype, code.op(f"fneg {kind} {whole}"), other, size)
+    below = code.op(f"fcmp olt {kind} {rest}, {zero}")
+    rest = code.op(f"fadd {kind} {rest}, {choose(code, below, dtype, other, zero)}")
+    rest = code.intrinsic("copysign", dtype, rest, x)
+    code.jump(joined)
+    code.start(slow)
+    careful = code.function("fmod", dtype, x, y)
+    end = code.block
+    code.jump(joined)
+    code.start(joined)
+    return code.op(f"phi {kind} [ {rest}, %{fast} ], [ {careful}, %{end} ]")
+
+
 def _rest(code: Code, dtype: np.dtype, x: str, y: str) -> tuple[str, str, str]:
     """What fmod leaves; whether that is not zero and has not the sign of y; whether it is not zero."""
     kind, zero = code.kind(dtype), code.number(0, dtype)
-    rest = code.function("fmod", dtype, x, y)
+    rest = _rest_of_floats(code, dtype, x, y)
     some = code.op(f"fcmp une {kind} {rest}, {zero}")
     signs = code.op(f"xor {code.truth} {code.op(f'fcmp olt {kind} {y}, {zero}')}, {code.op(f'fcmp olt {kind} {rest}, {zero}')}")
     return rest, code.op(f"and {code.truth} {some}, {signs}"), some
@@ -103,5 +128,5 @@ def remainder(code: Code, dtype: np.dtype, x: str, y: str) -> str:
 def fmod(code: Code, dtype: np.dtype, x: str, y: str) -> str:
     """With the sign of x."""
     if dtype.kind == "f":
-        return code.function("fmod", dtype, x, y)
+        return _rest_of_floats(code, dtype, x, y)
     return _divided(code, dtype, x, y, False)[1]

@@ -109,6 +109,14 @@ class Code:
         suffix = "f64" if dtype.itemsize == 8 else "f32"
         return self._call(f"llvm.{name}.{suffix}" if self.lanes == 1 else f"llvm.{name}.v{self.lanes}{suffix}", dtype, arguments)
 
+    def all(self, condition: str) -> str:
+        """Whether a condition holds in all lanes."""
+        if self.lanes == 1:
+            return condition
+        name = f"llvm.vector.reduce.and.v{self.lanes}i1"
+        self.declared[name] = f"declare i1 @{name}({self.truth})"
+        return self.op(f"call i1 @{name}({self.truth} {condition})")
+
     def function(self, name: str, dtype: np.dtype, *arguments: str) -> str:
         """A function of the C library: of all lanes at once where there is such a one, which then serves single numbers too,
         so that the same number always has the same value."""
