@@ -177,3 +177,20 @@ def test_a_product_gathered_over_steps_knows_of_the_zeros_in_it():
     text = nb.jit(nb.grad(outside), engine="numpy").lower(v).as_text()
     last = text[text.rindex("for ") :]
     assert last.index("del s") < last.rindex("dot_general")
+
+
+def test_a_loop_records_nothing_where_that_is_not_read():
+    halved = lambda s, x: (nb.where(s[1] * x > 1.0, s[0], 0.5 * s[0]), s[1] + 1.0)
+    f = nb.grad(lambda x: x * nb.while_loop(lambda s: s[1] < 3.0, lambda s: halved(s, x), (1.0, 0.0))[0])
+    _, held = simplified(f, X)
+    assert len(held["while"].shape) == 2  # x decides, and moves nothing
+    agrees(f, X)
+    grown = lambda c, x: nb.while_loop(lambda v: v < 3.0, lambda v: v * (1.0 + x * x), c)
+    g = nb.grad(lambda x: nb.scan(lambda c, t: (grown(c, x) * t, None), x, XS)[0])
+    graph, _ = simplified(g, X)
+    forwards, backwards = [node.params["walk"].body for node in graph.nodes if node.prim.name == "scan"]
+    assert [len(node.shape) for node in forwards.nodes if node.prim.name == "while"] == [1]
+    assert [len(node.shape) for node in backwards.nodes if node.prim.name == "while"] == [5, 6]
+    agrees(g, X)
+    lanes = nb.jit(nb.grad(lambda xs: nb.vmap(lambda x: grown(x, x))(xs).sum()), engine="numpy").lower(XS)._program.graph
+    assert max(len(node.shape) for node in lanes.nodes if node.prim.name == "while") == 6

@@ -96,7 +96,8 @@ def recorded(loop: Loop, inputs: Sequence[Node]) -> tuple[Loop, list[Node]]:
     likes = [*of_condition, *state], [*constants, *state]
     key = ("recorded", loop, *map(kinds_of, likes))
     test, turn = loop.body.once(key, lambda: (sweeps.build(condition, likes[0]), sweeps.build(body, likes[1])))
-    return Loop(test, turn, loop.of_condition, len(constants), loop.order + 1), [*of_condition, *constants, *state]
+    record = Loop(test, turn, loop.of_condition, len(constants), loop.order + 1, plain=loop)
+    return record, [*of_condition, *constants, *state]
 
 
 def _filled(loop: Loop, room: int, tests: Sequence[Node], own: Sequence[Node], state: Sequence[Node]) -> list[Node]:
@@ -136,7 +137,8 @@ def _recorded_each(
     likes = [*of_condition, *state], [*of_body, *state]
     key = ("recorded", loop, *map(kinds_of, likes))
     test, turn = loop.body.once(key, lambda: (sweeps.build(condition, likes[0]), sweeps.build(body, likes[1])))
-    return Loop(test, turn, len(of_condition), len(of_body), loop.order + 1), [*of_condition, *of_body, *state]
+    record = Loop(test, turn, len(of_condition), len(of_body), loop.order + 1, plain=loop)
+    return record, [*of_condition, *of_body, *state]
 
 
 class _Step:
@@ -174,19 +176,19 @@ class _Step:
 
 def pull(node: Node, g: Any, masked: bool, wants: Sequence[int]) -> Sequence[Node | None]:
     """Cotangents of the inputs `wants` of a while node."""
-    loop, primal = node.params["loop"], node.params["primal"]
+    loop, recording = node.params["loop"], node.params["recording"]
     tests, fixed, state = loop.split(range(len(node.inputs)))  # where the inputs of the loop are among those of the node
-    if primal is not None and max(g) < len(primal.loop.body.outputs):
-        primal.read = True
-        outs, loop = parts(node), primal.loop
+    if recording is not None and max(g) < len(loop.plain.body.outputs):
+        recording.read = True
+        outs, loop = parts(node), loop.plain
         fixed, state = fixed[: loop.of_body], state[: len(loop.body.outputs)]
     else:  # it recorded nothing, or what it recorded is itself differentiated: all is run again
         record, start = recorded(loop, node.inputs)
         outs = parts(made(record, start))[: len(record.body.outputs)]
     inputs = [node.inputs[i] for i in (*tests, *fixed, *state)]
     step = _Step(loop, inputs, g, masked, [n for n, i in enumerate(fixed) if i in wants])
-    _, (steps,), recording = _split(outs, len(state), 1)
-    back, start = (_all_back if loop.most is None else _each_back)(loop, step, steps, recording)
+    _, (steps,), kept = _split(outs, len(state), 1)
+    back, start = (_all_back if loop.most is None else _each_back)(loop, step, steps, kept)
     skip = len(back.body.outputs) - len(step.starts)
     marks = (*[False] * skip, *[step.masked] * len(step.starts))
     found = made(back, start, marks)

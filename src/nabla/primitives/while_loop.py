@@ -37,6 +37,7 @@ class Loop(NamedTuple):
     of_body: int
     order: int = 0  # how often it was differentiated backwards: its carry holds the checkpoints of so many loops
     most: int | None = None  # steps that it makes at most: its carries are all kept then
+    plain: Any = None  # where it also records, the loop as it was without: its inputs and outputs are the first of each group
 
     def split(self, inputs: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
         """Inputs, or what belongs to them, in their three groups."""
@@ -44,21 +45,20 @@ class Loop(NamedTuple):
         return list(inputs[:a]), list(inputs[a:b]), list(inputs[b:])
 
 
-class Recorded:
-    """The loop without its recording, and whether that has been read: until the node is differentiated backwards, it is taken for
-    the plain loop."""
+class Recording:
+    """Whether what a node records has been read: until it is differentiated backwards, it is taken for the plain loop. Nodes do not
+    differ by it."""
 
-    __slots__ = ("loop", "read")
+    __slots__ = ("read",)
 
-    def __init__(self, loop: Loop) -> None:
-        self.loop = loop
+    def __init__(self) -> None:
         self.read = False
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Recorded) and self.loop == other.loop
+        return isinstance(other, Recording)
 
     def __hash__(self) -> int:
-        return hash(self.loop)
+        return 0
 
 
 class Reversal:
@@ -72,32 +72,38 @@ class Reversal:
 reversal = Reversal()
 
 
-def _plain(node: Node, inputs: Sequence[Any], read: bool | None = None) -> tuple[Loop, list[Any]]:
-    """The loop of a node and its inputs, or what belongs to them, without a recording that nobody reads."""
-    loop, primal = node.params["loop"], node.params["primal"]
-    if primal is None or (primal.read if read is None else read):
+def plain(node: Node, inputs: Sequence[Any]) -> tuple[Loop, list[Any]]:
+    """The loop of a node without what it records, and its inputs, or what belongs to them."""
+    loop: Loop = node.params["loop"]
+    if loop.plain is None:
         return loop, list(inputs)
     of_condition, of_body, carry = loop.split(inputs)
-    loop = primal.loop
+    loop = loop.plain
     return loop, [*of_condition, *of_body[: loop.of_body], *carry[: len(loop.body.outputs)]]
 
 
+def _as_read(node: Node, inputs: Sequence[Any]) -> tuple[Loop, list[Any]]:
+    """The same, or all of it if what it records is read."""
+    recording: Recording | None = node.params["recording"]
+    return (node.params["loop"], list(inputs)) if recording is None or recording.read else plain(node, inputs)
+
+
 class _While(Primitive):
-    """params: loop; primal, where the loop also records checkpoints: a Recorded; masked."""
+    """params: loop; recording, where it was made to record checkpoints; masked."""
 
     __slots__ = ()
     adapts = True
 
     def rebuild(self, node: Node, inputs: Sequence[Node]) -> Node:
-        return made(*_plain(node, inputs))
+        return made(*_as_read(node, inputs))
 
     def unrecorded(self, node: Node, inputs: Sequence[Node]) -> Node:
-        return made(*_plain(node, inputs, False))
+        return made(*plain(node, inputs))
 
     def push(self, node: Node, tangents: Sequence[Any]) -> Any:
-        loop, inputs = _plain(node, node.inputs)
+        loop, inputs = _as_read(node, node.inputs)
         of_condition, of_body, carry = loop.split(inputs)
-        _, moving_constants, directions = loop.split(_plain(node, tangents)[1])
+        _, moving_constants, directions = loop.split(_as_read(node, tangents)[1])
         moving = [dx is not None for dx in directions]
         constants = [i for i, dx in enumerate(moving_constants) if dx is not None]
         live = tuple(x.dtype.kind in "fc" for x in loop.body.inputs)
@@ -146,7 +152,7 @@ class _While(Primitive):
         return marked(gx)
 
     def guard(self, node: Node, inputs: Sequence[Node], going: Node) -> Node:
-        loop, inputs = _plain(node, inputs)
+        loop, inputs = _as_read(node, inputs)
 
         def condition(heads: list[Node]) -> list[Node]:
             return [bit_and(heads[0], sweeps.inline(loop.condition, heads[1:])[0])]
@@ -154,16 +160,17 @@ class _While(Primitive):
         of_condition, _, carry = loop.split(inputs)
         likes = [going, *of_condition, *carry]
         test = loop.condition.once(("guarded condition", kinds_of(likes)), lambda: sweeps.build(condition, likes))
-        return made(loop._replace(condition=test, of_condition=loop.of_condition + 1), [going, *inputs])
+        return made(loop._replace(condition=test, of_condition=loop.of_condition + 1, plain=None), [going, *inputs])
 
     def records(self, node: Node, index: int) -> bool:
-        primal: Recorded | None = node.params["primal"]
-        return primal is not None and index >= len(primal.loop.body.outputs)
+        loop: Loop = node.params["loop"]
+        return loop.plain is not None and index >= len(loop.plain.body.outputs)
 
     def reduced(self, node: Node, used: AbstractSet[int]) -> Reduced | None:
-        loop: Loop = node.params["loop"]
+        unread = not any(self.records(node, i) for i in used)
+        loop, given = plain(node, node.inputs) if unread else (node.params["loop"], node.inputs)
         a, b = loop.of_condition, loop.of_body
-        of_condition, of_body, starts = loop.split(node.inputs)
+        of_condition, of_body, starts = loop.split(given)
         test, body = simplify(loop.condition), loop.body
         read = heads_read(test, test.outputs)
         asked = {i for i, head in enumerate(test.inputs[a:]) if head in read}
@@ -175,6 +182,8 @@ class _While(Primitive):
         live = live_carries(body, own.heads(1), body.outputs, (), asked | set(used))
         moving = sorted(live - still)
         results: dict[int, Any] = {i: starts[i] for i in live & still if i in used}
+        if not used & set(moving):  # what the loop changes is not asked for
+            return Reduced((), results)
         results |= {i: n for n, i in enumerate(moving) if i in used}
         body = Graph(body.inputs, body.nodes, tuple([body.outputs[i] for i in moving]))
         constants, before = [], []
@@ -199,8 +208,8 @@ def _no_infer(*inputs: Node, **params: Any) -> Any:
 
 
 def _batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> Any:
-    loop, inputs = _plain(node, inputs)
-    mapped = _plain(node, mapped)[1]
+    loop, inputs = _as_read(node, inputs)
+    mapped = _as_read(node, mapped)[1]
     of_condition, of_body, carry = loop.split(inputs)
     condition_flags, body_flags, flags = loop.split(mapped)
     while True:  # which carries differ between the lanes follows from which do
@@ -218,7 +227,7 @@ def _batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int
     carry = [x if on else broadcast(x, shape=(size, *x.shape)) if flag else x
              for x, on, flag in zip(carry, loop.split(mapped)[2], flags)]  # fmt: skip
     if not by_lane:
-        lanes = loop._replace(condition=test.graph, body=step.graph)
+        lanes = loop._replace(condition=test.graph, body=step.graph, plain=None)
         return made(lanes, [*of_condition, *of_body, *carry]), tuple(flags)
 
     def condition(heads: list[Node]) -> list[Node]:
@@ -278,19 +287,19 @@ WHILE = _While("while", _no_infer, batch=_batch, masks=True)
 
 def made(loop: Loop, inputs: Sequence[Node], masked: tuple[bool, ...] = ()) -> Node:
     """A while node; where it may be differentiated backwards, one that records checkpoints."""
-    primal = None
+    recording = None
     if any(x.dtype.kind in "fc" and is_live(x) for x in inputs) and "reverse" in modes_of(inputs):
-        primal = Recorded(loop)
+        recording = Recording()
         loop, inputs = reversal.recorded(loop, inputs)
-    return _made(loop, inputs, primal, masked)
+    return _made(loop, inputs, recording, masked)
 
 
-def _made(loop: Loop, inputs: Sequence[Node], primal: Recorded | None, masked: tuple[bool, ...] = ()) -> Node:
+def _made(loop: Loop, inputs: Sequence[Node], recording: Recording | None, masked: tuple[bool, ...] = ()) -> Node:
     """The node that runs just this."""
     carry = loop.split(inputs)[2]
     shapes: Any = tuple(x.shape for x in carry)
     types: Any = tuple(x.dtype for x in carry)
-    return make(WHILE, tuple(inputs), {"loop": loop, "primal": primal, "masked": masked}, shapes, types)
+    return make(WHILE, tuple(inputs), {"loop": loop, "recording": recording, "masked": masked}, shapes, types)
 
 
 def while_loop(loop: Loop, inputs: Sequence[Node], most: int | None = None) -> list[Node]:
