@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 WORTH = 20_000
 """Multiplications for one row from which on a call of BLAS costs less than loops."""
+FEW = 4
+"""Columns of the result below which the copy of the windows costs more than BLAS gains."""
 BLOCK = 1 << 17
 """Elements of a block of windows: they stay in the cache."""
 
@@ -53,8 +55,8 @@ class _Windows:
         w, inner = self.w, x.shape[3:]
         whole = [low + extent(n, d) + high for n, d, (low, high) in zip(inner, dilation, padding)]
         room = w.room((*x.shape[:3], *whole), x.dtype)
-        zero = constant(0, x.dtype)
-        w.nest(room.shape, lambda index: w.store(room, index, zero))
+        zero, line = constant(0, x.dtype), room._replace(shape=(prod(room.shape),))
+        w.nest(line.shape, lambda index: w.store(line, index, zero))
         starts, firsts, counts = [], [], []
         for n, d, (low, _), length in zip(inner, dilation, padding, whole):
             first = max(0, -(low // d))  # the first element with low + d i >= 0
@@ -87,7 +89,7 @@ def conv(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
         return w.result(node)
     windows = _Windows(w, node, *given)
     count = prod(node.shape[2:]) * windows.channels * prod(windows.taps)
-    if dtype.kind == "f" and dtype.itemsize >= 4 and count >= WORTH:
+    if dtype.kind == "f" and dtype.itemsize >= 4 and count >= WORTH and windows.columns >= FEW:
         return _by_blas(w, node, windows)
     return _by_loops(w, node, windows)
 
