@@ -51,7 +51,9 @@ class Lowering:
         except Unsupported:
             self._elsewhere = REFERENCE.lower(graph)
             return
-        self.source = Module(self.program, machine()).text()
+        module = Module(self.program, machine())
+        self.source = module.text()
+        self.accesses = module.accesses
 
     @property
     def texts(self) -> Mapping[str, Callable[[], str]]:
@@ -138,7 +140,7 @@ def _given(w: Writer, x: Any, place: str, number: int) -> Array:
 
 def _callable(lowering: Lowering) -> Executable:
     graph, writer = lowering.graph, lowering.writer
-    kernels = Kernels(writer.references)
+    kernels = Kernels(writer.references, lowering.accesses)
     extra = np.array([kernels.address, *[x.ctypes.data for x in writer.constants]], np.int64)
     if "@nabla_parallel(" in lowering.source:
         pool()

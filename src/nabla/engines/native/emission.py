@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any, Callable, Sequence
 
 from nabla.engines.native import arithmetic
+from nabla.engines.native.accesses import are_checked, check
 from nabla.engines.native.conversions import HALF, SINGLE, convert, narrowed, widened
 from nabla.engines.native.loops import (
     INDEX,
@@ -69,6 +70,8 @@ class Module:
         self.machine = machine
         self.declared: dict[str, str] = {}
         self.functions: list[str] = []
+        self.checked = are_checked()
+        self.accesses: list[str] = []  # those that are checked
 
     def code(self) -> Code:
         code = Code(self.machine.vectors, vector_bytes(self.machine), self.machine.halves)
@@ -194,14 +197,17 @@ class Function:
                 paired = False
                 continue
             paired = self._is_pair(s, following)
+            if self.module.checked:
+                for x in (s, following) if paired else (s,):
+                    check(self, x)
             if paired:
                 self._interleaved(s, following)
             else:
                 getattr(self, f"_{type(s).__name__.lower()}")(s)
             if len(code.lines) - code.begun > CUT:
-                following = code.label("on")
-                code.jump(following)
-                code.start(following)
+                on = code.label("on")
+                code.jump(on)
+                code.start(on)
 
     def _op(self, s: Op) -> None:
         wide = self.lanes > 1 and any(x in self.varying for x in s.args)
@@ -366,7 +372,7 @@ class Function:
         kernel = code.op("load ptr, ptr %table")
         status = code.op(f"call i64 {kernel}(i64 {s.routine.number}, ptr {addresses})")
         # Zero would also be what is there after an exception before the first line of Python.
-        self._leave(code.op(f"icmp ne i64 {status}, {DONE}"), "1")
+        self.leave(code.op(f"icmp ne i64 {status}, {DONE}"), "1")
 
     def _watch(self, s: Watch) -> None:
         code = self.code
@@ -403,9 +409,9 @@ class Function:
         if self.stop:
             before = code.op(f"load atomic i64, ptr {self.stop} monotonic, align 8")
             status = code.op(f"or i64 {before}, {status}")
-        self._leave(code.op(f"icmp ne i64 {status}, 0"), status)
+        self.leave(code.op(f"icmp ne i64 {status}, 0"), status)
 
-    def _leave(self, condition: str, status: str) -> None:
+    def leave(self, condition: str, status: str) -> None:
         """End the run under a condition."""
         code = self.code
         leaving, staying = code.label("leaving"), code.label("staying")
@@ -644,7 +650,7 @@ class Function:
         for p in partials:
             rooms.append(f"%c{len(places)}")
             places.append(("ptr", p))
-        long = any(type(x) is Watch for x in walk(s.body))
+        long = module.checked or any(type(x) is Watch for x in walk(s.body))
         if long:
             stop = code.space("i64", 1)
             code.do(f"store i64 0, ptr {stop}")
@@ -682,7 +688,7 @@ class Function:
         self._routine("nabla_parallel", f"ptr @piece{number}, ptr {context}, i64 {s.pieces}", "ptr, ptr, i64")
         if long:
             status = code.op(f"load i64, ptr {stop}")
-            self._leave(code.op(f"icmp ne i64 {status}, 0"), status)
+            self.leave(code.op(f"icmp ne i64 {status}, 0"), status)
         for c, partial in zip(s.carries, partials):
             self._bring(c, partial, s.pieces)
 

@@ -10,6 +10,7 @@ from typing import Any, Sequence
 import numpy as np
 
 from nabla.engines.numpy.table import KERNELS
+from nabla.errors import EngineError
 from nabla.graph.node import Node
 
 DONE = 0x600D
@@ -19,16 +20,21 @@ Spec = tuple[tuple[int, ...], np.dtype, Any]
 
 
 class Kernels:
-    """Those of a program."""
+    """Those of a program. accesses: what each that is checked is, for one that fails: the first is called -1, the second -2."""
 
-    def __init__(self, nodes: Sequence[Node]) -> None:
+    def __init__(self, nodes: Sequence[Node], accesses: Sequence[str] = ()) -> None:
         self._kernels = [_Kernel(node) for node in nodes]
+        self._accesses = accesses
+        self._outside: BaseException | None = None
         self._failures: dict[int, BaseException] = {}
         self._callback = Prototype(self._call)  # kept as long as the program
         self.address = ctypes.cast(self._callback, ctypes.c_void_p).value or 0
 
     def _call(self, number: int, addresses: Any) -> int:
         try:
+            if number < 0:
+                self._outside = EngineError(f"an access outside its buffer: {self._accesses[-1 - number]}")
+                return 1
             self._kernels[number](addresses)
         except BaseException as failure:  # noqa: BLE001 - no exception passes through machine code; it is raised behind it
             self._failures[get_ident()] = failure
@@ -37,6 +43,9 @@ class Kernels:
 
     def fail(self) -> None:
         """Raise what was raised in this thread; where nothing is known of it, it was an interrupt before the first line above."""
+        outside, self._outside = self._outside, None
+        if outside is not None:
+            raise outside
         raise self._failures.pop(get_ident(), None) or KeyboardInterrupt
 
 
