@@ -24,7 +24,8 @@ def jvp(f, xs, dxs):
     """The tangents of the floating outputs of f at xs along dxs."""
     token = Token("jvp")
     try:
-        variables = [variable(x, token) for x in xs]
+        alone = Tokens((token,))
+        variables = [variable(x, alone) for x in xs]
         outs = floating(f(*variables))
         tangents = forward(outs, dict(zip(variables, dxs, strict=True)), {token})
     finally:
@@ -36,7 +37,8 @@ def vjp(f, xs, gs):
     """The cotangents of xs, given those of the floating outputs of f."""
     token = Token("vjp")
     try:
-        variables = [variable(x, token) for x in xs]
+        alone = Tokens((token,))
+        variables = [variable(x, alone) for x in xs]
         outs = floating(f(*variables))
         live = [(out, g) for out, g in zip(outs, gs, strict=True) if token in out.tokens.members]
         found, _ = reverse([out for out, _ in live], [g for _, g in live], {token})

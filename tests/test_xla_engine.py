@@ -8,6 +8,7 @@ import threading
 import jax
 import numpy as np
 import pytest
+from scipy.special import gammaln
 
 import nabla as nb
 from nabla.autodiff.closing import close
@@ -240,3 +241,44 @@ def test_a_program_runs_on_the_device_it_was_compiled_for():
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=env)
     assert done.stdout == "['cpu:0', 'cpu:1']\n[[-1.0, -2.0], [-1.0, -2.0]]\n", done.stderr
+
+
+def text_of(f, *args):
+    return nb.jit(f, engine="xla").lower(*args).as_text()
+
+
+def test_a_kernel_of_many_operations_is_written_once():
+    once = text_of(nb.special.gammaln, nb.ones(3))
+    twice = text_of(lambda x: nb.special.gammaln(nb.special.gammaln(x) + x), nb.ones(3))
+    assert twice.count("stablehlo.log") == once.count("stablehlo.log") > 0
+    x = np.array([0.5, 2.5, 7.0])
+    found = nb.jit(lambda x: nb.special.gammaln(nb.special.gammaln(x) + x), engine="xla")(x)
+    np.testing.assert_allclose(found, gammaln(gammaln(x) + x), rtol=1e-14)
+
+
+def test_shapes_that_come_to_nothing_are_not_written():
+    x = nb.ones((1, 2, 3))
+    assert "reshape" not in text_of(lambda x: nb.sin(x.reshape((3, 2)).reshape((6,)).reshape((1, 2, 3))), x)
+    assert "transpose" not in text_of(lambda x: nb.sin(nb.permute_dims(x, (1, 0, 2))), x)
+
+
+def test_rows_that_one_loop_stacked_are_read_by_the_next_as_they_are():
+    def f(x):
+        def step(c, _):
+            a, b = nb.sin(c[0]) * c[1], nb.cos(c[1]) * c[0]
+            return (a, b), None
+
+        a, b = nb.scan(step, (x, 2.0 * x), None, 5)[0]
+        return a * b
+
+    text = text_of(nb.grad(f), nb.array(0.5))
+    assert text.count("stablehlo.concatenate") == 1, text  # in the steps
+    np.testing.assert_allclose(nb.jit(nb.grad(f), engine="xla")(0.5), nb.grad(f)(0.5), rtol=1e-13)
+
+
+def test_products_with_a_number_that_is_not_zero_test_one_factor():
+    def f(x):
+        return nb.where(x > 0.0, nb.sqrt(x) / 4.0, x).sum()
+
+    x = np.array([0.0, 1.0, -1.0, 4.0])
+    np.testing.assert_array_equal(nb.jit(nb.grad(f), engine="xla")(x), nb.grad(f)(x))

@@ -37,7 +37,7 @@ ONE_DEVICE = Sharding(Mesh(1, "data"), PartitionSpec("data"))
 ROWS = [
     Row("constant", [normal(2, 3)], build=plus_constant, value=lambda x: x * x),
     Row("leaf", [normal(2, 3)], build=plus_leaf, value=lambda x: x * x),
-    Row("variable", [normal(2, 3)], build=lambda p, x: variable(x, Token("row")), value=lambda x: x),
+    Row("variable", [normal(2, 3)], build=lambda p, x: variable(x, Tokens((Token("row"),))), value=lambda x: x),
     Row("placeholder", [normal(2, 3)], build=substituted, value=lambda x: x * x),
     Row("named", [normal(2, 3)], {"name": "x"}, value=lambda x: x),
     Row("put", [normal(2, 3)], {"place": "cpu", "source": "cpu"}, value=lambda x: x),

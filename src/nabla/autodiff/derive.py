@@ -77,7 +77,8 @@ def _want_linear(prim: General, node: Node, mode: str, of: str, results: Sequenc
 def cotangents(f: Callable[..., Node], xs: Sequence[Node], g: Node) -> list[Node | None]:
     """The cotangents of the arguments of a function on nodes; None for zero."""
     token = Token("derived rule")
-    variables = [variable(x, token) if x.dtype.kind in "fc" else x for x in xs]
+    alone = Tokens((token,))
+    variables = [variable(x, alone) if x.dtype.kind in "fc" else x for x in xs]
     found, _ = reverse([f(*variables)], [g], {token})
     token.kill()
     return [found.get(x) for x in variables]

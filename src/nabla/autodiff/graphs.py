@@ -61,7 +61,8 @@ class Linearization:
         self.token.forward = forward or modes == {"forward"}
         self._tokens = Tokens((Token("closed graph", placeholder=True, inlines=True),))
         self._heads = self._stand_ins(graph.inputs)
-        self._variables = [variable(x, self.token) if on else x for x, on in zip(self._heads, live)]
+        alone = Tokens((self.token,))
+        self._variables = [variable(x, alone) if on else x for x, on in zip(self._heads, live)]
         self._outputs = inline(graph, self._variables)
         self._last = next_id()
         self._parts: dict[tuple[Node, int], Node] = {}

@@ -42,13 +42,19 @@ def simplify(graph: Graph, same: Mapping[Node, Node] = NOTHING, inside: bool = T
     for node in graph.nodes:
         if node in same:
             continue
-        inputs = tuple([taken(x) for x in node.inputs])
+        inputs = tuple([new.get(x) or taken(x) for x in node.inputs])
         stand = node.prim.same_as(node, inputs)
         if stand is not None:
             new[node] = stand
             continue
-        key = _key(node, inputs)
-        found = None if key is None else seen.get(key)
+        key: Any = None
+        if not node.prim.acts:  # what acts runs as often as it was written
+            params = node.params
+            key = (node.prim, inputs, tuple(params.items()) if params else (), node.dtype)
+        try:
+            found = None if key is None else seen.get(key)
+        except TypeError:  # parameters without a hash
+            key = found = None
         if found is None:
             found = copied(node, inputs)
             body.append(found)
@@ -62,7 +68,7 @@ def simplify(graph: Graph, same: Mapping[Node, Node] = NOTHING, inside: bool = T
 
 def copied(node: Node, inputs: tuple[Node, ...]) -> Node:
     """The node on other inputs of the same kinds."""
-    if all(a is b for a, b in zip(inputs, node.inputs)):
+    if inputs == node.inputs:  # nodes compare by identity
         return node
     return Node(node.prim, inputs, node.params, node.shape, node.dtype, node.tokens, node.depth)
 
@@ -131,18 +137,6 @@ def _needed(body: Sequence[Node], outputs: tuple[Node, ...]) -> tuple[Node, ...]
             wanted.update(node.inputs)
     kept.reverse()
     return tuple(kept)
-
-
-def _key(node: Node, inputs: tuple[Node, ...]) -> Any:
-    """What two nodes share that compute the same; None where that is not known, or where computing it twice is meant."""
-    if node.prim.acts:
-        return None
-    try:
-        key = (node.prim, inputs, tuple(node.params.items()), node.dtype)
-        hash(key)
-    except TypeError:
-        return None
-    return key
 
 
 def _constant_key(x: Node) -> Any:

@@ -61,7 +61,7 @@ def make_leaf(x: Node, heir_of: LeafToken | None = None) -> Node:
 
 def traced_leaf(x: Node, token: LeafToken) -> Node:
     """A leaf in a graph that is being traced: a variable."""
-    node = variable(x, token)
+    node = variable(x, Tokens((token,)))
     node.params = {"token": token}
     token.live_with(node)
     return node

@@ -61,9 +61,9 @@ def has_zeros(g: Node) -> bool:
     return g.prim is named and g.params["name"] is None
 
 
-def variable(x: Node, token: Token) -> Node:
-    """A fresh variable on `x`, whose value it shares."""
-    own = Tokens((token,)) if x.tokens is EMPTY else union(x.tokens.inside(), Tokens((token,)))
+def variable(x: Node, alone: Tokens) -> Node:
+    """A fresh variable on `x`, whose value it shares. alone: the set of its token."""
+    own = alone if x.tokens is EMPTY else union(x.tokens.inside(), alone)
     node = Node(VARIABLE, (x,), NO_PARAMS, x.shape, x.dtype, own, x.depth)
     node.value = x.value
     return node

@@ -17,7 +17,7 @@ from nabla import dtypes, tree
 from nabla.dtypes import float0
 from nabla.errors import ArgumentError, ArgumentTypeError, DTypeError, NablaError, TracedValueError
 from nabla.graph.node import Node, runtime
-from nabla.graph.tokens import EMPTY, Token, raise_ended
+from nabla.graph.tokens import EMPTY, Token, Tokens, raise_ended
 from nabla.graph.walk import between
 from nabla.ops.devices import beside
 from nabla.ops.lift import as_node, born
@@ -98,20 +98,21 @@ def leaf_node(x: Any, path: Path, what: str, allow_int: bool) -> Node:
 class Trace:
     """One call of a function on variables."""
 
-    __slots__ = ("leaves", "outlives", "token", "what")
+    __slots__ = ("alone", "leaves", "outlives", "token", "what")
 
     def __init__(self, what: str, outlives: bool = False, forward: bool = False) -> None:
         self.what = what
         self.outlives = outlives  # the token lives on in a pullback
         self.token = Token(what)
         self.token.forward = forward
+        self.alone = Tokens((self.token,))
         self.leaves: list[Leaf] = []
 
     def open(self, x: Any, path: str, allow_int: bool = False) -> Any:
         """The argument `x` with each of its leaves a handle on a fresh variable."""
         if type(x) is Tensor and x._node.dtype.kind in "fc":  # the common case
             node = x._node
-            v = variable(node, self.token)
+            v = variable(node, self.alone)
             self.leaves.append(Leaf(node, v, None if node.inputs else node.params.get("numpy"), path))
             return Tensor(v)
         values, structure = tree.flatten(x)
@@ -121,7 +122,7 @@ class Trace:
     def _open_leaf(self, x: Any, path: Path, allow_int: bool) -> Any:
         node = leaf_node(x, path, self.what, allow_int)
         if node.dtype.kind in "fc":
-            v = variable(node, self.token)
+            v = variable(node, self.alone)
             self.leaves.append(Leaf(node, v, numpy_kind(x), path))
             return Tensor(v)
         self.leaves.append(Leaf(node, None, numpy_kind(x), path))

@@ -22,7 +22,7 @@ import numpy as np
 from nabla.engines.engine import Engine, Executable, Memory
 from nabla.engines.xla import control, devices, host
 from nabla.engines.xla.failures import reported, translated
-from nabla.engines.xla.kernel import jax, lax
+from nabla.engines.xla.kernel import full, jax, origins
 from nabla.engines.xla.meshes import put_beside, want_one_place
 from nabla.engines.xla.table import HOST, KERNELS
 from nabla.graph.graph import Graph
@@ -218,8 +218,12 @@ class Program:
     def __call__(self, *values: Any) -> list[Any]:
         count = len(self.graph.inputs)
         arguments = dict(zip(self.passed, values[count:]))
-        constants = {x: _inline(value) for x, value in self.constants.items()}
-        return _Trace({**constants, **arguments})(self.graph, values[:count])
+        origins.forget()
+        try:
+            constants = {x: _inline(value) for x, value in self.constants.items()}
+            return _Trace({**constants, **arguments})(self.graph, values[:count])
+        finally:
+            origins.forget()
 
 
 class _Trace:
@@ -283,5 +287,5 @@ def _is_large(value: Any) -> bool:
 
 def _inline(value: Any) -> Any:
     if value.shape and _is_one_number(value):
-        return lax.full(value.shape, value[(0,) * value.ndim], value.dtype)
+        return full(value.shape, value[(0,) * value.ndim])
     return value

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import prod
 from typing import Any, Callable, Sequence
 
 import numpy as np
 
-from nabla.engines.xla.kernel import Kernel, jnp, lax
+from nabla.engines.xla.kernel import Kernel, Part, jnp, lax, origins, reshape
 from nabla.graph.graph import Graph
 from nabla.primitives import call as c
 from nabla.primitives.base import Primitive
@@ -64,26 +65,35 @@ class _Packing:
         for i, x in enumerate(rows):
             groups.setdefault(x.dtype.str if x.size <= FEW else i, []).append(i)
         self.groups = list(groups.values())
+        self.starts = [0] * len(rows)
+        for group in self.groups:
+            for i, after in pairwise(group):
+                self.starts[after] = self.starts[i] + prod(self.shapes[i])
 
     def packed(self, rows: Sequence[Any], axis: int) -> tuple[Any, ...]:
-        return tuple(
-            [
-                lax.concatenate([jnp.reshape(rows[i], (*jnp.shape(rows[i])[:axis], prod(self.shapes[i]))) for i in group], axis)
-                if len(group) > 1
-                else jnp.asarray(rows[group[0]])
-                for group in self.groups
-            ]
-        )
+        return tuple([self._pack([rows[i] for i in group], group, axis) for group in self.groups])
+
+    def _pack(self, rows: Sequence[Any], group: Sequence[int], axis: int) -> Any:
+        if len(rows) == 1:
+            return jnp.asarray(rows[0])
+        found = [origins.of_parts.get(id(x)) for x in rows]
+        if found[0] is not None and all(x is not None and x.whole is found[0].whole and x.axis == axis for x in found):
+            for i, x in zip(group, found):
+                self.starts[i] = x.start  # type: ignore[union-attr]
+            return found[0].whole
+        return lax.concatenate([reshape(jnp.asarray(x), (*x.shape[:axis], prod(x.shape[axis:]))) for x in rows], axis)
 
     def unpacked(self, packs: Sequence[Any], axis: int) -> list[Any]:
         rows: list[Any] = [None] * len(self.shapes)
         for group, pack in zip(self.groups, packs):
-            start = 0
+            if len(group) == 1:
+                rows[group[0]] = pack
+                continue
             for i in group:
-                size = prod(self.shapes[i])
-                part = lax.slice_in_dim(pack, start, start + size, axis=axis) if len(group) > 1 else pack
-                rows[i] = jnp.reshape(part, (*pack.shape[:axis], *self.shapes[i]))
-                start += size
+                start = self.starts[i]
+                part = lax.slice_in_dim(pack, start, start + prod(self.shapes[i]), axis=axis)
+                rows[i] = reshape(part, (*pack.shape[:axis], *self.shapes[i]))
+                origins.of_parts[id(rows[i])] = Part(rows[i], pack, start, axis)
         return rows
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nabla.engines.xla.kernel import Kernel, in_single, lax
+from nabla.engines.xla.kernel import Kernel, in_single, lax, reshape
 from nabla.primitives.base import Primitive
 from nabla.primitives.convolution import Numbers, Padding, conv, places
 
@@ -25,8 +25,8 @@ def _conv(x: Any, w: Any, strides: Numbers, padding: Padding, x_dilation: Number
         return lax.dot_general(x, w, (((2,), (2,)), ((0,), (0,))), precision=lax.Precision.HIGHEST)
     rest = range(3, x.ndim)
     out = lax.conv_general_dilated(
-        lax.reshape(lax.transpose(x, (1, 0, 2, *rest)), (rows, groups * channels, *positions)),
-        lax.reshape(w, (groups * columns, channels, *taps)),
+        reshape(x if groups == 1 else lax.transpose(x, (1, 0, 2, *rest)), (rows, groups * channels, *positions)),
+        reshape(w, (groups * columns, channels, *taps)),
         strides,
         padding,
         lhs_dilation=x_dilation,
@@ -34,6 +34,8 @@ def _conv(x: Any, w: Any, strides: Numbers, padding: Padding, x_dilation: Number
         feature_group_count=groups,
         precision=lax.Precision.HIGHEST,
     )
+    if groups == 1:
+        return reshape(out, (1, rows, columns, *size))
     return lax.transpose(lax.reshape(out, (rows, groups, columns, *size)), (1, 0, 2, *rest))
 
 

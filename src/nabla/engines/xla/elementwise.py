@@ -13,7 +13,7 @@ from typing import Any, Callable
 import numpy as np
 
 from nabla.engines.xla import transcendental as t
-from nabla.engines.xla.kernel import Kernel, filled, in_single, lax, number, together, where
+from nabla.engines.xla.kernel import Kernel, broadcast_to, constant, filled, in_single, lax, number, once, together, where
 from nabla.primitives import elementwise as e, formulas as f
 from nabla.primitives.base import Primitive
 
@@ -48,7 +48,22 @@ def _binary(function: Callable[..., Any]) -> Kernel:
 # Arithmetic
 
 
+_multiply = _plain("mul")
+
+
 def _safe_multiply(x: Any, y: Any) -> Any:
+    zero = number(0, x)
+    for a, b in ((x, y), (y, x)):
+        known = constant(b)
+        if known is not None and known.all():
+            out = _multiply(a, b)
+            return where(lax.eq(broadcast_to(a, out.shape), zero), 0, out)
+    return _safe_product(x, y)
+
+
+@once
+def _safe_product(x: Any, y: Any) -> Any:
+    x, y = together(x, y)
     zero = number(0, x)
     return where(lax.bitwise_or(lax.eq(x, zero), lax.eq(y, zero)), 0, lax.mul(x, y))
 
@@ -264,36 +279,36 @@ KERNELS: dict[Primitive, Kernel] = {
     e.add: _either("add", "bitwise_or"),
     f.sub: _plain("sub"),
     e.mul: _either("mul", "bitwise_and"),
-    e.safe_mul: _binary(_safe_multiply),
+    e.safe_mul: _safe_multiply,
     f.div: _plain("div"),
-    f.remainder: _binary(in_single(_remainder)),
+    f.remainder: once(_binary(in_single(_remainder))),
     f.fmod: _binary(in_single(_fmod)),
-    f.floor_div: _binary(in_single(_floor_divide)),
+    f.floor_div: once(_binary(in_single(_floor_divide))),
     f.square: lambda x: lax.mul(x, x),
     f.sqrt: in_single(t.sqrt),
     f.cbrt: _named("cbrt"),
     f.reciprocal: lambda x: lax.div(number(1, x), x),
-    f.copysign: _binary(t.copysign),
+    f.copysign: once(_binary(t.copysign)),
     f.power: _binary(in_single(_power)),
     f.power_by: in_single(_power_by),
     f.maximum: _either("max", "bitwise_or"),
     f.minimum: _either("min", "bitwise_and"),
     f.abs_: _abs,
     f.sign: _sign,
-    f.hypot: _binary(in_single(t.hypot)),
+    f.hypot: once(_binary(in_single(t.hypot))),
     f.select: _select,
     # exponentials and logarithms
     f.exp: in_single(t.exp),
-    f.exp2: in_single(t.exp2),
+    f.exp2: once(in_single(t.exp2)),
     f.expm1: in_single(t.expm1),
     f.log_: in_single(t.log),
-    f.log2: in_single(t.log2),
-    f.log10: in_single(t.log10),
-    f.log1p: in_single(t.log1p),
+    f.log2: once(in_single(t.log2)),
+    f.log10: once(in_single(t.log10)),
+    f.log1p: once(in_single(t.log1p)),
     f.logistic: in_single(_logistic),
-    f.logit: in_single(_logit),
-    f.softplus: in_single(lambda x: _logaddexp(x, filled(0, x))),
-    f.logaddexp: _binary(in_single(_logaddexp)),
+    f.logit: once(in_single(_logit)),
+    f.softplus: once(in_single(lambda x: _logaddexp(x, filled(0, x)))),
+    f.logaddexp: once(_binary(in_single(_logaddexp))),
     # circular and hyperbolic functions
     f.sin: in_single(t.sin),
     f.cos: in_single(t.cos),
@@ -302,18 +317,18 @@ KERNELS: dict[Primitive, Kernel] = {
     f.arccos: in_single(t.arccos),
     f.arctan: in_single(t.arctan),
     f.arctan2: in_single(_plain("atan2")),
-    f.sinc: _sinc,
-    f.sinh: in_single(t.sinh),
-    f.cosh: in_single(t.cosh),
+    f.sinc: once(_sinc),
+    f.sinh: once(in_single(t.sinh)),
+    f.cosh: once(in_single(t.cosh)),
     f.tanh: in_single(t.tanh),
-    f.sech2: in_single(_sech2),
+    f.sech2: once(in_single(_sech2)),
     f.arcsinh: in_single(t.arcsinh),
     f.arccosh: in_single(t.arccosh),
-    f.arctanh: in_single(t.arctanh),
+    f.arctanh: once(in_single(t.arctanh)),
     # special functions
     f.erf: _named("erf"),
     f.erfc: _named("erfc"),
-    f.gammaln: in_single(t.gammaln),
+    f.gammaln: once(in_single(t.gammaln)),
     # piecewise constant
     f.floor: _rounded("floor"),
     f.ceil: _rounded("ceil"),

@@ -12,7 +12,7 @@ from typing import Any, Sequence
 
 import numpy as np
 
-from nabla.engines.xla.kernel import Kernel, broadcast_to, lax, together, where
+from nabla.engines.xla.kernel import Kernel, broadcast_to, lax, reshape, together, where
 from nabla.errors import BoundsError
 from nabla.primitives import indexing as i
 from nabla.primitives.base import Primitive
@@ -50,13 +50,17 @@ class _Window:
         out = x
         if not self.whole:
             ends = [a + span for a, span in zip(self.low, self.spans)]
-            out = lax.rev(lax.slice(x, self.low, ends, self.stride), self.backwards)
-        return out if self.kept == self.shape else lax.reshape(out, self.kept)
+            out = self.turned(lax.slice(x, self.low, ends, self.stride))
+        return reshape(out, self.kept)
 
     def boxed(self, v: Any, dtype: Any) -> Any:
         """A part of that shape, or one that broadcasts to it, in the order in which it lies in the array, axes of ints back."""
         v = broadcast_to(lax.convert_element_type(v, dtype), self.kept)
-        return lax.rev(lax.reshape(v, self.counts) if self.kept != tuple(self.counts) else v, self.backwards)
+        return self.turned(reshape(v, tuple(self.counts)))
+
+    def turned(self, box: Any) -> Any:
+        """The box, its axes of negative steps the other way round."""
+        return lax.rev(box, self.backwards) if self.backwards else box
 
     def spread(self, box: Any, fill: Any) -> Any:
         """The box in its place, `fill` everywhere else."""
@@ -247,7 +251,7 @@ def _rows(parts: Sequence[Any], shape: Shape, specs: tuple[i.Spec, ...]) -> Any:
     if len(found) < shape[axis]:
         return None
     box = (*shape[:axis], 1, *shape[axis + 1 :])
-    return lax.concatenate([lax.reshape(found[k], box) for k in range(shape[axis])], axis)
+    return lax.concatenate([reshape(found[k], box) for k in range(shape[axis])], axis)
 
 
 KERNELS: dict[Primitive, Kernel] = {

@@ -8,7 +8,8 @@ several outputs, it gives a tuple.
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from threading import local
+from typing import Any, Callable, NamedTuple
 
 import numpy as np
 
@@ -26,6 +27,57 @@ lax = lazy.optional("jax.lax", "xla")
 def is_installed() -> bool:
     """Whether jax could be imported."""
     return lazy.installed("jax")
+
+
+class Part(NamedTuple):
+    """A part of an array, from `start` on along an axis."""
+
+    array: Any
+    whole: Any
+    start: int
+    axis: int
+
+
+class _Origins(local):
+    """What some arrays of the program that is being traced here were made from, so that it is not made again: by the id of an
+    array, the array itself, which keeps the id its own, and its origin."""
+
+    of_reshaped: dict[int, tuple[Any, Any]]
+    of_filled: dict[int, tuple[Any, Any]]
+    of_parts: dict[int, Part]
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        self.of_reshaped = {}
+        self.of_filled = {}
+        self.of_parts = {}
+
+
+origins = _Origins()
+
+
+def reshape(x: Any, shape: tuple[int, ...]) -> Any:
+    """`x` in another shape: what was only reshaped until now is so once, or not at all."""
+    base = origins.of_reshaped.get(id(x), (x, x))[1]
+    if base.shape == shape:
+        return base
+    out = lax.reshape(base, shape)
+    origins.of_reshaped[id(out)] = out, base
+    return out
+
+
+def full(shape: tuple[int, ...], value: Any) -> Any:
+    """A number of NumPy seen everywhere, which `constant` finds again."""
+    out = lax.full(shape, value, value.dtype)
+    origins.of_filled[id(out)] = out, value
+    return out
+
+
+def constant(x: Any) -> Any:
+    """The elements of an array that is known while the program is traced, or the one number that it is full of; None of others."""
+    return x if isinstance(x, (np.ndarray, np.generic)) else origins.of_filled.get(id(x), (x, None))[1]
 
 
 def together(*xs: Any) -> list[Any]:
@@ -58,6 +110,21 @@ def filled(value: complex, x: Any) -> Any:
 def number(value: complex, x: Any) -> Any:
     """A number in the dtype of `x`: functions of jax.lax take it beside `x`."""
     return np.dtype(x.dtype).type(value)
+
+
+def once(kernel: Kernel) -> Kernel:
+    """The kernel as a function of its own in a program: one of many operations is traced once for each kind of arguments, and
+    written once, however often it is called."""
+    by_params: dict[tuple[str, ...], Any] = {}
+
+    def called(*xs: Any, **params: Any) -> Any:
+        names = tuple(params)
+        jitted = by_params.get(names)
+        if jitted is None:
+            jitted = by_params[names] = jax.jit(kernel, static_argnames=names)
+        return jitted(*xs, **params)
+
+    return called
 
 
 def in_single(kernel: Kernel) -> Kernel:

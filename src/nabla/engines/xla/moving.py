@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from nabla.dtypes import strong
-from nabla.engines.xla.kernel import Kernel, broadcast_to, lax
+from nabla.engines.xla.kernel import Kernel, broadcast_to, lax, reshape
 from nabla.engines.xla.meshes import constraint
 from nabla.primitives import custom, joining, placement, shape as s, structure
 from nabla.primitives.base import Primitive
+
+
+def _transpose(x: Any, perm: tuple[int, ...]) -> Any:
+    """Where only axes of length 1 move, it is another shape."""
+    long = [axis for axis in perm if x.shape[axis] != 1]
+    return reshape(x, tuple([x.shape[axis] for axis in perm])) if long == sorted(long) else lax.transpose(x, perm)
+
 
 KERNELS: dict[Primitive, Kernel] = {
     # structure
@@ -22,9 +31,9 @@ KERNELS: dict[Primitive, Kernel] = {
     s.real: lambda x: lax.real(x) if x.dtype.kind == "c" else x,
     s.imag: lambda x: lax.imag(x) if x.dtype.kind == "c" else lax.full_like(x, 0),
     s.conj: lambda x: lax.conj(x) if x.dtype.kind == "c" else x,
-    s.reshape: lambda x, shape: lax.reshape(x, shape),
+    s.reshape: reshape,
     s.broadcast: lambda x, shape: broadcast_to(x, shape),
-    s.transpose: lambda x, perm: lax.transpose(x, perm),
+    s.transpose: _transpose,
     s.flip: lambda x, axes: lax.rev(x, axes),
     joining.concat: lambda *xs, axis: lax.concatenate(xs, axis),
 }

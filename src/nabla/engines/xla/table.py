@@ -21,7 +21,7 @@ from nabla.engines.xla import (
     special,
     spectra,
 )
-from nabla.engines.xla.kernel import Kernel
+from nabla.engines.xla.kernel import Kernel, once
 from nabla.primitives.base import REGISTRY, Primitive
 
 KERNELS: dict[Primitive, Kernel] = {
@@ -30,17 +30,14 @@ KERNELS: dict[Primitive, Kernel] = {
     **elementwise.KERNELS,
     **reductions.KERNELS,
     **sorting.KERNELS,
-    **softmax.KERNELS,
+    **{prim: once(kernel) for prim, kernel in {**softmax.KERNELS, **gamma.KERNELS, **special.KERNELS}.items()},
+    **{prim: once(kernel) for prim, kernel in {**incomplete.KERNELS, **incomplete_beta.KERNELS}.items()},
     **contraction.KERNELS,
     **convolution.KERNELS,
     **indexing.KERNELS,
     **fourier.KERNELS,
     **linalg.KERNELS,
     **random.KERNELS,
-    **gamma.KERNELS,
-    **incomplete.KERNELS,
-    **incomplete_beta.KERNELS,
-    **special.KERNELS,
     **spectra.KERNELS,
 }
 
