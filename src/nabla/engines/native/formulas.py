@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from math import factorial, log, pi
+from math import log
 from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 import numpy as np
 
 from nabla.engines.native import complex_numbers
+from nabla.engines.native.gamma_functions import beta, betaln, polygamma, polygamma_rise
 from nabla.engines.native.loops import Num, Operand
 from nabla.engines.native.reals import DOUBLE, Real, of, test, where
-from nabla.engines.native.special_functions import SCIPY, of_scipy
+from nabla.engines.native.special_functions import SCIPY
 from nabla.engines.native.values import Unsupported
-from nabla.engines.numpy.polygamma import BERNOULLI, HIGHEST, cotangent, steps_of
 
 if TYPE_CHECKING:
     from nabla.engines.native.writer import Writer
@@ -55,56 +55,6 @@ def _logrel(x: Real, n: int) -> Real:
     return where(none, 1.0, found).to(x.dtype)
 
 
-# The polygamma functions: as the NumPy engine has them (DLMF 5.15.5, 5.15.8, 5.15.6)
-
-
-def _polygamma(x: Real, n: int) -> Real:
-    wide = x.to(DOUBLE)
-    if n == 0:
-        return of_scipy("psi", wide).to(x.dtype)
-    if n > HIGHEST:
-        raise Unsupported("polygamma functions of high order")
-    left = wide <= 0.0
-    found = _polygamma_right(n, where(left, 1.0 - wide, wide))
-    turn = where(left, wide - of("rint", wide), 0.25)
-    cot, mirrored = _cot(turn), wide.like(0.0)
-    for coefficient in reversed(cotangent(n)):
-        mirrored = mirrored * cot + float(coefficient)
-    found = where(left, (-1.0) ** n * found - pi ** (n + 1) * mirrored, found)
-    return where(left & turn.equals(0.0), (-1.0) ** (n + 1) * np.inf, found).to(x.dtype)
-
-
-def _polygamma_right(n: int, x: Real) -> Real:
-    """For x > 0, lifted by the recurrence to where the asymptotic series holds."""
-    low = x < float(steps_of(n))
-    start = where(low, x, 1.0)
-    total = x.like(0.0)
-    for k in range(steps_of(n) - 1, -1, -1):
-        total = total + _whole_power(1.0 / (start + float(k)), n + 1)
-    total = where(low, float(factorial(n)) * total, 0.0)
-    z = 1.0 / where(low, x + float(steps_of(n)), x)
-    square = z * z
-    series = x.like(0.0)
-    for k in range(len(BERNOULLI), 0, -1):
-        series = (series + BERNOULLI[k - 1] * factorial(n + 2 * k - 1) / factorial(2 * k)) * square
-    tail = (series + factorial(n) / 2 * z + float(factorial(n - 1))) * _whole_power(z, n)
-    return (-1.0) ** (n + 1) * (tail + total)
-
-
-def _whole_power(z: Real, n: int) -> Real:
-    if n == 1:
-        return z
-    half = _whole_power(z, n // 2)
-    return half * half * z if n % 2 else half * half
-
-
-def _cot(turn: Real) -> Real:
-    """cot(pi turn) for turns of at most 1/2."""
-    size = abs(turn)
-    far = of("copysign", of("tan", pi * (0.5 - size)), turn)
-    return where(size < 0.25, 1.0 / of("tan", pi * turn), far)
-
-
 # Powers
 
 
@@ -123,7 +73,10 @@ _ROWS: dict[str, Formula] = {
     "logit": _logit,
     "sinc": _sinc,
     "logrel": _logrel,
-    "polygamma": _polygamma,
+    "polygamma": polygamma,
+    "polygamma_rise": polygamma_rise,
+    "betaln": betaln,
+    "beta": beta,
     "power": _power,
     **SCIPY,
 }
