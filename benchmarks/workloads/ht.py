@@ -99,10 +99,10 @@ def in_nabla(jit, theta, us, points, correspondences, parents, triangles, is_mir
     def positions(theta, model):
         bones = transforms(theta, model["base_relatives"], model["inverse_base_absolutes"])
         skin = model["weights"][:, :, None] * model["base_positions"][:, None, :]
-        found = skin.reshape((len(skin), -1)) @ bones[:, :3].mT.reshape((-1, 3))
+        moves = bones[:, :3].mT.reshape((-1, 3))
         if is_mirrored:
-            found = found * nb.array([-1.0, 1.0, 1.0])
-        return found @ rotation(theta[:3]).T + theta[3:6]
+            moves = moves * nb.array([-1.0, 1.0, 1.0])
+        return skin.reshape((len(skin), -1)) @ (moves @ rotation(theta[:3]).T) + theta[3:6]
 
     def objective(theta, us, points, correspondences, triangles, model):
         vertices = positions(theta, model)
@@ -154,10 +154,10 @@ def in_jax(theta, us, points, correspondences, parents, triangles, is_mirrored, 
     def positions(theta, model):
         bones = transforms(theta, model["base_relatives"], model["inverse_base_absolutes"])
         skin = model["weights"][:, :, None] * model["base_positions"][:, None, :]
-        found = skin.reshape((len(skin), -1)) @ bones[:, :3].mT.reshape((-1, 3))
+        moves = bones[:, :3].mT.reshape((-1, 3))
         if is_mirrored:
-            found = found * jnp.array([-1.0, 1.0, 1.0])
-        return found @ rotation(theta[:3]).T + theta[3:6]
+            moves = moves * jnp.array([-1.0, 1.0, 1.0])
+        return skin.reshape((len(skin), -1)) @ (moves @ rotation(theta[:3]).T) + theta[3:6]
 
     def objective(theta, us, points, correspondences, triangles, model):
         vertices = positions(theta, model)
@@ -212,10 +212,10 @@ def in_torch(theta, us, points, correspondences, parents, triangles, is_mirrored
     def positions(theta, model):
         bones = transforms(theta, model["base_relatives"], model["inverse_base_absolutes"])
         skin = model["weights"][:, :, None] * model["base_positions"][:, None, :]
-        found = skin.reshape(len(skin), -1) @ bones[:, :3].mT.reshape(-1, 3)
+        moves = bones[:, :3].mT.reshape(-1, 3)
         if is_mirrored:
-            found = found * torch.tensor([-1.0, 1.0, 1.0])
-        return found @ rotation(theta[:3]).T + theta[3:6]
+            moves = moves * torch.tensor([-1.0, 1.0, 1.0])
+        return skin.reshape(len(skin), -1) @ (moves @ rotation(theta[:3]).T) + theta[3:6]
 
     def objective(theta, us, points, correspondences, triangles, model):
         vertices = positions(theta, model)
