@@ -72,8 +72,8 @@ class Bounds:
 
     __slots__ = ()
 
-    def __enter__(self) -> None:
-        pass
+    def __enter__(self) -> Bounds:
+        return self
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         if kind is IndexError and trace.tb_next is None:
