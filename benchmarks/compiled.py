@@ -1,8 +1,8 @@
 """Compiled programs: what nb.jit on XLA costs beside jax.jit and torch, side by side in one run.
 
-Overhead: calls of compiled functions of arrays of 4 numbers, with one result, with eight, and the gradient of three operations; from
-ndarrays to ndarrays and from the library's own arrays to its own, by the clock on the wall and by the processor's, which does not
-count what else a busy machine does. Here Nabla's native engine takes part beside XLA.
+Overhead: calls of compiled functions of arrays of 4 numbers, with one result, with eight, and the gradient of three operations;
+from ndarrays to ndarrays and from the library's own arrays to its own, by the clock on the wall and by the processor's, which does
+not count what else a busy machine does. Here Nabla's native engine takes part beside XLA.
 
 Programs (networks.py), each its value and its gradient by the parameters, as one compiled function:
 

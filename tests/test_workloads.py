@@ -25,6 +25,10 @@ SLOW = {("particle", "numpy")}  # thirty thousand steps of a simulation, one Num
 RUNS = [(path, engine) for path in CASES for engine in ENGINES if (path.stem.partition("_")[0], engine) not in SLOW]
 
 
+def test_every_workload_has_its_cases():
+    assert {path.name.partition("_")[0] for path in (ROOT / "tests" / "data" / "tiny").iterdir()} == set(WORKLOADS) - {"hello"}
+
+
 def close(found, expected, rtol=1e-9):
     """Element by element; the floor is for what is zero, or would be without rounding."""
     if isinstance(expected, dict):

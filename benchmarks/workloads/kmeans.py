@@ -12,9 +12,9 @@ import numpy as np
 import nabla as nb
 from workloads.base import Workload, jax, jnp, torch
 
-BLOCK = 128
 FEW = 2**21
-"""Up to so many distances jax and torch are faster with all points at once."""
+"""Up to so many distances jax and torch are faster with all points at once, else with BLOCK of them."""
+BLOCK = 128
 
 
 def make(k, n, d):
@@ -25,7 +25,7 @@ def make(k, n, d):
 def in_nabla(jit, points, centroids):
     def cost(points, centroids):
         half = nb.sum(centroids**2, axis=1) / 2
-        nearest = nb.map(lambda p: nb.argmin(half - centroids @ p), points, batch_size=BLOCK)
+        nearest = nb.map(lambda p: nb.argmin(half - centroids @ p), points, batch_size=32)
         return nb.sum((points - centroids[nearest]) ** 2)
 
     def newton(points, centroids):
