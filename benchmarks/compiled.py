@@ -7,8 +7,8 @@ not count what else a busy machine does. Here Nabla's native engine takes part b
 Programs (networks.py), each its value and its gradient by the parameters, as one compiled function:
 
 - trace: from Python to the library's graph of value and gradient (nb: `lower`; jax: `trace`), and its lowering to StableHLO
-  (`as_text` asks for it; jax: `lower`), both on a function that has not been seen before,
-  by the processor's clock;
+  (`as_text`; jax: `lower` and `as_text`), both on a function that has not been seen before, by the processor's clock. What a
+  library remembers of other functions it may use: Nabla the derivatives of an equal loop, jax the traces of its own functions;
 - first: from a function that has not been seen to its first result, XLA's compilation and all;
 - steady: every further call, from arrays of the library's own kind to a finished result;
 - memory: what XLA says that the compiled program needs at most: arguments, results, and what it allocates between.
@@ -237,6 +237,7 @@ def stages_of(library: Library, f: Callable, args: list[Any]) -> dict[str, float
         traced = compiled.trace(*args)
         times.append(time.process_time())
         lowered = traced.lower()
+        lowered.as_text()
     times.append(time.process_time())
     start = time.perf_counter()
     lowered.compile()
