@@ -46,6 +46,9 @@ PARAMS = {
     "gammainc": [{"order": 0}],
     "bessel": [{"kind": kind, "n": 0, "k": 0} for kind in ("jv", "yv", "iv", "kv")],
     "struve": [{"kind": "struve", "n": 0}],
+    "airy": [{"kind": kind} for kind in ("ai", "aip", "bi", "bip")],
+    "scaled_airy": [{"kind": "ai"}, {"kind": "bi"}],
+    "circular_integral": [{"kind": kind} for kind in ("si", "ci", "shi", "chi", "fresnel_s", "fresnel_c")],
 }
 LOSES_DIGITS = {"beta", "betaln", "polygamma_rise"}
 """Of these some edges are differences of large numbers."""

@@ -15,7 +15,7 @@ from nabla.engines.native.divisions import floor_div, fmod, gcd, remainder
 from nabla.engines.native.hyperbolic import arccosh, arcsinh, arctanh, sech2, tanh
 from nabla.engines.native.powers import power, power_by
 from nabla.engines.native.routines import special_function
-from nabla.engines.native.text import Code
+from nabla.engines.native.text import Code, type_of
 from nabla.primitives import elementwise as e, formulas as f
 from nabla.primitives.base import Primitive
 
@@ -226,8 +226,20 @@ def _of_complex(code: Code, dtype: np.dtype, *parts: str, symbol: str, part: int
 def _of_scipy(code: Code, dtype: np.dtype, *xs: str, function: str, part: int | None = None) -> str:
     """A special function, or a part of one of complex numbers."""
     count = len(xs) if part is None else len(xs) // 2
-    symbol = str(special_function(function, count, part is not None))
+    symbol = str(special_function(function, count, of_complex=part is not None))
     return code.outside(symbol, dtype, *xs, skip=True) if part is None else code.part(symbol, part, *xs, skip=True)
+
+
+def _one_of_scipy(code: Code, dtype: np.dtype, *xs: str, function: str, outs: int, which: int) -> str:
+    """One of the numbers that a special function gives."""
+    symbol = str(special_function(function, len(xs), outs=outs))
+    kind = type_of(dtype)
+    code.declared[symbol] = f"declare void @{symbol}({', '.join([kind] * len(xs) + ['ptr'] * outs)}) nounwind"
+    places = [f"  %p{i} = getelementptr {kind}, ptr %room, i64 {i}\n" for i in range(outs)]
+    given = [f"{kind} {name}" for name in ("%x", "%y")[: len(xs)]] + [f"ptr %p{i}" for i in range(outs)]
+    body = f"begin:\n  %room = alloca [{outs} x {kind}]\n{''.join(places)}  call void @{symbol}({', '.join(given)})\n"
+    body += f"  %found = load {kind}, ptr %p{which}\n  ret {kind} %found\n"
+    return code.helper(f"{symbol}_{which}", dtype, body, *xs)
 
 
 _ROWS: dict[Primitive, Row] = {
@@ -263,6 +275,7 @@ OPERATIONS: dict[str, Row] = {
     "rotate_left": _rotate,
     "of_complex": _of_complex,
     "of_scipy": _of_scipy,
+    "one_of_scipy": _one_of_scipy,
 }
 """By name. Besides primitives: to rotate the bits of a word, by which random bits are made, and functions from outside."""
 OF_HALVES = frozenset(["nextafter"])

@@ -87,7 +87,7 @@ LIGHT = frozenset([
     "sign", "square", "subtract", "where",
 ])  # fmt: skip
 MIDDLE = {"divide": 4, "reciprocal": 4, "sqrt": 5}
-SINGLY = {"of_scipy": 100, "of_complex": 100, "gcd": 100}
+SINGLY = {"of_scipy": 100, "one_of_scipy": 100, "of_complex": 100, "gcd": 100}
 """What is computed number by number, also of several turns at once."""
 
 

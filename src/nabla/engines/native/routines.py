@@ -59,11 +59,14 @@ def _known(library: Any, name: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def special_function(name: str, count: int, of_complex: bool) -> str | None:
-    """The name under which LLVM knows SciPy's special function of so many numbers in double precision, the last argument of which
-    is one more, for Cython; None if there is no such one. Functions of several kinds of numbers have a prefix."""
+def special_function(name: str, count: int, of_complex: bool = False, outs: int = 0) -> str | None:
+    """The name under which LLVM knows SciPy's special function of so many numbers in double precision; None if there is no such
+    one. It has one argument more, for Cython; or gives several numbers, each to an address that it is given. Functions of several
+    kinds of numbers have a prefix."""
     kind = "__pyx_t_double_complex" if of_complex else "double"
     wanted = f"{kind} ({', '.join([kind] * count)}, int __pyx_skip_dispatch)"
+    if outs:
+        wanted = f"void ({', '.join([kind] * count + [f'{kind} *'] * outs)})"
     for key, capsule in cython_special.__pyx_capi__.items():
         if re.fullmatch(rf"(__pyx_fuse_[0-9_]+)?{name}", key) and _name_of(capsule).decode() == wanted:
             return _registered(key.strip("_"), capsule)

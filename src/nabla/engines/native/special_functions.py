@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from nabla.engines.native.loops import Num
-from nabla.engines.native.reals import DOUBLE, Real
+from nabla.engines.native.reals import DOUBLE, Real, of, where
 from nabla.engines.native.routines import special_function
 from nabla.engines.native.values import Unsupported
+from nabla.engines.numpy.bessel import AIRY
+from nabla.engines.numpy.hypergeometric import INTEGRALS
 
 Formula = Callable[..., Real]
 
@@ -19,9 +21,18 @@ Formula = Callable[..., Real]
 def of_scipy(name: str, *xs: Real) -> Real:
     """SciPy's function of numbers in double precision."""
     w = xs[0].w
-    if special_function(name, len(xs), False) is None:
+    if special_function(name, len(xs)) is None:
         raise Unsupported(f"SciPy's {name}")
     return Real(w, w.op("of_scipy", DOUBLE, *[x.to(DOUBLE).operand for x in xs], function=name))
+
+
+def one_of_scipy(name: str, outs: int, which: int, *xs: Real) -> Real:
+    """One of the numbers that SciPy's function gives."""
+    w = xs[0].w
+    if special_function(name, len(xs), outs=outs) is None:
+        raise Unsupported(f"SciPy's {name}")
+    wide = [x.to(DOUBLE).operand for x in xs]
+    return Real(w, w.op("one_of_scipy", DOUBLE, *wide, function=name, outs=outs, which=which))
 
 
 def _named(name: str) -> Formula:
@@ -77,6 +88,27 @@ def _carlson_j(x: Real, y: Real, z: Real, w: Real, powers: tuple[int, ...]) -> R
     return of_scipy("elliprj", x, y, z, w) / 1.5
 
 
+def _circular_integral(x: Real, kind: str) -> Real:
+    name, which = INTEGRALS[kind]
+    return one_of_scipy(name, 2, which, x)
+
+
+def _airy(x: Real, kind: str) -> Real:
+    return one_of_scipy("airy", 4, AIRY.index(kind), x)
+
+
+def _scaled_airy(z: Real, s: Real, kind: str) -> Real:
+    """SciPy's are scaled by the exponential of the natural exponent; here by that of s."""
+    wide = z.to(DOUBLE)
+    power = wide * of("sqrt", wide) / 1.5
+    natural = -power if kind.startswith("a") else where(wide > 0.0, power, 0.0)
+    return one_of_scipy("airye", 4, AIRY.index(kind), wide) * of("exp", natural - s.to(DOUBLE))
+
+
+def _amplitude(u: Real, m: Real) -> Real:
+    return one_of_scipy("ellipj", 4, 3, u, m)
+
+
 NAMES = (
     "gamma", "gammaln", "gammasgn", "rgamma", "erfi", "erfinv", "erfcinv", "erfcx", "dawsn", "ndtr", "ndtri", "log_ndtr",
     "ndtri_exp", "kolmogorov", "kolmogi", "owens_t", "zetac", "exp1", "expi", "spence", "exprel", "elliprg", "ellipe", "ellipkinc",
@@ -90,6 +122,10 @@ SCIPY: dict[str, Formula] = {
     "gamma_shape": _gamma_shape,
     "bessel": _bessel,
     "struve": _struve,
+    "airy": _airy,
+    "scaled_airy": _scaled_airy,
+    "circular_integral": _circular_integral,
+    "amplitude": _amplitude,
     "carlson": _carlson,
     "carlson_j": _carlson_j,
 }

@@ -202,9 +202,10 @@ class Code:
         return self.lane_by_lane(call, np.dtype(np.float64), arguments)
 
     def helper(self, symbol: str, dtype: np.dtype, body: str, *arguments: str) -> str:
-        """A function of single numbers that stands in the text itself; its arguments are %x and %y there."""
+        """A function of one or two single numbers that stands in the text itself, where they are %x and %y."""
         kind = type_of(dtype)
-        self.declared[symbol] = f"define internal {kind} @{symbol}({kind} %x, {kind} %y) #0 {{\n{body}}}"
+        given = ", ".join([f"{kind} {name}" for name in ("%x", "%y")[: len(arguments)]])
+        self.declared[symbol] = f"define internal {kind} @{symbol}({given}) #0 {{\n{body}}}"
         return self.lane_by_lane(
             lambda *xs: self.op(f"call {kind} @{symbol}({', '.join([f'{kind} {x}' for x in xs])})"), dtype, arguments
         )  # fmt: skip
