@@ -38,7 +38,7 @@ def docstrings():
     for module in modules():
         add(module.__name__, module)
         for name, thing in vars(module).items():
-            if not getattr(thing, "__module__", "").startswith("nabla"):
+            if not (getattr(thing, "__module__", None) or "").startswith("nabla"):
                 continue
             add(f"{thing.__module__}.{name}", thing)
             if inspect.isclass(thing):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable, Mapping, NamedTuple, Protocol, Sequence
 
 from nabla.graph.graph import Graph
+from nabla.graph.node import runtime
 
 Executable = Callable[..., Sequence[Any]]
 """From one value per input to one value per output."""
@@ -50,9 +51,10 @@ class Lowering(Protocol):
 class Engine:
     """An engine by name. `lower` is called once for each graph that runs. `held` makes of an array that is passed again and again,
     and that nobody writes to, one that the engine takes faster. `warm` is for one that compiles late, where its inputs lie: it
-    compiles for such inputs, or for none in particular. in_memory: whether it takes no values that lie on devices."""
+    compiles for such inputs, or for none in particular. in_memory: whether it takes no values that lie on devices. elsewhere: the
+    engine that then takes its place."""
 
-    __slots__ = ("held", "in_memory", "lower", "name", "warm")
+    __slots__ = ("elsewhere", "held", "in_memory", "lower", "name", "warm")
 
     def __init__(
         self,
@@ -61,7 +63,9 @@ class Engine:
         held: Callable[[Any], Any] | None = None,
         in_memory: bool = False,
         warm: Callable[[Any, Sequence[Any] | None], None] | None = None,
+        elsewhere: Engine | None = None,
     ) -> None:
+        self.elsewhere = elsewhere
         self.name = name
         self.in_memory = in_memory
         self.lower = lower
@@ -77,6 +81,14 @@ class Engine:
             if self.warm is not None:
                 self.warm(found, values)
         return found
+
+    def serving(self, graph: Graph, values: Sequence[Any]) -> Engine:
+        """The engine for a graph with such inputs."""
+        if runtime.away and self.in_memory:
+            if self.elsewhere is not None and (runtime.devices.is_away(values) or runtime.devices.goes_away(graph)):
+                return self.elsewhere
+            runtime.devices.want_memory(values, self.name)
+        return self
 
     def executable(self, graph: Graph) -> Executable:
         """The graph as a function, compiled when it is first called or before."""

@@ -148,4 +148,4 @@ def _callable(lowering: Lowering) -> Executable:
     return caller(graph, code, lowering.arena, extra.ctypes.data, kernels.fail, (code, writer.constants, kernels, extra))
 
 
-ENGINE = Engine("native", Lowering)
+ENGINE = Engine("native", Lowering, in_memory=True)

@@ -16,7 +16,9 @@ from typing import Any, Mapping
 from nabla import lazy
 from nabla.errors import ArgumentError
 
-llvm = lazy.optional("llvmlite.binding", "native")
+llvm = lazy.LazyModule(
+    "llvmlite.binding", "install it with: pip install llvmlite; nb.jit does without it by engine='numpy' or NABLA_ENGINE=numpy"
+)
 
 TARGETS = ("native", "avx2", "scalar")
 V3 = ("avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe")

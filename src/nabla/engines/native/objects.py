@@ -16,11 +16,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Sequence
 
-from nabla import lazy
 from nabla.engines.native import cache, machine, tiers
 from nabla.errors import EngineError
 
-llvm = lazy.optional("llvmlite.binding", "native")
+llvm = machine.llvm
 
 ADDRESSES: dict[str, int] = {}
 """Functions that code may call, by symbol, besides the vector functions of machine.py and what the process exports."""

@@ -17,9 +17,7 @@ from nabla.primitives.while_loop import WHILE, Loop
 
 
 def _call(*values: Any, graph: Graph, engine: Any, **_: Any) -> Any:
-    if runtime.away and engine.in_memory:
-        runtime.devices.want_memory(values)
-    return tuple(engine.executable(graph)(*values))
+    return tuple(engine.serving(graph, values).executable(graph)(*values))
 
 
 def _cond(index: Any, *operands: Any, branches: tuple[Graph, ...], **_: Any) -> Any:

@@ -24,7 +24,7 @@ from nabla.graph.tokens import EMPTY
 from nabla.primitives.base import Primitive
 from nabla.primitives.call import CALL
 from nabla.primitives.custom import custom
-from nabla.primitives.placement import MEMORY, Mesh, Place, Sharding, put
+from nabla.primitives.placement import MEMORY, Mesh, Place, Sharding, constrain, put
 from nabla.primitives.structure import PLACEHOLDER, VARIABLE, detach, output
 
 HANDING_ON = frozenset([put, VARIABLE, detach, output, custom, CALL])
@@ -76,11 +76,21 @@ class Placing:
             with reported():
                 x.block_until_ready()
 
-    def want_memory(self, values: Any) -> None:
+    def is_away(self, values: Any) -> bool:
+        """Whether one of the values lies on a device."""
+        return bool(devices.away(values))
+
+    def goes_away(self, graph: Graph) -> bool:
+        """Whether a graph puts something on a device, or has something there."""
+        found: bool = graph.once("goes_away", lambda: _goes_away(graph))
+        return found
+
+    def want_memory(self, values: Any, engine: str) -> None:
         """An error if one of the values lies on a device."""
         for x in devices.away(values):
             raise EngineError(
-                f"the engine 'numpy' computes in memory, and an input lies on {place_of(x)}: leave engine= out, or say x.to('cpu')"
+                f"the engine {engine!r} computes in memory, and an input lies on {place_of(x)}: "
+                "leave engine= out, or say x.to('cpu')"
             )
 
     def run(self, node: Node) -> bool:
@@ -103,6 +113,12 @@ class Placing:
             value = kernel(*values)
         set_value(node, value)
         return True
+
+
+def _goes_away(graph: Graph) -> bool:
+    if any(x.prim is constrain or (x.prim is put and x.params["place"] != MEMORY) for x in graph.nodes):
+        return True
+    return bool(devices.away([x.value for node in graph.nodes for x in node.inputs] + [x.value for x in graph.outputs]))
 
 
 def _kernel(prim: Primitive, params: Mapping[str, Any], kinds: Any, shape: Any, dtype: Any) -> Callable[..., Any]:
