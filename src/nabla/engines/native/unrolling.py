@@ -9,7 +9,7 @@ from nabla.engines.native.loops import Block, For, Form, If, Numbering, Operand,
 SHORT = 4
 """Turns up to which a loop is written out that is not inside a longer one."""
 SHORT_AROUND = 8
-"""The same around a longer loop, which then can be joined to others of its length."""
+"""The same around a longer loop, which then can be joined to others of its length, where there are others."""
 SHORT_INSIDE = 16
 """The same inside a longer loop that does more than this one, so that numbers stay in registers in a turn of it."""
 LONGEST, LONGEST_INSIDE = 400, 2000
@@ -25,12 +25,13 @@ class Unroller:
     def block(self, block: Block, around: For | None) -> Block:
         """around: the outermost loop around it whose turns may be taken in any order."""
         result: Block = []
+        alone = sum([type(s) is For for s in block]) == 1
         for s in block:
             if type(s) is For:
                 outer = around or (s if s.free else None)
                 s.body = self.block(s.body, outer)
                 s.summary = None
-                if self._pays(s, around):
+                if self._pays(s, around, alone):
                     result.extend(self._turns(s))
                     continue
             else:
@@ -49,7 +50,7 @@ class Unroller:
         rewriter.operands = Resolved(self.replaced)
         return rewriter.block(block)
 
-    def _pays(self, s: For, around: For | None) -> bool:
+    def _pays(self, s: For, around: For | None, alone: bool) -> bool:
         size = sum(1 for _ in walk(s.body)) * s.count
         if size > (LONGEST_INSIDE if self.inside else LONGEST) or not _is_simple(s.body):
             return False
@@ -61,7 +62,7 @@ class Unroller:
         if around is not None and s.count < around.count:
             return False
         inner = max([x.count for x in walk(s.body) if type(x) is For and x.free], default=0)
-        return s.count <= SHORT or (s.free and s.count <= SHORT_AROUND and s.count < inner)
+        return s.count <= SHORT or (s.free and s.count <= SHORT_AROUND and s.count < inner and not alone)
 
     def _turns(self, s: For) -> Block:
         result: Block = []
