@@ -16,7 +16,7 @@ from nabla.graph.simplify import simplify
 
 NATIVE = {
     "abs", "add", "airy", "all", "any", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax",
-    "argmin", "argsort", "assemble", "axis", "axis_index", "beta", "betaln", "bitwise_and", "bitwise_invert",
+    "argmin", "argsort", "assemble", "axis", "axis_index", "beta", "betaln", "binom", "bitwise_and", "bitwise_invert",
     "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "broadcast", "call", "cbrt", "ceil", "cholesky",
     "circular_integral", "cofactor", "concat", "cond", "conj", "constant", "constrain", "conv", "convert", "copysign", "cos",
     "cosh", "cummax", "cummin", "cumprod", "cumsum", "custom", "det", "detach", "divide", "dot_general", "equal", "erf", "erfc",

@@ -160,6 +160,26 @@ def _betaln(usable: Real, a: Real, b: Real) -> Real:
     return where(both, whole, of_scipy("gammaln", first) - _log_rise(large, first))
 
 
+def binom(n: Real, k: Real) -> Real:
+    """SciPy's, but for large n by the beta function where neither k nor n - k is a small whole number."""
+    x, y = n.to(DOUBLE), k.to(DOUBLE)
+    rest = x - y
+    whole = (y.equals(of("rint", y)) & (y < 20.0)) | (rest.equals(of("rint", rest)) & (rest < 20.0))
+    usable = (x > 169.0) & (rest > -1.0) & (y > -1.0) & ~whole & test("isfinite", x)
+    top, second, third = where(usable, x, 1.0), where(usable, y, 1.0), where(usable, rest, 0.0)
+    found = of("exp", -betaln(third + 1.0, second + 1.0)) / (top + 1.0)
+    return where(usable, found, of_scipy("binom", x, y)).to(n.dtype)
+
+
+def poch(x: Real, m: Real) -> Real:
+    """SciPy's, but by Stirling's formula where the step is no whole number."""
+    a, b = x.to(DOUBLE), m.to(DOUBLE)
+    end = a + b
+    usable = (a >= 10.0) & (end >= 10.0) & b.differs(of("rint", b)) & test("isfinite", end)
+    found = of("exp", _log_rise(where(usable, a, 10.0), where(usable, b, 1.0)))
+    return where(usable, found, of_scipy("poch", a, b)).to(x.dtype)
+
+
 def _less_stirling(x: Real) -> Real:
     """gammaln(x) less its leading terms (DLMF 5.11.1), for x >= 10."""
     z = 1.0 / x
