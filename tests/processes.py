@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 SOURCES = str(Path(__file__).resolve().parents[1] / "src")
+TESTS = str(Path(__file__).resolve().parent)
 
 
 def printed_by(code: str, **variables: str) -> str:

@@ -372,7 +372,7 @@ def caller(graph: Graph, code: Code, room: int, extra: int, fail: Callable[[], N
 
     door, method = _door()
     fixed = (table, np.ndarray, convert, np.empty, fail, code.hot)
-    return _NEW(ctypes.addressof(method), (*fixed, *kinds, *made, spare, door, kept), None)
+    return _NEW(ctypes.addressof(method), (*fixed, *kinds, *made, spare, door, method, kept), None)
 
 
 class _Method(ctypes.Structure):

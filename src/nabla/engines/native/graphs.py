@@ -132,6 +132,8 @@ class Graphs:
             if any(type(x) is tuple for x in given):
                 raise Unsupported("several values as one")
             tiny = self.is_tiny(node, given)
+            if tiny and recipe is _elementwise:
+                return _each(w, node, [w.small(x) for x in given])
             found = recipe(w, node, [w.picked(x) if tiny else w.lazy(x) for x in given], tiny)
             return w.written_out(found) if tiny and isinstance(found, Lazy) else found
         except Unsupported:
@@ -185,17 +187,34 @@ class Holders:
 
 
 def _elementwise(w: Writer, node: Node, inputs: list[Lazy], tiny: bool) -> Lazy:
-    name, dtype, params = node.prim.name, node.dtype, node.params
-    if inputs[0].dtype.kind == "c" or dtype.kind == "c":
+    name, params = node.prim.name, node.params
+    _must_be_known(node, inputs[0].dtype)
+    if name in FORMULAS and inputs[0].dtype.kind != "c" and node.dtype.kind != "c":
+        w.inside([], lambda: FORMULAS[name](w, *[_stand_in(w, x) for x in inputs], **params))  # Unsupported for some parameters
+    cost = 1 if node.prim in LIGHT else 12
+    part = part_of_complex(node.dtype)
+    return recipes.elementwise(w, node.shape, node.dtype, lambda *xs: w.number(name, part, *xs, **params), inputs, cost)
+
+
+def _each(w: Writer, node: Node, inputs: list[Small]) -> Small:
+    """The same of small tensors: the numbers one after the other."""
+    _must_be_known(node, inputs[0].dtype)
+    name, params, part, shape = node.prim.name, node.params, part_of_complex(node.dtype), node.shape
+    columns = [(x.names if x.names.shape == shape else np.broadcast_to(x.names, shape)).reshape(-1).tolist() for x in inputs]
+    names = np.empty(shape, object)
+    flat = names.reshape(-1)
+    for i, numbers in enumerate(zip(*columns)):
+        flat[i] = w.number(name, part, *numbers, **params)
+    return Small(names, node.dtype)
+
+
+def _must_be_known(node: Node, given: np.dtype) -> None:
+    name = node.prim.name
+    if given.kind == "c" or node.dtype.kind == "c":
         if name not in COMPLEX:
             raise Unsupported(f"{name} of complex numbers")
-    elif name in FORMULAS:
-        w.inside([], lambda: FORMULAS[name](w, *[_stand_in(w, x) for x in inputs], **params))  # Unsupported for some parameters
-    elif name not in OPERATIONS and node.prim is not f.select:
+    elif name not in FORMULAS and name not in OPERATIONS and node.prim is not f.select:
         raise Unsupported(name)
-    cost = 1 if node.prim in LIGHT else 12
-    part = part_of_complex(dtype)
-    return recipes.elementwise(w, node.shape, dtype, lambda *xs: w.number(name, part, *xs, **params), inputs, cost)
 
 
 def _stand_in(w: Writer, x: Lazy) -> Operand:

@@ -85,8 +85,13 @@ def emitted(text: str, level: int, assembly: bool = False) -> bytes:
         module.verify()
         if level:
             options = llvm.create_pipeline_tuning_options(speed_level=level)
-            with llvm.create_pass_builder(target, options) as builder, builder.getModulePassManager() as passes:
-                _without_lock("LLVMPY_RunNewModulePassManager")(passes, module, builder)
+            with llvm.create_pass_builder(target, options) as builder:
+                passes = builder.getModulePassManager()
+                try:
+                    _without_lock("LLVMPY_RunNewModulePassManager")(passes, module, builder)
+                finally:  # to close it would not free it: the base class that does comes second in llvmlite
+                    llvm.newpassmanagers.NewPassManager._dispose(passes)
+                    passes.detach()
         with llvm.ffi.OutputString() as error:
             buffer = _without_lock("LLVMPY_TargetMachineEmitToMemory")(target, module, int(not assembly), error)
             if not buffer:

@@ -1,0 +1,110 @@
+"""Many threads, forks, the end of the process, and many programs: compiled code minds none of them."""
+
+import pytest
+from processes import printed_by
+
+THREADS = """
+import threading
+import numpy as np
+import nabla as nb
+
+def step(c, x):
+    return nb.sin(c) * x + c, c
+
+f = nb.jit(lambda x, k: nb.value_and_grad(lambda x: nb.scan(step, x.sum() * k, x)[0])(x), engine="native")
+inputs = [np.linspace(0.0, 1.0, n) for n in (3, 50, 3000)]
+start = threading.Barrier(8)
+found, failed = [[] for _ in range(8)], []
+
+def work(i):
+    try:
+        start.wait()
+        for turn in range(60):
+            for x in inputs[i % 3 :] + inputs[: i % 3]:
+                value, gradient = f(x, 0.5)
+                found[i].append((x.size, float(value), np.asarray(gradient).tobytes()))
+    except BaseException as error:
+        failed.append(error)
+
+threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+assert not failed, failed
+print(len({row for rows in found for row in rows}), {len(rows) for rows in found})
+"""
+
+FORK = """
+import os
+import numpy as np
+import nabla as nb
+
+x = np.linspace(0.0, 1.0, 40)
+functions = [nb.jit(nb.grad(lambda x, k=k: (nb.tanh(x * k) * nb.exp(x)).sum()), engine="native") for k in range(12)]
+programs = [f.traced(x)[0].compilation().run for f in functions]
+expected = [run(x)[0].tobytes() for run in programs]
+for run in programs:
+    run.__self__[5]()  # the second compilation is due
+child = os.fork()
+late = nb.jit(lambda x: nb.sin(x) * 7.0, engine="native")(x)
+assert np.allclose(late, np.sin(x) * 7.0, rtol=1e-15)
+assert [run(x)[0].tobytes() for run in programs] == expected
+if not child:
+    os._exit(0)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+END = """
+import numpy as np
+import nabla as nb
+
+x = np.linspace(0.0, 1.0, 40)
+for k in range(12):
+    run = nb.jit(nb.grad(lambda x: (nb.tanh(x * k) * nb.exp(x)).sum()), engine="native").traced(x)[0].compilation().run
+    run(x)
+    run.__self__[5]()
+print("end")
+"""
+
+MANY = """
+import gc
+import numpy as np
+import nabla as nb
+
+def resident():
+    gc.collect()
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+
+x = np.linspace(0.0, 1.0, 20)
+
+def some(first, count):
+    for k in range(first, first + count):
+        f = nb.jit(lambda x: nb.scan(lambda c, x: (nb.sin(c) * x + k, None), 0.0, x)[0], engine="native")
+        for _ in range({calls}):
+            f(x)
+
+some(0, {warm})
+before = resident()
+some(1000, {count})
+print((resident() - before) / {count} < {bytes})
+"""
+
+
+def test_eight_threads_compile_and_call_one_function():
+    assert printed_by(THREADS, NABLA_CACHE="off") == "3 {180}\n"
+
+
+def test_a_fork_while_programs_are_compiled_again():
+    assert printed_by(FORK, NABLA_CACHE="off") == "0\n"
+
+
+def test_the_end_while_programs_are_compiled_again():
+    assert printed_by(END, NABLA_CACHE="off") == "end\n"
+
+
+@pytest.mark.parametrize("tiers", ["on", "off"])
+def test_programs_that_are_gone_leave_nothing(tiers):
+    code = MANY.format(calls=50, warm=100, count=150, bytes=20_000)
+    assert printed_by(code, NABLA_CACHE="off", NABLA_TIERS=tiers) == "True\n"
