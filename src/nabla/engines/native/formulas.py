@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable, Sequence
 import numpy as np
 
 from nabla.engines.native import complex_numbers
-from nabla.engines.native.gamma_functions import beta, betaln, binom, poch, polygamma, polygamma_rise
+from nabla.engines.native.gamma_functions import beta, betaln, binom, gamma_density, poch, polygamma, polygamma_rise
 from nabla.engines.native.loops import Num, Operand
 from nabla.engines.native.reals import DOUBLE, Real, of, test, where
 from nabla.engines.native.special_functions import SCIPY
@@ -78,6 +78,7 @@ _ROWS: dict[str, Formula] = {
     "betaln": betaln,
     "beta": beta,
     "binom": binom,
+    "gamma_density": gamma_density,
     "poch": poch,
     "power": _power,
     **SCIPY,

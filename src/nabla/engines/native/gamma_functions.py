@@ -206,3 +206,32 @@ def _log1pmx(x: Real) -> Real:
     for k in range(33, 1, -2):
         series = series * q + 1.0 / k
     return where(near, 2.0 * r * q * series - 2.0 * q / (1.0 - r), of("log1p", x) - x)
+
+
+# The density of the gamma distribution, as engines/numpy/incomplete.py has it
+
+STIRLING = (1 / 156, -691 / 360360, 1 / 1188, -1 / 1680, 1 / 1260, -1 / 360, 1 / 12)
+
+
+def gamma_density(a: Real, x: Real) -> Real:
+    """x**(a-1) exp(-x) / gamma(a)."""
+    shape, point = a.to(DOUBLE), x.to(DOUBLE)
+    none = point.equals(0.0)
+    found = _gamma_power(shape, point) * (shape / where(none, 1.0, point))
+    at_zero = where(shape > 1.0, 0.0, where(shape.equals(1.0), 1.0, where(shape > 0.0, shape.like(np.inf), np.nan)))
+    found = where(point.equals(np.inf), 0.0, where(none, at_zero, found))
+    return where((shape >= 0.0) & (point >= 0.0), found, np.nan).to(a.dtype)
+
+
+def _gamma_power(a: Real, x: Real) -> Real:
+    """x**a exp(-x) / gamma(a + 1), for large a by Stirling's formula."""
+    far = a >= 10.0
+    large, close = where(far, a, 10.0), where(far, 1.0, a)
+    series = a.like(0.0)
+    for term in STIRLING:
+        series = series / (large * large) + term
+    stirling = (2.0 * pi) ** 0.5 * of("sqrt", large) * of("exp", series / large)
+    gap = (x - large) / large
+    line = where(gap > -0.5, _log1pmx(of("maximum", gap, -0.5)), of("log", x / large) - gap)
+    plain = of("exp", of_scipy("xlogy", close, x) - x) * of_scipy("rgamma", close + 1.0)
+    return where(far, of("exp", large * line) / stirling, plain)
