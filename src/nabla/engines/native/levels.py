@@ -2,7 +2,8 @@
 
 Both times the text is the same, and so are the results, to the last bit: LLVM does not reorder sums and does not join a product and
 a sum. The better code is made in the background and takes the place of the first between two calls. A program that runs long each
-time is compiled once, and well; so is every program if NABLA_TIERS=off.
+time is compiled once, and well; so is every program if NABLA_TIERS=off. Only a very long one is compiled quickly for good: the time
+that LLVM takes to compile well grows faster than the text.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ CALL = 500
 LONG = 4
 """A run that takes as many times as long as it takes to compile well is not worth to be begun before."""
 
+LARGEST = 20_000
+"""Lines of a text that is compiled well."""
+
 
 class Code:
     """A program in memory. address: of its function; calls: the number of the call before which it is `hot`, 0 for never; table: a
@@ -37,6 +41,8 @@ class Code:
         self.address = self._libraries[0].addresses["run"]
 
     def _first(self, program: Program) -> objects.Library:
+        if self._source.count("\n") > LARGEST:
+            return objects.built(self._source, QUICK, "run")
         if tiers.are_on():
             found = objects.kept(self._source, FULL, "run")
             if found is not None:

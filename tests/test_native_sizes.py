@@ -1,0 +1,84 @@
+"""The work of compiling grows with the size of a graph and no faster, in calls of functions and in lines of code."""
+
+import sys
+
+import numpy as np
+import pytest
+
+import nabla as nb
+from nabla.engines.native.compile import ENGINE, written
+from nabla.engines.native.emission import Module
+from nabla.engines.native.levels import LARGEST, QUICK, Code
+from nabla.engines.native.machine import machine
+from nabla.graph.simplify import simplify
+
+
+def chain(x, n):
+    for _ in range(n // 2):
+        x = x * 1.01 + 0.3
+    return x
+
+
+def tree(x, n):
+    xs = [nb.sin(x + float(i)) for i in range(n // 3)]
+    while len(xs) > 1:
+        xs = [a + b for a, b in zip(xs[::2], xs[1::2])] + xs[len(xs) // 2 * 2 :]
+    return xs[0]
+
+
+def loops(x, n):
+    for _ in range(n // 10):
+        x = nb.scan(lambda c, _: (c * 1.01, None), x, None, length=10)[0] + 1.0
+    return x
+
+
+KINDS = {
+    "a chain of numbers": (chain, np.float64(1.0)),
+    "a chain of small tensors": (chain, np.ones(4)),
+    "a chain of arrays": (chain, np.ones(1000)),
+    "a tree of numbers": (tree, np.float64(1.0)),
+    "a tree of arrays": (tree, np.ones(1000)),
+    "loops": (loops, np.ones(100)),
+    "the gradient of a chain": (lambda x, n: nb.grad(lambda x: nb.sin(chain(x, n)).sum())(x), np.ones(1000)),
+}
+
+
+def work(f, x, n):
+    """Calls of functions, and lines of code, for n operations."""
+    graph = simplify(nb.make_graph(lambda x: f(x, n))(x))
+    calls = 0
+
+    def count(frame, event, arg):
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        text = Module(written(graph)[0], machine()).text()
+    finally:
+        sys.setprofile(None)
+    return calls, text.count("\n")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_work_is_proportional(kind):
+    f, x = KINDS[kind]
+    work(f, x, 100)  # once, what is asked of the machine once
+    small, large = work(f, x, 300), work(f, x, 1500)
+    for a, b in zip(small, large):
+        assert b < 5.5 * a + 500
+
+
+def test_very_long_code_is_compiled_quickly_only(monkeypatch):
+    lowering = ENGINE.lower(nb.make_graph(lambda x: chain(x, 100))(1.0))
+    monkeypatch.setattr("nabla.engines.native.levels.objects.built", lambda text, level, *names: Built(level))
+    monkeypatch.setenv("NABLA_CACHE", "off")
+    for tiers in ("on", "off"):
+        monkeypatch.setenv("NABLA_TIERS", tiers)
+        code = Code(lowering.source + "\n" * LARGEST, lowering.program)
+        assert code.address == QUICK and code.calls == 0
+
+
+class Built:
+    def __init__(self, level):
+        self.addresses = {"run": level}
