@@ -152,7 +152,8 @@ class Jitted:
         6.0
         """
         program, hidden = self.traced(*args, **kwargs)
-        given = [x._node.value for x in (*tree.flatten((args, kwargs))[0], *hidden) if isinstance(x, Tensor)]
+        tensors = [x._node for x in (*tree.flatten((args, kwargs))[0], *hidden) if isinstance(x, Tensor)]
+        given = [x.value for x in tensors if x.value is not None]
         return Lowered(program, self._engine.serving(program.graph, given), self)
 
     def traced(self, *args: Any, **kwargs: Any) -> tuple[Program, list[Any]]:

@@ -118,7 +118,8 @@ class Placing:
 def _goes_away(graph: Graph) -> bool:
     if any(x.prim is constrain or (x.prim is put and x.params["place"] != MEMORY) for x in graph.nodes):
         return True
-    return bool(devices.away([x.value for node in graph.nodes for x in node.inputs] + [x.value for x in graph.outputs]))
+    seen = [x for node in graph.nodes for x in node.inputs] + [*graph.outputs]
+    return bool(devices.away([x.value for x in seen if x.value is not None]))
 
 
 def _kernel(prim: Primitive, params: Mapping[str, Any], kinds: Any, shape: Any, dtype: Any) -> Callable[..., Any]:
