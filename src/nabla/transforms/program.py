@@ -118,6 +118,10 @@ class Program:
         """Whether it takes no values that lie on devices."""
         return self._engine.in_memory
 
+    def goes_away(self) -> bool:
+        """Whether another engine runs it than its own, wherever its inputs lie."""
+        return self._engine.serving(self.graph, ()) is not self._engine
+
     def compare(self, other: Program) -> None:
         """Another trace gave another program. If it is the same, nothing of the time of the trace is in it, and its arrays are
         looked at no longer; nor are they where that cannot be told."""

@@ -97,6 +97,7 @@ class _Text:
             "MISS": MISS, "UNLIKE": UNLIKE, "EMPTY": EMPTY, "Tensor": Tensor, "ndarray": np.ndarray, "array": np.array,
             "axes": axes.get, "constant": constant, "default_dtype": dtypes.default.get, "default_place": default_place.get,
             "flatten": tree.flatten, "given": program.given, "held": program.held, "run": program.run,
+            "memory": (np.ndarray, np.generic),
             "runtime": runtime, "tensor": tensor_of, "tracing": tracing.get, "unflatten": tree.unflatten,
         }  # fmt: skip
         self.lines: list[str] = []
@@ -145,8 +146,8 @@ class _Text:
     def surroundings(self) -> None:
         dtype, place = self.name(dtypes.default.get()), self.name(default_place.get())
         self.miss_if(f"tracing() is not None or axes() or default_dtype() is not {dtype} or default_place() != {place}")
-        if self.program.in_memory:
-            self.miss_if("runtime.away")
+        if runtime.away and self.program.goes_away():
+            raise _Unusual
 
     # Arguments
 
@@ -282,6 +283,8 @@ class _Text:
         unlike = f"n{i}.shape != {like.shape} or n{i}.dtype is not {self.name(like.dtype)}"
         self.miss_if(f"{unlike} or n{i}.tokens is not EMPTY and n{i}.tokens.members")
         self._later += [f"v{i} = n{i}.value", f"if v{i} is None: runtime.realize((n{i},)); v{i} = n{i}.value"]
+        if self.program.in_memory:
+            self._later.append(f"if runtime.away and not isinstance(v{i}, memory): return MISS")
         if self.program.holds:
             self._later.append(f"elif getattr(v{i}, 'base', v{i}) is None: v{i} = held({i}, n{i})")
         self._values.append(f"v{i}")
