@@ -265,3 +265,20 @@ def test_without_threads():
     seen = []
     library.function("nabla_parallel", PARALLEL)(PIECE(lambda _, piece: seen.append(piece)), None, 4)
     assert seen == [0, 1, 2, 3]
+
+
+def test_the_same_bits_by_any_number_of_threads():
+    rng = np.random.default_rng(5)
+    x, m = rng.normal(size=400_003), rng.normal(size=(601, 607))
+
+    def program(x, m):
+        value, slope = nb.value_and_grad(lambda x: (nb.sin(x) * nb.exp(-x * x)).sum())(x)
+        return value, slope, x.max(), m.sum(axis=0), m.sum(axis=1), nb.tanh(m).T * 2.0
+
+    f = nb.jit(program, engine="native")
+    assert "pieces" in f.lower(x, m).as_text("loops")
+    found = []
+    for count in (1, 2, 3, 7):
+        nb.set_num_threads(count)
+        found.append([np.asarray(y).tobytes() for y in f(x, m)])
+    assert all(bits == found[0] for bits in found)

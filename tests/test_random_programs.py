@@ -1,4 +1,4 @@
-"""Random programs: forward against reverse, gradients against differences, vmap against a loop, and some invariants.
+"""Random programs: forward against reverse, gradients against differences, vmap against a loop, engines, and some invariants.
 
 The programs (programs.py) are drawn by hypothesis, always the same ones for the same registry.
 """
@@ -75,6 +75,20 @@ def single_precision_is_near(program):
         assert np.allclose(a, b, rtol=1e-3, atol=1e-3 * (1.0 + np.max(np.abs(b), initial=0.0)))
 
 
+def engines_agree(program):
+    """Values and gradients of the native engine and of NumPy's, of one argument and of enough for several vectors and a rest."""
+    for lanes in ((), (37,)):
+        args = program.arguments(lanes=lanes)
+        whole = tuple(range(len(args)))
+
+        def both(*xs, whole=whole):
+            return program(*xs), nb.grad(program.scalar, whole)(*xs)
+
+        both = nb.vmap(both) if lanes else both
+        native, numpy = (nb.jit(both, engine=engine)(*args) for engine in ("native", "numpy"))
+        same_trees(native, numpy)
+
+
 def same_trees(a, b):
     assert nb.tree.structure(a) == nb.tree.structure(b)
     for x, y in zip(nb.tree.leaves(a), nb.tree.leaves(b), strict=True):
@@ -83,7 +97,7 @@ def same_trees(a, b):
         assert np.allclose(x, y, rtol=1e-9, atol=1e-9 * (1.0 + np.max(np.abs(y), initial=0.0)))
 
 
-CHECKS = [derivatives_agree, batches_agree, transforms_commute, imperative_agrees, single_precision_is_near]
+CHECKS = [derivatives_agree, batches_agree, transforms_commute, imperative_agrees, single_precision_is_near, engines_agree]
 
 
 @pytest.mark.parametrize("check", CHECKS)

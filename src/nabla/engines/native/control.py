@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, AbstractSet, Any, Callable, Sequence
 
@@ -153,7 +154,7 @@ def _cond(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
         return _numbers([w.small(out) for room, out in zip(rooms, outs) if room is None])
 
     blocks: list[Block] = [[] for _ in branches]
-    found = [w.inside(block, lambda graph=graph: ends(graph)) for block, graph in zip(blocks, branches)]  # type: ignore[misc]
+    found = [w.inside(block, partial(ends, graph)) for block, graph in zip(blocks, branches)]
     chosen: list[tuple[Reg, list[Operand]]] = []
     numbers = [_chosen(w, xs, chosen) for xs in zip(*found)]
     w.block.append(If(which, blocks, chosen))

@@ -468,7 +468,7 @@ class Function:
         code.branch(self.name(s.going), turn, done)
         code.start(turn)
         self.block(s.body)
-        phis.close([self.name(c.end) for c in s.carries])  # type: ignore[arg-type]
+        phis.close([self.name(c.end) for c in s.carries])
         code.jump(head)
         code.start(done)
         for c in s.carries:
@@ -492,7 +492,7 @@ class Function:
 
         def body() -> list[str]:
             self.block(s.body)
-            return [self.spread(c.end) if wide else self.name(c.end) for c in s.carries]  # type: ignore[arg-type]
+            return [self.spread(c.end) if wide else self.name(c.end) for c in s.carries]
 
         self._counted(s.counter, begin, end, 1, phis, body)
         for c in s.carries:
@@ -550,7 +550,7 @@ class Function:
                     self.names[s.counter] = code.op(f"add nsw i64 {number}, {way * lanes}") if way else number
                     phis[way].enter()
                     self.block(s.body)
-                    ends.extend([self.spread(c.end) for c in carries])  # type: ignore[arg-type]
+                    ends.extend([self.spread(c.end) for c in carries])
                 return ends
 
             self._counted(s.counter, from_, to, width * lanes, together, body)
@@ -611,7 +611,7 @@ class Function:
         self.block(s.body)
         for k, c in enumerate(carries):
             vector = f"<{lanes} x {type_of(c.inner.dtype)}>"
-            new = self.spread(c.end)  # type: ignore[arg-type]
+            new = self.spread(c.end)
             state[0][k] = code.op(f"select <{lanes} x i1> {self.mask}, {vector} {new}, {vector} {state[0][k]}")
         self.mask = ""
 

@@ -17,7 +17,18 @@ from nabla.engines.native.complex_numbers import COMPLEX
 from nabla.engines.native.indexed import chosen
 from nabla.engines.native.lines import Lines, Sink, at_hand
 from nabla.engines.native.loops import BOOL, INDEX, Block, Form, If, Num, Operand
-from nabla.engines.native.values import Indices, Lazy, Number, Pair, Unsupported, Value, constant, part_of_complex, shape_of
+from nabla.engines.native.values import (
+    Indices,
+    Lazy,
+    Number,
+    Pair,
+    Unsupported,
+    Value,
+    constant,
+    part_of_complex,
+    shape_of,
+    specs_of,
+)
 from nabla.graph.node import Node
 from nabla.primitives import linalg as p, rectangular
 from nabla.primitives.base import Primitive
@@ -99,7 +110,7 @@ class Stack:
         self.w = g.w
         self.shape = shape
         several = type(node.dtype) is tuple
-        self.specs: list[Any] = list(zip(node.shape, node.dtype)) if several else [(node.shape, node.dtype)]  # type: ignore[call-overload]
+        self.specs = specs_of(node)
         parts = [part for x in given for part in (x if type(x) is tuple else (x,))]
         sizes = [prod(shape_of(x)) for x in parts] + [prod(shape) for shape, _ in self.specs]
         self.known = prod(shape[:-2]) == 1 and max(sizes) <= self.w.most

@@ -33,6 +33,7 @@ from nabla.engines.native.routines import Reference
 from nabla.engines.native.values import (
     CHEAP,
     Array,
+    Indices,
     Lazy,
     Pair,
     Small,
@@ -42,6 +43,7 @@ from nabla.engines.native.values import (
     offset_of,
     part_of_complex,
     shape_of,
+    specs_of,
 )
 from nabla.engines.native.writer import Writer, too_deep
 from nabla.graph.graph import Graph
@@ -152,7 +154,7 @@ class Graphs:
         w = self.w
         inputs = [w.memory(part) for x in given for part in (x if type(x) is tuple else (x,))]
         several = type(node.dtype) is tuple
-        specs: list[Any] = list(zip(node.shape, node.dtype)) if several else [(node.shape, node.dtype)]  # type: ignore[call-overload]
+        specs = specs_of(node)
         for _, dtype in specs:
             if dtype.kind not in "fciub":
                 raise Unsupported(f"the dtype {dtype}")
@@ -297,14 +299,19 @@ def _concat(w: Writer, node: Node, inputs: list[Lazy], tiny: bool) -> Value:
     room, start = w.result(node), 0
     for x in inputs:
         spec = [(start if a == axis else 0, n, 1) for a, n in enumerate(x.shape)]
-        here = recipes.window(w, room, spec)
+        here = recipes.window(spec)
         at = plus(room.at, offset_of(room.shape, here(tuple([ZERO] * len(x.shape)))))
         is_there = x.array is not None and (x.array.buffer, x.array.at) == (room.buffer, at)
         start += x.shape[axis]
         if is_there:
             continue
-        w.nest(x.shape, lambda index, x=x, here=here: w.store(room, here(index), w.at(x, index)))  # type: ignore[misc]
+        _copied(w, room, here, x)
     return room
+
+
+def _copied(w: Writer, room: Array, here: Callable[[Indices], Indices], x: Lazy) -> None:
+    """To the place in the room that each number has."""
+    w.nest(x.shape, lambda index: w.store(room, here(index), w.at(x, index)))
 
 
 def _reshape(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:

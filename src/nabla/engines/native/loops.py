@@ -192,7 +192,7 @@ class Carry:
 
     __slots__ = ("by", "end", "inner", "out", "start")
 
-    def __init__(self, inner: Reg, start: Operand, end: Operand | None, out: Reg, by: str | None = None) -> None:
+    def __init__(self, inner: Reg, start: Operand, end: Operand, out: Reg, by: str | None = None) -> None:
         self.inner = inner
         self.start = start
         self.end = end
@@ -459,6 +459,10 @@ class Numbering:
 
     def __init__(self, program: Program) -> None:
         self._last = max([reg.number for s in walk(program.body) for reg in given_by(s)], default=0)
+
+    def new(self, dtype: np.dtype) -> Reg:
+        self._last += 1
+        return Reg(dtype, self._last)
 
     def fresh(self, reg: Reg) -> Reg:
         """Another one of that kind."""

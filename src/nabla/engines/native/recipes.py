@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 import numpy as np
 
-from nabla.engines.native.loops import ZERO, Form, Num, form, plus, times
+from nabla.engines.native.loops import ZERO, Form, Num, plus, times
 from nabla.engines.native.values import Array, Indices, Lazy, Number, Pair, Small, aligned, constant, part_of_complex
 
 if TYPE_CHECKING:
@@ -68,11 +68,7 @@ def flip(w: Writer, x: Lazy, axes: Sequence[int]) -> Lazy:
 def part(w: Writer, x: Lazy, spec: Sequence[Any], shape: tuple[int, ...]) -> Lazy:
     """The part that a basic key names."""
 
-    def back(index: Indices) -> Indices:
-        rest = iter(index)
-        return tuple([times(next(rest), entry[2], entry[0]) if isinstance(entry, tuple) else Form(entry) for entry in spec])
-
-    return moved(w, x, shape, back)
+    return moved(w, x, shape, window(spec))
 
 
 def reshape(w: Writer, x: Lazy, shape: tuple[int, ...]) -> Lazy | None:
@@ -163,7 +159,7 @@ def reduced(w: Writer, x: Lazy, axes: Sequence[int], dtype: np.dtype, by: str, o
     return room
 
 
-def window(w: Writer, room: Array, spec: Sequence[Any]) -> Callable[[Indices], Indices]:
+def window(spec: Sequence[Any]) -> Callable[[Indices], Indices]:
     """From indices of the part that a basic key names to those of the whole."""
 
     def whole(index: Indices) -> Indices:
@@ -171,9 +167,3 @@ def window(w: Writer, room: Array, spec: Sequence[Any]) -> Callable[[Indices], I
         return tuple([times(next(rest), entry[2], entry[0]) if isinstance(entry, tuple) else Form(entry) for entry in spec])
 
     return whole
-
-
-__all__ = [
-    "broadcast", "convert", "elementwise", "flip", "form", "known_reshape", "moved", "part", "reduced", "reshape", "transpose",
-    "window",
-]  # fmt: skip

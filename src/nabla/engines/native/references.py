@@ -9,6 +9,7 @@ from typing import Any, Sequence
 
 import numpy as np
 
+from nabla.engines.native.values import specs_of
 from nabla.engines.numpy.table import KERNELS
 from nabla.errors import EngineError
 from nabla.graph.node import Node
@@ -74,10 +75,7 @@ class _Kernel:
 
 
 def _specs(node: Node) -> list[Spec]:
-    """Of a node's value, or of each part of it."""
-    if type(node.dtype) is tuple:
-        return [_spec(shape, dtype) for shape, dtype in zip(node.shape, node.dtype)]
-    return [_spec(node.shape, node.dtype)]
+    return [_spec(shape, dtype) for shape, dtype in specs_of(node)]
 
 
 def _spec(shape: tuple[int, ...], dtype: Any) -> Spec:

@@ -13,6 +13,7 @@ from typing import Any, Callable, NamedTuple, Sequence
 import numpy as np
 
 from nabla.engines.native.loops import ZERO, Buffer, Form, Num, Operand, plus, times
+from nabla.graph.node import Node
 
 
 class Pair:
@@ -75,6 +76,13 @@ CHEAP = 3
 """The cost of a number up to which it is computed again by each who wants it."""
 DEEPEST = 40
 """The depth of a recipe from which on it is written to memory."""
+
+
+def specs_of(node: Node) -> list[tuple[tuple[int, ...], np.dtype]]:
+    """The shape and the dtype of a node's value, or of each part of it."""
+    if type(node.dtype) is tuple:
+        return list(zip(node.shape, node.dtype))
+    return [(node.shape, node.dtype)]
 
 
 def shape_of(x: Value) -> tuple[int, ...]:

@@ -17,8 +17,8 @@ from nabla.engines.native.loops import (
     If,
     Index,
     Num,
+    Numbering,
     Program,
-    Reg,
     Watch,
     While,
     blocks,
@@ -40,8 +40,7 @@ def watched(program: Program) -> Program:
 
 class _Watcher:
     def __init__(self, program: Program) -> None:
-        outs = [s.out.number for s in walk(program.body) if hasattr(s, "out")]
-        self.last = max([*outs, *[c.out.number for s in walk(program.body) for c in getattr(s, "carries", ())]], default=0)
+        self.numbering = Numbering(program)
 
     def block(self, block: Block) -> None:
         since = 0.0
@@ -75,8 +74,7 @@ class _Watcher:
         turn = time_of(s.test) + time_of(s.body) + 1
         for inner in blocks(s):
             self.block(inner)
-        self.last += 3
-        begun, ended, out = [Reg(INDEX, self.last - k) for k in (2, 1, 0)]
+        begun, ended, out = [self.numbering.new(INDEX) for _ in range(3)]
         s.carries.append(Carry(begun, Num(0, INDEX), ended, out))
         every = _power_of_two(PAUSE / turn)
         s.body.extend([Index(ended, Form(1, ((begun, 1),))), Watch(form(ended), every)])

@@ -285,24 +285,25 @@ class Carried:
         self.starts = starts
         self.by = by
         self.carries: list[Carry] = []
-        self.inner: list[Number] = [self._each(x, self._open) for x in starts]
+        self._open: list[tuple[Reg, Operand]] = []
+        self.inner: list[Number] = [self._each(x, self._begin) for x in starts]
 
     def _each(self, x: Number, act: Callable[[Operand], Operand]) -> Number:
         return Pair(act(x.real), act(x.imag)) if type(x) is Pair else act(x)
 
-    def _open(self, start: Operand) -> Reg:
+    def _begin(self, start: Operand) -> Reg:
         inner = self.w.reg(start.dtype)
-        self.carries.append(Carry(inner, start, None, self.w.reg(start.dtype), self.by))
+        self._open.append((inner, start))
         return inner
 
     def close(self, ends: Sequence[Number]) -> list[Number]:
         """What is left in the end."""
-        remaining = iter(self.carries)
+        remaining = iter(self._open)
 
         def end(x: Operand) -> Reg:
-            carry = next(remaining)
-            carry.end = x
-            return carry.out
+            inner, start = next(remaining)
+            self.carries.append(Carry(inner, start, x, self.w.reg(x.dtype), self.by))
+            return self.carries[-1].out
 
         return [self._each(x, end) for x in ends]
 
