@@ -68,33 +68,52 @@ def test_the_same_bits(name, emitted):
     assert [np.asarray(x).tobytes() for x in run(*arrays)] == first
 
 
-def test_what_is_called_often_is_compiled_again(emitted):
+LEFT = 8
+"""Where the table of a program has the nanoseconds that it runs before it is hot."""
+
+
+def test_what_has_run_for_a_while_is_compiled_again(emitted):
     f = nb.jit(lambda x: nb.sin(x) * x + 1.0, engine="native")
     x = np.ones(5)
     code = code_of(f.traced(x)[0].compilation().run)
-    assert emitted == [QUICK] and 2 <= code.calls < 100_000
-    address = code.address
-    for _ in range(code.calls - 1):
+    assert emitted == [QUICK] and code.left > 10_000
+    left, address = 10**15, code.address
+    code.table[LEFT] = left
+    for _ in range(100):
         f(x)
+        assert 0 < code.table[LEFT] < left
+        left = code.table[LEFT]
     assert code.address == address and emitted == [QUICK]
+    code.table[LEFT] = 1
+    f(x)
+    assert code.table[LEFT] < 0 and emitted == [QUICK]
     f(x)
     until(lambda: code.address != address)
     assert emitted == [QUICK, FULL] and code.table[0] == code.address
-    for _ in range(code.calls):
+    for _ in range(100):
         f(x)
-    assert emitted == [QUICK, FULL]
+    assert emitted == [QUICK, FULL] and code.table[LEFT] == 0
+
+
+def test_only_the_time_of_turns_that_are_taken_counts(emitted):
+    f = nb.jit(lambda n: nb.while_loop(lambda i: i < n, lambda i: i + 1, 0), engine="native")
+    code = code_of(f.traced(1)[0].compilation().run)
+    f(1)
+    assert emitted == [QUICK] and code.left * 0.9 < code.table[LEFT] < code.left
+    f(100_000_000)
+    assert code.table[LEFT] < 0
 
 
 def test_a_program_that_runs_long_is_compiled_well_at_once(emitted):
     f = nb.jit(lambda x: nb.scan(lambda x, _: (nb.sin(x), None), x, None, length=1_000_000)[0], engine="native")
     run = f.traced(np.float64(1.0))[0].compilation().run
-    assert emitted == [FULL] and code_of(run).calls == 0
+    assert emitted == [FULL] and code_of(run).left == 0
 
 
 def test_tiers_can_be_switched_off(emitted, monkeypatch):
     monkeypatch.setenv("NABLA_TIERS", "off")
     f = nb.jit(lambda x: nb.sin(x) * x + 2.0, engine="native")
-    assert code_of(f.traced(np.ones(5))[0].compilation().run).calls == 0 and emitted == [FULL]
+    assert code_of(f.traced(np.ones(5))[0].compilation().run).left == 0 and emitted == [FULL]
 
 
 def test_the_disk_is_asked_for_the_better_code_first(emitted, monkeypatch, tmp_path):
@@ -107,9 +126,9 @@ def test_the_disk_is_asked_for_the_better_code_first(emitted, monkeypatch, tmp_p
     compiled()
     assert emitted == [QUICK]
     quick = compiled()
-    assert emitted == [QUICK] and quick.calls
+    assert emitted == [QUICK] and quick.left
     quick._improve()
-    assert compiled().calls == 0 and emitted == [QUICK, FULL]
+    assert compiled().left == 0 and emitted == [QUICK, FULL]
 
 
 def test_what_is_gone_is_not_compiled_again(emitted):
@@ -117,6 +136,7 @@ def test_what_is_gone_is_not_compiled_again(emitted):
     code = code_of(f.traced(np.ones(5))[0].compilation().run)
     free = threading.Event()
     tiers.submit(lambda: free.wait(30))
+    code.hot()
     code.hot()
     del f, code
     collect()
@@ -127,7 +147,7 @@ def test_what_is_gone_is_not_compiled_again(emitted):
 
 
 def test_calls_while_the_code_changes(emitted, monkeypatch):
-    monkeypatch.setattr(levels, "STATEMENT", 1000)
+    monkeypatch.setattr(levels, "STATEMENT", 10_000)
     f = nb.jit(nb.grad(lambda x: (nb.tanh(x) * x).sum()), engine="native")
     x = RNG.normal(size=37)
     run = f.traced(x)[0].compilation().run

@@ -76,7 +76,7 @@ def test_very_long_code_is_compiled_quickly_only(monkeypatch):
     for tiers in ("on", "off"):
         monkeypatch.setenv("NABLA_TIERS", tiers)
         code = Code(lowering.source + "\n" * LARGEST, lowering.program)
-        assert code.address == QUICK and code.calls == 0
+        assert code.address == QUICK and code.left == 0
 
 
 class Built:

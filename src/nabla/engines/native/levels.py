@@ -19,9 +19,7 @@ from nabla.engines.native.nests import time_of
 
 QUICK, FULL = 0, 2
 STATEMENT = 30_000
-"""The time it takes to compile a statement well, in operations as `time_of` counts them."""
-CALL = 500
-"""The same for a call, whatever it computes."""
+"""The time it takes to compile a statement well, in nanoseconds. An operation as `time_of` counts them takes about one."""
 LONG = 4
 """A run that takes as many times as long as it takes to compile well is not worth to be begun before."""
 
@@ -30,13 +28,14 @@ LARGEST = 20_000
 
 
 class Code:
-    """A program in memory. address: of its function; calls: the number of the call before which it is `hot`, 0 for never; table: a
+    """A program in memory. address: of its function; left: the nanoseconds that it runs before it is `hot`, 0 for ever; table: a
     program that is called finds the address in the first place of it."""
 
     def __init__(self, source: str, program: Program) -> None:
         self._source = source
         self.table: np.ndarray | None = None
-        self.calls = 0
+        self.left = 0
+        self._is_hot = False
         self._libraries = [self._first(program)]
         self.address = self._libraries[0].addresses["run"]
 
@@ -48,14 +47,16 @@ class Code:
             if found is not None:
                 return found
             effort = STATEMENT * sum(1 for _ in walk(program.body))
-            time = time_of(program.body) + CALL
-            if time < LONG * effort:
-                self.calls = int(effort / time) + 1
+            if time_of(program.body) < LONG * effort:
+                self.left = effort
                 return objects.built(self._source, QUICK, "run")
         return objects.built(self._source, FULL, "run")
 
     def hot(self) -> None:
-        """Have it compiled well, unless nobody has it any more by then."""
+        """Have it compiled well, unless nobody has it any more by then. Threads that count at the same time may say so twice."""
+        if self._is_hot:
+            return
+        self._is_hot = True
         own = weakref.ref(self)
 
         def improve() -> None:
