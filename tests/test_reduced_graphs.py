@@ -194,3 +194,25 @@ def test_a_loop_records_nothing_where_that_is_not_read():
     agrees(g, X)
     lanes = nb.jit(nb.grad(lambda xs: nb.vmap(lambda x: grown(x, x))(xs).sum()), engine="numpy").lower(XS)._program.graph
     assert max(len(node.shape) for node in lanes.nodes if node.prim.name == "while") == 6
+
+
+def powers(x):
+    return nb.while_loop(lambda s: s[0] < 100.0, lambda s: (s[0] * x, s[1] + nb.sin(s[0])), (x, 0.0))[1]
+
+
+SAME_STEPS = {
+    "value and slope": (nb.value_and_grad(powers, mode="forward"), nb.array(1.5), 1),
+    "value and two slopes": (nb.value_and_grad(lambda x: powers(x[0] * x[1]), mode="forward"), nb.array([1.25, 1.5]), 1),
+    "twice forwards": (lambda x: (powers(x), nb.jvp(lambda x: nb.jvp(powers, (x,), (1.0,)), (x,), (1.0,))), nb.array(1.5), 1),
+    "forwards and backwards": (lambda x: (powers(x), nb.value_and_grad(powers)(x)), nb.array(1.5), 2),
+    "forwards over reverse": (lambda x: nb.jvp(nb.grad(powers), (x,), (1.0,)), nb.array(1.5), 2),
+    "along the value": (lambda x: nb.jvp(powers, (x,), (powers(x),)), nb.array(1.5), 2),  # one after the other
+}
+
+
+@pytest.mark.parametrize("name", SAME_STEPS)
+def test_loops_that_make_the_same_steps_are_one(name):
+    f, x, loops = SAME_STEPS[name]
+    graph, _ = simplified(f, x)
+    assert names(graph).count("while") == loops
+    agrees(f, x)

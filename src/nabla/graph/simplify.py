@@ -47,10 +47,7 @@ def simplify(graph: Graph, same: Mapping[Node, Node] = NOTHING, inside: bool = T
         if stand is not None:
             new[node] = stand
             continue
-        key: Any = None
-        if not node.prim.acts:  # what acts runs as often as it was written
-            params = node.params
-            key = (node.prim, inputs, tuple(params.items()) if params else (), node.dtype)
+        key = None if node.prim.acts else _key(node, inputs)  # what acts runs as often as it was written
         try:
             found = None if key is None else seen.get(key)
         except TypeError:  # parameters without a hash
@@ -63,7 +60,52 @@ def simplify(graph: Graph, same: Mapping[Node, Node] = NOTHING, inside: bool = T
         new[node] = found
     outputs = tuple([taken(x) for x in graph.outputs])
     needed = _needed(body, outputs)
+    for first, whole in _begun(needed, seen):
+        joined = _joined(needed, outputs, first, whole)
+        if joined is not None:
+            return simplify(Graph(graph.inputs, *joined), inside=inside)
     return _reduced(graph.inputs, needed, outputs) if inside else Graph(graph.inputs, needed, outputs)
+
+
+def _key(node: Node, inputs: tuple[Node, ...]) -> Any:
+    params = node.params
+    return (node.prim, inputs, tuple(params.items()) if params else (), node.dtype)
+
+
+def _begun(body: Sequence[Node], seen: Mapping[Any, Node]) -> list[tuple[Node, Node]]:
+    """Nodes whose outputs are the first ones of another node, and that one."""
+    present = set(body)
+    found: list[tuple[Node, Node]] = []
+    for node in body:
+        first = node.prim.begun(node) if type(node.dtype) is tuple else None
+        while first is not None:
+            there = seen.get(_key(first, first.inputs))
+            if there is not None and there in present:
+                found.append((there, node))
+            first = first.prim.begun(first)
+    return found
+
+
+def _joined(
+    body: Sequence[Node], outputs: tuple[Node, ...], first: Node, whole: Node
+) -> tuple[tuple[Node, ...], tuple[Node, ...]] | None:
+    """The nodes without `first`, the outputs of which are taken of `whole`, and the outputs of the graph; None where that one hangs
+    on them."""
+    start = body.index(first)
+    behind = {first}
+    before: list[Node] = []
+    after: list[Node] = []
+    new: dict[Node, Node] = {first: whole}
+    for node in body[start + 1 :]:
+        if behind.isdisjoint(node.inputs):
+            before.append(node)
+            continue
+        if node is whole:
+            return None
+        behind.add(node)
+        new[node] = copied(node, tuple([new.get(x, x) for x in node.inputs]))
+        after.append(new[node])
+    return (*body[:start], *before, *after), tuple([new.get(x, x) for x in outputs])
 
 
 def copied(node: Node, inputs: tuple[Node, ...]) -> Node:

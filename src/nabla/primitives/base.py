@@ -118,6 +118,10 @@ class Primitive:
         """For a node of several outputs, of which only `used` are read: what takes its place, where that is less."""
         return None
 
+    def begun(self, node: Node) -> Node | None:
+        """For a node of several outputs: another one, on some of its inputs, whose outputs are its first ones."""
+        return None
+
     def records(self, node: Node, index: int) -> bool:
         """Whether an output is no result, but kept for derivatives alone, at the cost of many."""
         return False

@@ -38,6 +38,7 @@ class Loop(NamedTuple):
     order: int = 0  # how often it was differentiated backwards: its carry holds the checkpoints of so many loops
     most: int | None = None  # steps that it makes at most: its carries are all kept then
     plain: Any = None  # where it also records, the loop as it was without: its inputs and outputs are the first of each group
+    begun: Any = None  # a loop whose steps it makes, beside others: the same holds for its inputs and outputs
 
     def split(self, inputs: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
         """Inputs, or what belongs to them, in their three groups."""
@@ -77,9 +78,13 @@ def plain(node: Node, inputs: Sequence[Any]) -> tuple[Loop, list[Any]]:
     loop: Loop = node.params["loop"]
     if loop.plain is None:
         return loop, list(inputs)
+    return loop.plain, _first(loop, loop.plain, inputs)
+
+
+def _first(loop: Loop, part: Loop, inputs: Sequence[Any]) -> list[Any]:
+    """What belongs to the inputs of a loop that has the first of each group."""
     of_condition, of_body, carry = loop.split(inputs)
-    loop = loop.plain
-    return loop, [*of_condition, *of_body[: loop.of_body], *carry[: len(loop.body.outputs)]]
+    return [*of_condition[: part.of_condition], *of_body[: part.of_body], *carry[: len(part.body.outputs)]]
 
 
 def _as_read(node: Node, inputs: Sequence[Any]) -> tuple[Loop, list[Any]]:
@@ -137,7 +142,7 @@ class _While(Primitive):
         likes = [*of_condition, *state], [*of_body, *constant_tangents, *state]
         key = ("tangents", loop, derived, tuple(constants), tuple(places), *map(kinds_of, likes))
         test, step = loop.body.once(key, lambda: (sweeps.build(condition, likes[0]), sweeps.build(body, likes[1])))
-        joint = Loop(test, step, loop.of_condition, loop.of_body + len(constants), loop.order)
+        joint = Loop(test, step, loop.of_condition, loop.of_body + len(constants), loop.order, begun=loop)
         found = made(joint, [*of_condition, *of_body, *constant_tangents, *state])
         result: list[Any] = [None] * len(node.shape)
         for i, place in enumerate(places):
@@ -160,7 +165,12 @@ class _While(Primitive):
         of_condition, _, carry = loop.split(inputs)
         likes = [going, *of_condition, *carry]
         test = loop.condition.once(("guarded condition", kinds_of(likes)), lambda: sweeps.build(condition, likes))
-        return made(loop._replace(condition=test, of_condition=loop.of_condition + 1, plain=None), [going, *inputs])
+        return made(loop._replace(condition=test, of_condition=loop.of_condition + 1, plain=None, begun=None), [going, *inputs])
+
+    def begun(self, node: Node) -> Node | None:
+        loop: Loop = node.params["loop"]
+        part: Loop | None = loop.begun or loop.plain
+        return None if part is None else _made(part, _first(loop, part, node.inputs), None)
 
     def records(self, node: Node, index: int) -> bool:
         loop: Loop = node.params["loop"]
@@ -227,7 +237,8 @@ def _batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int
     carry = [x if on else broadcast(x, shape=(size, *x.shape)) if flag else x
              for x, on, flag in zip(carry, loop.split(mapped)[2], flags)]  # fmt: skip
     if not by_lane:
-        lanes = loop._replace(condition=test.graph, body=step.graph, plain=None)
+        is_begun = loop.begun is not None and not any(_first(loop, loop.begun, [*condition_flags, *body_flags, *flags]))
+        lanes = loop._replace(condition=test.graph, body=step.graph, plain=None, begun=loop.begun if is_begun else None)
         return made(lanes, [*of_condition, *of_body, *carry]), tuple(flags)
 
     def condition(heads: list[Node]) -> list[Node]:
