@@ -117,6 +117,37 @@ def beside_the_undefined(x, seed):
     return nb.where(taken, nb.sqrt(squashed(x, *USUAL_DOMAIN) * taken), x)
 
 
+def as_often_as_it_says(x, y, seed):
+    """A loop whose number of steps is computed from x, with y from outside."""
+    steps = 1 + nb.sum(condition(x, seed))
+
+    def step(s):
+        return s[0] + 1, nb.tanh(s[1] + 0.3 * nb.sum(y * nb.mean(s[1])))
+
+    return nb.while_loop(lambda s: s[0] < steps, step, (0, x - nb.mean(y)))[1]
+
+
+def scanned(x, y, seed):
+    """Along the first axis of x, from either end; each step sees all of y."""
+
+    def step(total, row):
+        total = nb.tanh(total * nb.sum(nb.cos(y)) + nb.mean(row))
+        return total, row * total
+
+    total, rows = nb.scan(step, nb.mean(x) - nb.mean(y), x, reverse=seed % 2 == 1)
+    return rows + total
+
+
+def branched(x, y, seed):
+    """One branch or another, of which one has a loop inside."""
+
+    def loop(a):
+        return nb.fori_loop(0, seed, lambda i, s: nb.tanh(s + 0.1 * nb.astype(i, s.dtype) * nb.sum(y)), a)
+
+    branches = [lambda a: a * nb.mean(y), loop, lambda a: nb.cond(nb.sum(condition(y, seed)) > 1, nb.sin, lambda b: -b, a)]
+    return nb.switch(nb.sum(condition(x, seed)) % 3, branches, x - nb.mean(y))
+
+
 # Those of one operand: any; with at least one axis; with two.
 ANY = {name: unary(name) for name in UNARY} | {
     "trigamma": lambda x, seed: nb.polygamma(1, squashed(x, 0.5, 2.0)),
@@ -179,10 +210,15 @@ ANY_TWO = {
     "contraction": contracted,
     "in place": written,
 }
+CONTROL = {
+    "scan": scanned,
+    "while loop": as_often_as_it_says,
+    "branches": branched,
+}
 ONE = ANY | WITH_AN_AXIS | WITH_TWO_AXES
-TWO = BROADCASTING | ALIKE | ANY_TWO
+TWO = BROADCASTING | ALIKE | ANY_TWO | CONTROL
 OPERATIONS = ONE | TWO
-GROUPS = [ANY, ANY, WITH_AN_AXIS, WITH_TWO_AXES, BROADCASTING, BROADCASTING, ALIKE | ANY_TWO]
+GROUPS = [ANY, ANY, WITH_AN_AXIS, WITH_TWO_AXES, BROADCASTING, BROADCASTING, ALIKE | ANY_TWO, CONTROL]
 LARGEST = 24
 
 
@@ -192,7 +228,7 @@ def applicable(values):
         names = [*ANY, *(WITH_AN_AXIS if x else ()), *(WITH_TWO_AXES if len(x) > 1 else ())]
         yield from ((name, (i,)) for name in names)
         for j, y in enumerate(values):
-            names = [*(ALIKE if x == y else ()), *(ANY_TWO if x and y else ())]
+            names = [*(ALIKE if x == y else ()), *(ANY_TWO | CONTROL if x and y else ())]
             if broadcasts(x, y):
                 names += BROADCASTING
             yield from ((name, (i, j)) for name in names)
