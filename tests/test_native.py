@@ -18,21 +18,22 @@ NATIVE = {
     "abs", "add", "airy", "all", "any", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax",
     "argmin", "argsort", "assemble", "axis", "axis_index", "beta", "betaln", "binom", "bitwise_and", "bitwise_invert",
     "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "broadcast", "call", "cbrt", "ceil", "cholesky",
-    "circular_integral", "cofactor", "concat", "cond", "conj", "constant", "constrain", "conv", "convert", "copysign", "cos",
-    "cosh", "cummax", "cummin", "cumprod", "cumsum", "custom", "det", "detach", "divide", "dot_general", "equal", "erf", "erfc",
-    "erfcinv", "erfi", "erfinv", "exp", "exp1", "exp2", "expi", "expm1", "expn", "first_only", "flip", "floor", "floor_divide",
-    "fmod", "gamma", "gammaln", "gammasgn", "gcd", "greater", "greater_equal", "hypot", "imag", "index", "index_add",
-    "index_set", "isfinite", "isinf", "isnan", "kolmogi", "kolmogorov", "leaf", "less", "less_equal", "log", "log10", "log1p",
-    "log2", "log_softmax", "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor", "logit", "logsumexp", "lu",
-    "lu_parts", "lu_solve", "max", "maximum", "min", "minimum", "multiply", "named", "ndtr", "ndtri", "negative", "nextafter",
-    "not_equal", "owens_t", "placeholder", "pmax", "polygamma", "polygamma_rise", "power", "power_by", "prod", "psum", "put",
-    "real", "reciprocal", "recurrence", "remainder", "reshape", "rint", "row_order", "safe_multiply", "scaled_airy", "scan",
-    "searchsorted", "sech2", "sigmoid", "sign", "signbit", "sin", "sinc", "sinh", "slogdet", "softmax", "softplus", "sort",
-    "sqrt", "square", "subtract", "sum", "tan", "tanh", "threefry", "transpose", "triangular_solve", "trunc", "variable",
-    "where", "while",
+    "circular_integral", "cofactor", "complement", "concat", "cond", "conj", "constant", "constrain", "conv", "convert",
+    "copysign", "cos", "cosh", "cummax", "cummin", "cumprod", "cumsum", "custom", "det", "detach", "divide", "dot_general",
+    "eig", "eigh", "eigvals", "eigvalsh", "equal", "erf", "erfc", "erfcinv", "erfi", "erfinv", "exp", "exp1", "exp2", "expi",
+    "expm1", "expn", "first_only", "flip", "floor", "floor_divide", "fmod", "gamma", "gammaln", "gammasgn", "gcd", "greater",
+    "greater_equal", "hypot", "imag", "index", "index_add", "index_set", "isfinite", "isinf", "isnan", "kolmogi",
+    "kolmogorov", "leaf", "less", "less_equal", "log", "log10", "log1p", "log2", "log_softmax", "logaddexp", "logical_and",
+    "logical_not", "logical_or", "logical_xor", "logit", "logsumexp", "lu", "lu_parts", "lu_solve", "max", "maximum", "min",
+    "minimum", "multiply", "named", "ndtr", "ndtri", "negative", "nextafter", "not_equal", "owens_t", "pinv", "placeholder",
+    "pmax", "polygamma", "polygamma_rise", "power", "power_by", "prod", "psum", "put", "qr", "real", "reciprocal",
+    "recurrence", "remainder", "reshape", "rint", "row_order", "safe_multiply", "scaled_airy", "scan", "searchsorted",
+    "sech2", "shared", "sigmoid", "sign", "signbit", "sin", "sinc", "sinh", "slogdet", "softmax", "softplus", "sort",
+    "spectral_function", "sqrt", "square", "subtract", "sum", "svd", "svdvals", "tan", "tanh", "threefry", "transpose",
+    "triangular_solve", "trunc", "variable", "where", "while",
 }  # fmt: skip
 """Primitives that are machine code in every mode; of others the kernels of the NumPy engine are called."""
-NOT_OF_COMPLEX = {"airy", "scaled_airy", "argsort", "cholesky", "lu", "lu_parts", "lu_solve", "searchsorted", "slogdet", "sort"}
+NOT_OF_COMPLEX = {"airy", "scaled_airy", "argsort", "searchsorted", "sort"}
 """Those that are not of complex numbers."""
 
 

@@ -42,7 +42,7 @@ from nabla.primitives.structure import output, outputs
 _ULPS = 16.0
 
 
-def _tolerance(w: Any) -> float:
+def tolerance(w: Any) -> float:
     """Up to which part of the largest two values are equal. Those of matrices that are not Hermitian are less exact."""
     return _ULPS * max(w.shape[-1], 4) * float(np.finfo(w.dtype).eps) * (64.0 if w.dtype.kind == "c" else 1.0)
 
@@ -91,7 +91,7 @@ def _equal(w: Node, size: Node | None = None) -> Node:
     """Which pairs of values are equal within rounding; each is equal to itself."""
     gap = abs_(row(w) - column(w))
     most = _largest(w, 1)
-    return less_equal(gap, column(most) * _tolerance(w))
+    return less_equal(gap, column(most) * tolerance(w))
 
 
 def _over(x: Node, excluded: Node) -> Node:
@@ -140,7 +140,7 @@ def _are_equal(w: Node, zero: bool = False) -> bool:
         runtime.realize((w,))
     x = np.asarray(in_memory(w))
     many = np.count_nonzero(equal_values(x)) > x.size
-    return bool(many or (zero and (x <= x.max(axis=-1, keepdims=True) * _tolerance(w)).any()))
+    return bool(many or (zero and (x <= x.max(axis=-1, keepdims=True) * tolerance(w)).any()))
 
 
 def _slope(x: Node, node: Node, index: int) -> Node | None:
@@ -253,7 +253,7 @@ shared = General("shared", _shared_shape, jvp=_shared_jvp, vjp=_shared_vjp, batc
 def equal_values(w: Any) -> Any:
     """For engines: what `_equal` says, of their arrays."""
     most = abs(w).max(axis=-1, initial=0.0)[..., None, None]
-    return abs(w[..., None, :] - w[..., :, None]) <= most * _tolerance(w)
+    return abs(w[..., None, :] - w[..., :, None]) <= most * tolerance(w)
 
 
 # Limits, forwards. Where values are equal, the turn of the vectors into each other is dt_ij / (w_j - w_i) with a gap of zero,
@@ -547,7 +547,7 @@ def _without(x: Node, basis: Node) -> Node:
 
 def _vanishing(s: Node) -> Node:
     """Which singular values are zero within rounding."""
-    return less_equal(s, _largest(s, 1) * _tolerance(s))
+    return less_equal(s, _largest(s, 1) * tolerance(s))
 
 
 def _moving(s: Node, x: Node) -> Node:

@@ -18,6 +18,7 @@ from nabla.engines.native.indexed import chosen
 from nabla.engines.native.lines import Lines, Sink, at_hand
 from nabla.engines.native.loops import BOOL, INDEX, Block, Form, If, Num, Operand
 from nabla.engines.native.values import (
+    Array,
     Indices,
     Lazy,
     Number,
@@ -73,6 +74,33 @@ class Numbers:
     def negative(self, x: Number) -> Number:
         return self.w.number("negative", self.part, x)
 
+    def conjugate(self, x: Number) -> Number:
+        return Pair(x.real, self.w.op("negative", self.part, x.imag)) if type(x) is Pair else x
+
+    def to(self, x: Number, part: np.dtype) -> Number:
+        """In parts of this dtype."""
+        if type(x) is Pair:
+            return Pair(self.to(x.real, part), self.to(x.imag, part))
+        return x if x.dtype == part else self.w.op("convert", part, x)
+
+    def real(self, x: Number) -> Operand:
+        return x.real if type(x) is Pair else x
+
+    def of_real(self, x: Operand) -> Number:
+        return Pair(x, Num(0.0, self.part)) if self.dtype.kind == "c" else x
+
+    def times(self, x: Number, y: Operand) -> Number:
+        return self._of_parts("multiply", x, y)
+
+    def over_real(self, x: Number, y: Operand) -> Number:
+        return self._of_parts("divide", x, y)
+
+    def _of_parts(self, name: str, x: Number, y: Operand) -> Number:
+        """An operation on a number and a real one."""
+        if type(x) is Pair:
+            return Pair(self.w.op(name, self.part, x.real, y), self.w.op(name, self.part, x.imag, y))
+        return self.w.op(name, self.part, x, y)
+
     def chosen(self, condition: Operand, x: Number, y: Number) -> Number:
         return chosen(self.w, condition, x, y)
 
@@ -87,6 +115,16 @@ class Numbers:
         if type(x) is Pair:
             return w.op("logical_and", BOOL, w.op("equal", BOOL, x.real, zero), w.op("equal", BOOL, x.imag, zero))
         return w.op("equal", BOOL, x, zero)
+
+    def sign(self, x: Number) -> Number:
+        """As the determinant has it: that of a real NaN is 1."""
+        found = self.w.number("sign", self.part, x)
+        if type(x) is Pair:
+            return found
+        return self.w.op("where", self.part, self.w.op("isnan", BOOL, x), Num(1.0, self.part), found)
+
+    def log_of_size(self, x: Number) -> Operand:
+        return self.w.op("log", self.part, self.w.number("abs", self.part, x))
 
     def same(self, x: Operand, y: int) -> Operand:
         return self.w.op("equal", BOOL, x, Num(y, x.dtype))
@@ -160,11 +198,17 @@ class Stack:
         return tuple(values) if len(values) > 1 else values[0]
 
 
-def complain(g: Graphs, node: Node, given: Sequence[Value], bad: Operand) -> None:
-    """Where there is no result the reference kernel says what is wrong."""
+def complain(g: Graphs, node: Node, given: Sequence[Value], bad: Operand, rooms: Sequence[Array] = ()) -> None:
+    """Where there is no result the reference kernel says what is wrong; if it finds one, that goes to `rooms`."""
     w = g.w
     block: Block = []
-    w.inside(block, lambda: g.reference(node, given, cold=True))
+
+    def ask() -> None:
+        found = g.reference(node, given, cold=True)
+        for room, x in zip(rooms, found if type(found) is tuple else (found,)):
+            w.copy(room, x)
+
+    w.inside(block, ask)
     w.block.append(If(w.op("convert", INDEX, bad), [[], block], []))
 
 
@@ -267,8 +311,6 @@ def _exchange_any(n: Numbers, rows: list[Any], pivot: Operand, k: int) -> None:
 
 def _cholesky(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
     s = Stack(g, node, given, shape_of(given[0]))
-    if node.dtype.kind == "c":
-        raise Unsupported("complex matrices")
     w, n = g.w, Numbers(g.w, node.dtype)
     rows = s.shape[-1]
 
@@ -280,16 +322,78 @@ def _cholesky(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Va
             for i in range(j, rows):
                 rest = a[i][j]
                 for k in range(j):
-                    rest = n.subtract(rest, n.multiply(l[i][k], l[j][k]))
+                    rest = n.subtract(rest, n.multiply(l[i][k], n.conjugate(l[j][k])))
                 if i == j:
-                    bad.append(w.op("logical_not", BOOL, w.op("greater", BOOL, rest, Num(0.0, node.dtype))))
-                    l[j][j] = w.op("sqrt", node.dtype, rest)
+                    rest = n.real(rest)
+                    bad.append(w.op("logical_not", BOOL, w.op("greater", BOOL, rest, Num(0.0, n.part))))
+                    root = w.op("sqrt", n.part, rest)
+                    l[j][j] = n.of_real(root)
                 else:
-                    l[i][j] = n.divide(rest, l[j][j])
+                    l[i][j] = n.over_real(rest, root)
         s.put_matrix(s.sinks[0], index, l)
         return _any(w, bad)
 
     return s.each(s.shape[:-2], body)
+
+
+def _qr(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
+    """By reflections, as LAPACK's geqr2 and org2r have them, so that the signs are the same."""
+    s = Stack(g, node, given, shape_of(given[0]))
+    n = Numbers(g.w, s.inputs[0].dtype)
+    rows, columns = s.shape[-2:]
+    count = min(rows, columns)
+    zero = n.constant(0.0)
+
+    def body(index: Indices) -> None:
+        a = s.matrix(s.inputs[0], index)
+        factors = []
+        for k in range(count):
+            factors.append(_reflected(n, a, k))
+            for j in range(k + 1, columns):
+                _reflect(n, a, k, j, n.conjugate(factors[k]))
+        s.put_matrix(s.sinks[1], index, [[a[i][j] if j >= i else zero for j in range(columns)] for i in range(count)])
+        for k in reversed(range(count)):
+            for j in range(k + 1, count):
+                _reflect(n, a, k, j, factors[k])
+            for i in range(rows):
+                a[i][k] = n.negative(n.multiply(factors[k], a[i][k])) if i > k else zero
+            a[k][k] = n.subtract(n.constant(1.0), factors[k])
+        s.put_matrix(s.sinks[0], index, [row[:count] for row in a])
+
+    return s.each(s.shape[:-2], body)
+
+
+def _reflected(n: Numbers, a: Matrix, k: int) -> Number:
+    """Make column k zero below the diagonal by a reflection 1 - factor v v^H with v[k] = 1. What is left stands on the diagonal, v
+    below it; the factor. There is nothing to do for a column of zeros with a real number on the diagonal."""
+    w, part, zero = n.w, n.part, Num(0.0, n.part)
+    first, rest = a[k][k], [row[k] for row in a[k + 1 :]]
+    others = [x for y in rest for x in ((y.real, y.imag) if type(y) is Pair else (y,))]
+    others += [first.imag] if type(first) is Pair else []
+    if not others:
+        return n.constant(0.0)
+    largest = w.total([w.op("abs", part, x) for x in (n.real(first), *others)], part, "maximum")
+    none = w.total([w.op("equal", BOOL, x, zero) for x in others], BOOL, "logical_and")
+    scale = w.op("where", part, w.op("equal", BOOL, largest, zero), Num(1.0, part), largest)
+    squares = [w.op("square", part, w.op("divide", part, x, scale)) for x in (n.real(first), *others)]
+    norm = w.op("multiply", part, scale, w.op("sqrt", part, w.total(squares, part, "add")))
+    left = w.op("copysign", part, norm, w.op("negative", part, n.real(first)))
+    factor = n.over_real(n.subtract(n.of_real(left), first), w.op("where", part, none, Num(1.0, part), left))
+    divisor = n.chosen(none, n.constant(1.0), n.subtract(first, n.of_real(left)))
+    inverse = n.divide(n.constant(1.0), divisor)
+    a[k][k] = n.chosen(none, first, n.of_real(left))
+    for i, x in enumerate(rest):
+        a[k + 1 + i][k] = n.chosen(none, x, n.multiply(x, inverse))
+    return n.chosen(none, n.constant(0.0), factor)
+
+
+def _reflect(n: Numbers, a: Matrix, k: int, j: int, factor: Number) -> None:
+    """Column j by the reflection that column k has below the diagonal."""
+    terms = [a[k][j], *[n.multiply(n.conjugate(a[i][k]), a[i][j]) for i in range(k + 1, len(a))]]
+    along = n.multiply(factor, n.w.total(terms, n.part, "add"))
+    a[k][j] = n.subtract(a[k][j], along)
+    for i in range(k + 1, len(a)):
+        a[i][j] = n.subtract(a[i][j], n.multiply(a[i][k], along))
 
 
 # Solutions
@@ -358,20 +462,14 @@ def _is_odd(n: Numbers, pivots: Sequence[Operand]) -> Operand:
 
 def _slogdet(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
     s = Stack(g, node, given, shape_of(given[0]))
-    if given[0].dtype.kind == "c":
-        raise Unsupported("complex matrices")
     w, n = g.w, Numbers(g.w, given[0].dtype)
-    one, part = n.constant(1.0), n.part
 
     def body(index: Indices) -> None:
         a, pivots = s.matrix(s.inputs[1], index), s.vector(s.inputs[2], index)
         diagonal = [a[k][k] for k in range(len(a))]
-        signs = [w.op("where", part, w.op("isnan", BOOL, x), one, w.op("sign", part, x)) for x in diagonal]
-        sign = n.product(signs)
-        sign = w.op("where", part, _is_odd(n, pivots), n.negative(sign), sign)
-        s.sinks[0].put(index, sign)
-        logs = [w.op("log", part, w.op("abs", part, x)) for x in diagonal]
-        s.sinks[1].put(index, w.total(logs, part, "add"))
+        sign = n.product([n.sign(x) for x in diagonal])
+        s.sinks[0].put(index, n.chosen(_is_odd(n, pivots), n.negative(sign), sign))
+        s.sinks[1].put(index, w.total([n.log_of_size(x) for x in diagonal], n.part, "add"))
 
     return s.each(s.shape[:-2], body)
 
@@ -438,6 +536,7 @@ ROWS: dict[Primitive, Any] = {
     p.slogdet: _slogdet,
     p.det: _det,
     p.cofactor: _cofactor,
+    rectangular.qr: _qr,
     rectangular.lu_parts: _lu_parts,
     rectangular.row_order: _row_order,
 }

@@ -58,6 +58,7 @@ from nabla.primitives import (
     reductions,
     shape as s,
     spectra,
+    spectral_functions,
     structure,
 )
 from nabla.primitives.base import Primitive
@@ -153,16 +154,14 @@ class Graphs:
         """By the kernel of the NumPy engine."""
         w = self.w
         inputs = [w.memory(part) for x in given for part in (x if type(x) is tuple else (x,))]
-        several = type(node.dtype) is tuple
-        specs = specs_of(node)
-        for _, dtype in specs:
+        for _, dtype in specs_of(node):
             if dtype.kind not in "fciub":
                 raise Unsupported(f"the dtype {dtype}")
-        rooms = [w.room(shape, dtype) for shape, dtype in specs] if several else [w.result(node)]
+        rooms = w.results(node)
         w.references.append(node)
         parts = [Part(x.buffer, times(x.at, 2 if x.dtype.kind == "c" else 1)) for x in (*rooms, *inputs)]
         w.block.append(Call(Reference(node.prim.name, len(w.references) - 1, cold), parts, [x.buffer for x in rooms]))
-        return tuple(rooms) if several else rooms[0]
+        return tuple(rooms) if type(node.dtype) is tuple else rooms[0]
 
 
 class Holders:
@@ -345,6 +344,7 @@ RECIPES: dict[Primitive, Recipe] = {
     placement.put: _same,
     placement.constrain: _same,
     spectra.first_only: _same,
+    spectral_functions.spectral_function: _same,
     s.broadcast: _of(recipes.broadcast),
     s.transpose: _of(lambda w, x, perm: recipes.transpose(w, x, perm)),
     s.flip: _of(lambda w, x, axes: recipes.flip(w, x, axes)),

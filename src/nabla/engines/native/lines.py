@@ -100,6 +100,7 @@ class Lines:
         """Numbers of each place of a line, brought together by an operation."""
         w = self.w
         starts = [constant(STARTS[by](dtype), dtype) for dtype in dtypes]
+        by_parts = by if by == "add" or all(dtype.kind != "c" for dtype in dtypes) else None  # as in recipes.reduced
         count = prod(self.lengths)
         if self.known and count:
             columns = zip(*[terms(self.whole(line, along)) for along in places(self.lengths)])
@@ -109,7 +110,9 @@ class Lines:
             if len(along) == len(self.lengths):
                 new = terms(self.whole(line, along))
                 return [w.number(by, dtype, a, b) for a, b, dtype in zip(so_far, new, dtypes)]
-            return w.loop(self.lengths[len(along)], lambda i, *inner: turn((*along, i), inner), so_far, by)
+            return w.loop(
+                self.lengths[len(along)], lambda i, *inner: turn((*along, i), inner), so_far, by_parts, by_parts is not None
+            )
 
         return list(turn((), starts))
 

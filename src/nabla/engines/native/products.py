@@ -58,7 +58,8 @@ def _written_out(w: Writer, node: Node, given: list[Small], left: Axes, right: A
     lines = []
     for x, (shared, free, summed) in zip(given, (left, right)):
         names = x.names.transpose(*shared, *free, *summed)
-        lines.append(names.reshape(*names.shape[: names.ndim - len(summed)], -1))
+        outer = names.shape[: names.ndim - len(summed)]
+        lines.append(names.reshape(*outer, prod(names.shape[len(outer) :])))
     count = len(left[0])
     own = count + len(left[1])
     out = np.empty(node.shape, object)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import ctypes
 import re
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Sequence
+
+import numpy as np
 
 from nabla import lazy
+from nabla.engines.native.loops import Num, Part
 from nabla.engines.native.objects import ADDRESSES
 
 cython_blas = lazy.optional("scipy.linalg.cython_blas")
@@ -50,6 +53,26 @@ class Lapack(NamedTuple):
     @property
     def symbol(self) -> str:
         return _known(cython_lapack, self.name)
+
+    def asked(self, args: Sequence[Part | Num | Space]) -> list[int]:
+        """How much memory the routine wants to work in, by asking it, for each of these among the arguments."""
+        cells: list[np.ndarray] = []
+        spaces: list[np.ndarray] = []
+        for x in args:
+            if type(x) is Space:
+                spaces.append(np.zeros(1, x.dtype.name))
+                cells += [spaces[-1], np.array([-1], np.int32)]
+            else:
+                cells.append(np.array([x.value], x.dtype.name) if isinstance(x, Num) else np.zeros(8))
+        routine = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * len(cells))(ADDRESSES[self.symbol])
+        routine(*[x.ctypes.data for x in cells])
+        return [int(x[0].real) for x in spaces]
+
+
+class Space(NamedTuple):
+    """Memory that a routine of LAPACK works in, and the size of it: two arguments."""
+
+    dtype: np.dtype
 
 
 @lru_cache(maxsize=64)

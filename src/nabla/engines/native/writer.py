@@ -45,6 +45,7 @@ from nabla.engines.native.values import (
     part_of_complex,
     places,
     shape_of,
+    specs_of,
 )  # fmt: skip
 from nabla.graph.node import Node
 
@@ -205,6 +206,12 @@ class Writer:
     def result(self, node: Node) -> Array:
         """Room for the value of a node: where it goes in the end, if it is a result of the whole."""
         return self.targets[node] if node in self.targets else self.room(node.shape, node.dtype)
+
+    def results(self, node: Node) -> list[Array]:
+        """The same for each of its values."""
+        if type(node.dtype) is not tuple:
+            return [self.result(node)]
+        return [self.targets.get((node, i)) or self.room(*spec) for i, spec in enumerate(specs_of(node))]
 
     def memory(self, x: Value, room: Array | None = None) -> Array:
         """x as an array; one that has to be made goes to `room`."""
