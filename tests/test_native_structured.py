@@ -160,3 +160,28 @@ def test_sparse_derivatives_are_added_into_one_buffer():
     graph = nb.make_graph(nb.grad(lambda x, i, j: (nb.sin(x[i]) * x[j]).sum()))(x, i, j)
     text = str(written(simplify(graph), checked)[0])
     assert len([line for line in text.splitlines() if line.startswith("for") and "5000" in line]) == 1  # zeros, once
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4", "i4", "u1", "f2"])
+@pytest.mark.parametrize("n", [7, 50, 4003])
+def test_many_numbers_added_to_few(n, dtype):
+    values, i = (20.0 * RNG.random(n)).astype(dtype), RNG.integers(-5, 5, n)
+    rtol = {"f2": 2e-2, "f4": 1e-4}.get(dtype, 1e-13)
+    agrees(lambda x, i: nb.segment_sum(x, i, 5), values, i, rtol=rtol)
+    found = nb.jit(lambda x, i: nb.segment_sum(x, i, 5), engine="native")(values, np.where(i == 1, 9, i))
+    there = np.where((i != 1)[:, None] & (i[:, None] % 5 == np.arange(5)), values[:, None], 0)
+    np.testing.assert_allclose(found, there.sum(axis=0, dtype=dtype), rtol=rtol)
+
+
+@pytest.mark.parametrize("rows", [2, 40])
+def test_what_is_added_up_for_a_table(rows):
+    table, values = RNG.normal(size=(rows, 3)), RNG.normal(size=(30, 40))
+    i, j = RNG.integers(-rows, rows, (30, 1)), RNG.integers(0, 3, 40).astype("i4")
+    agrees(nb.grad(lambda table, values: (nb.sin(table)[i, j] * values).sum()), table, values, rtol=1e-11)
+
+
+def test_what_is_added_to_one_of_few_is_not_seen_by_the_others():
+    values, i = np.ones(100), np.arange(100) % 4
+    values[5], values[6] = np.nan, np.inf
+    found = nb.jit(lambda x, i: nb.segment_sum(x, i, 5), engine="native")(values, i)
+    np.testing.assert_array_equal(found, [25.0, np.nan, np.inf, 25.0, 0.0])

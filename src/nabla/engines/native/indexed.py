@@ -6,12 +6,15 @@ A place that is known to be out of bounds is left to the NumPy engine, which rai
 
 from __future__ import annotations
 
+from functools import reduce
+from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any, Sequence
 
 import numpy as np
 
 from nabla.engines.native import recipes
+from nabla.engines.native.conversions import HALF
 from nabla.engines.native.loops import BOOL, INDEX, Form, Num, Operand, form
 from nabla.engines.native.values import (
     CHEAP,
@@ -33,6 +36,11 @@ from nabla.graph.node import Node
 if TYPE_CHECKING:
     from nabla.engines.native.graphs import Graphs
     from nabla.engines.native.writer import Writer
+
+LOOKED_UP = 8
+"""The cost of an index that is brought into bounds, and of a read from there."""
+MANY = 4
+"""Numbers that are added to each of a few from which on these are summed up one by one."""
 
 
 class Places:
@@ -68,17 +76,33 @@ class Places:
                 found.append(Form(entry))
         return tuple(found), inside
 
-    def _wrapped(self, i: Operand, n: int) -> tuple[Form, Operand | None]:
-        """An index of an axis, counted from the end if negative, and whether it is one; if not, it is that of the first element."""
+    def hits(self, index: Indices) -> list[Operand]:
+        """For each element of the whole, in C order, whether index arrays, one for each axis, name it."""
+        w = self.w
+        axes: list[list[Operand]] = []
+        for n, array in zip(self.whole, self.arrays):
+            i = self._counted(w.at(array, aligned(index, array.shape)), n)
+            axes.append([w.op("equal", BOOL, i, Num(k, INDEX)) for k in range(n)])
+        return [reduce(lambda a, b: w.op("logical_and", BOOL, a, b), hit) for hit in product(*axes)]
+
+    def _counted(self, i: Operand, n: int) -> Operand:
+        """An index of an axis, counted from the end if negative."""
         w = self.w
         if isinstance(i, Num):
             if not -n <= int(i.value) < n:
                 raise Unsupported("an index out of bounds, which the NumPy engine tells")
-            return Form(int(i.value) % n), None
+            return Num(int(i.value) % n, INDEX)
         if i.dtype != INDEX:
             i = w.op("convert", INDEX, i)
+        return w.op("where", INDEX, w.op("less", BOOL, i, Num(0, INDEX)), w.op("add", INDEX, i, Num(n, INDEX)), i)
+
+    def _wrapped(self, i: Operand, n: int) -> tuple[Form, Operand | None]:
+        """That, and whether there is such an element; if not, it is the index of the first one."""
+        w = self.w
+        i = self._counted(i, n)
+        if isinstance(i, Num):
+            return Form(int(i.value)), None
         zero, length = Num(0, INDEX), Num(n, INDEX)
-        i = w.op("where", INDEX, w.op("less", BOOL, i, zero), w.op("add", INDEX, i, length), i)
         inside = w.op("logical_and", BOOL, w.op("greater_equal", BOOL, i, zero), w.op("less", BOOL, i, length))
         return form(w.op("where", INDEX, inside, i, zero)), inside
 
@@ -126,7 +150,7 @@ def read(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
 
     reads = frozenset().union(source.reads, *[a.reads for a in arrays])
     depth = 1 + max(x.depth for x in (source, *arrays))
-    part = Lazy(places.shape, node.dtype, at, source.cost + 2 * len(arrays), depth, reads)
+    part = Lazy(places.shape, node.dtype, at, source.cost + LOOKED_UP * len(arrays), depth, reads)
     return w.written_out(part) if tiny else part
 
 
@@ -162,6 +186,8 @@ def update(adds: bool) -> Any:
             return _in_registers(w, node, x, w.small(v), [w.picked(a) for a in indices], adds)
         arrays = [_at_hand(w, w.lazy(a)) for a in indices]
         places = Places(w, shape, spec, arrays)
+        if adds and _are_zeros(x) and len(arrays) == len(spec) and prod(places.shape) >= MANY * node.size:
+            return _added_up(w, node, places, w.lazy(v))
         new = _at_hand(w, w.lazy(v)) if arrays else w.lazy(v)  # one after the other is no way to compute functions
         if isinstance(x, Array) and x.owned and free[0]:
             room = x
@@ -198,6 +224,29 @@ def _written(w: Writer, room: Array, places: Places, new: Lazy, adds: bool) -> N
 
     if prod(places.shape):
         turn(0, ())
+
+
+def _are_zeros(x: Value) -> bool:
+    """Whether x is zeros in registers, none of them negative."""
+    if not isinstance(x, Small) or x.dtype.kind not in "iuf" or x.dtype == HALF:
+        return False
+    return all(name == Num(0, x.dtype) for name in x.names.reshape(-1))
+
+
+def _added_up(w: Writer, node: Node, places: Places, new: Lazy) -> Small:
+    """Many numbers added to few zeros: each of the few is the sum of what goes there. Where each is added to memory, it waits for
+    the one before; this way several are taken at once."""
+    zero = Num(0, node.dtype)
+
+    def turn(axis: int, index: Indices, sums: Sequence[Number]) -> list[Number]:
+        if axis < len(places.shape):
+            return w.loop(places.shape[axis], lambda i, *inner: turn(axis + 1, (*index, i), inner), sums, "add")
+        value = w.at(new, aligned(index, new.shape))
+        return [w.op("add", node.dtype, old, chosen(w, hit, value, zero)) for old, hit in zip(sums, places.hits(index))]
+
+    names = np.empty(node.shape, object)
+    names.reshape(-1)[:] = turn(0, (), [zero] * node.size)
+    return Small(names, node.dtype)
 
 
 def _in_registers(w: Writer, node: Node, x: Small, v: Small, arrays: list[Lazy], adds: bool) -> Small:
