@@ -216,3 +216,23 @@ def test_loops_that_make_the_same_steps_are_one(name):
     graph, _ = simplified(f, x)
     assert names(graph).count("while") == loops
     agrees(f, x)
+
+
+def test_many_loops_become_one_each():
+    def f(x):
+        return sum(powers(x + i) * nb.jvp(powers, (x + i,), (1.0,))[1] for i in range(2, 40))
+
+    graph, _ = simplified(f, nb.array(1.5))
+    assert names(graph).count("while") == 38
+    agrees(f, nb.array(1.5))
+
+
+def test_loops_that_hang_on_each_other_stay_two():
+    """Each of two loops gives the tangent of the other one: only one of them can be made beside its own."""
+
+    def f(x, y):
+        return nb.jvp(powers, (x,), (powers(y),))[1] + nb.jvp(powers, (y,), (powers(x),))[1]
+
+    graph, _ = simplified(f, nb.array(1.5), nb.array(1.25))
+    assert names(graph).count("while") == 3
+    agrees(f, nb.array(1.5), nb.array(1.25))

@@ -60,10 +60,9 @@ def simplify(graph: Graph, same: Mapping[Node, Node] = NOTHING, inside: bool = T
         new[node] = found
     outputs = tuple([taken(x) for x in graph.outputs])
     needed = _needed(body, outputs)
-    for first, whole in _begun(needed, seen):
-        joined = _joined(needed, outputs, first, whole)
-        if joined is not None:
-            return simplify(Graph(graph.inputs, *joined), inside=inside)
+    joined = _joined(needed, outputs, _begun(needed, seen))
+    if joined is not None:
+        return simplify(Graph(graph.inputs, *joined), inside=inside)
     return _reduced(graph.inputs, needed, outputs) if inside else Graph(graph.inputs, needed, outputs)
 
 
@@ -87,25 +86,46 @@ def _begun(body: Sequence[Node], seen: Mapping[Any, Node]) -> list[tuple[Node, N
 
 
 def _joined(
-    body: Sequence[Node], outputs: tuple[Node, ...], first: Node, whole: Node
+    body: Sequence[Node], outputs: Sequence[Node], pairs: Sequence[tuple[Node, Node]]
 ) -> tuple[tuple[Node, ...], tuple[Node, ...]] | None:
-    """The nodes without `first`, the outputs of which are taken of `whole`, and the outputs of the graph; None where that one hangs
-    on them."""
-    start = body.index(first)
-    behind = {first}
-    before: list[Node] = []
-    after: list[Node] = []
-    new: dict[Node, Node] = {first: whole}
-    for node in body[start + 1 :]:
-        if behind.isdisjoint(node.inputs):
-            before.append(node)
+    """For each pair, the outputs of the first one are taken of the second one, unless that one hangs on them: the nodes, oldest
+    first, and the outputs of the graph. None where all do."""
+    order: list[Node | None] = list(body)
+    place = {node: i for i, node in enumerate(body)}
+    instead: dict[Node, Node] = {}
+
+    def taken(x: Node) -> Node:
+        while x in instead:
+            x = instead[x]
+        return x
+
+    for first, whole in pairs:
+        whole = taken(whole)
+        if first in instead or whole is first:
             continue
-        if node is whole:
-            return None
-        behind.add(node)
-        new[node] = copied(node, tuple([new.get(x, x) for x in node.inputs]))
-        after.append(new[node])
-    return (*body[:start], *before, *after), tuple([new.get(x, x) for x in outputs])
+        # What hangs on the first one moves behind the second one. Only what lies between the two may have to.
+        start, end = place[first], place[whole]
+        behind = {first}
+        between = [node for node in order[start + 1 : end + 1] if node is not None]
+        for node in between:
+            if any(taken(x) in behind for x in node.inputs):
+                behind.add(node)
+        if whole in behind or any(node.prim.acts for node in behind):  # what acts does so in the order in which it was written
+            continue
+        instead[first] = whole
+        order[start] = None
+        moved = [*[x for x in between if x not in behind], *[x for x in between if x in behind]]
+        for k, node in enumerate(moved, end + 1 - len(moved)):
+            order[k], place[node] = node, k
+        for k in range(start, end + 1 - len(moved)):
+            order[k] = None
+    if not instead:
+        return None
+    new: dict[Node, Node] = {}
+    for node in [x for x in order if x is not None]:
+        inputs = [taken(x) for x in node.inputs]
+        new[node] = copied(node, tuple([new.get(x, x) for x in inputs]))
+    return tuple(new.values()), tuple([new.get(x, x) for x in map(taken, outputs)])
 
 
 def copied(node: Node, inputs: tuple[Node, ...]) -> Node:
