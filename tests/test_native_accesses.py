@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from processes import printed_by
 from test_native import LARGE
 from test_native_levels import SMALL
 
@@ -60,3 +61,24 @@ def test_switched_on_by_name(monkeypatch):
     monkeypatch.setenv("NABLA_CHECK", "all")
     with pytest.raises(ArgumentError, match="NABLA_CHECK is 'all'; it may be accesses or off"):
         nb.jit(lambda x: x + 5.0, engine="native")(1.0)
+
+
+THREADS = """
+import numpy as np
+import nabla as nb
+from nabla.engines.native.calling import is_short
+
+nb.set_num_threads(2)
+x = np.linspace(1.0, 2.0, 2000)
+f = nb.jit(nb.gammaln, engine="native")
+lowered = f.lower(x)
+assert is_short(lowered.graph) and "pieces" in lowered.as_text("loops")
+for _ in range(200):
+    f(x)
+print("not for ever")
+"""
+
+
+def test_a_short_program_waits_for_threads_that_look_for_signals():
+    """For this they take Python's lock, which the caller of a short program keeps else."""
+    assert printed_by(THREADS, NABLA_CACHE="off") == "not for ever\n"

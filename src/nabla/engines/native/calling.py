@@ -39,7 +39,7 @@ from nabla.primitives.scan import SCAN
 from nabla.primitives.while_loop import WHILE
 
 SHORT = 50_000
-"""Operations and bytes of a program that keeps Python's lock while it runs: to give it up would cost more than others gain."""
+"""Operations and bytes of a program for which it is not worth to give up Python's lock."""
 LINE = 64
 """Bytes: where the room for temporaries starts, a multiple of this is."""
 
@@ -382,14 +382,15 @@ nothing:
 """
 
 
-def caller(graph: Graph, code: Code, room: int, extra: int, fail: Callable[[], None], kept: Any) -> Executable:
-    """A program as a function of Python. room: the bytes of its temporaries; extra: the address of what else it takes; fail: raises
-    what went wrong, where the program says that something did; kept: what must live as long."""
+def caller(graph: Graph, code: Code, room: int, short: bool, extra: int, fail: Callable[[], None], kept: Any) -> Executable:
+    """A program as a function of Python. room: the bytes of its temporaries; short: it keeps Python's lock while it runs; extra:
+    the address of what else it takes; fail: raises what went wrong, where the program says that something did; kept: what must
+    live as long."""
     dtypes = [np.dtype(x.dtype.name) for x in graph.inputs]
     shapes = [x.shape for x in graph.inputs]
     spare = np.empty(room + LINE - 1 if room > 8192 else 0, np.uint8)
     where = -(-_data(spare) // LINE) * LINE
-    numbers = [code.address, len(graph.inputs), len(graph.outputs), room, _is_short(graph), where, 0, extra, code.left]
+    numbers = [code.address, len(graph.inputs), len(graph.outputs), room, short, where, 0, extra, code.left]
     table = np.array([*numbers, *[n for shape in shapes for n in (len(shape), *shape)]], np.int64)
     code.table = table
     kinds = [y for dtype in dtypes for y in (dtype, dtype.type)]
@@ -451,7 +452,8 @@ def _check_fields() -> None:
     assert read(id(pair) + ITEMS + 8).value == id(scalar)
 
 
-def _is_short(graph: Graph) -> bool:
+def is_short(graph: Graph) -> bool:
+    """Whether to give up Python's lock would cost more than others gain."""
     if not {CALL, COND, WHILE, SCAN}.isdisjoint([node.prim for node in graph.nodes]):
         return False
     return sum(cost(graph)) <= SHORT

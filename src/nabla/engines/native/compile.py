@@ -12,15 +12,14 @@ import numpy as np
 
 from nabla.engines import engine
 from nabla.engines.engine import Engine, Executable
-from nabla.engines.native import objects
-from nabla.engines.native.calling import caller
+from nabla.engines.native import machine, objects
+from nabla.engines.native.calling import caller, is_short
 from nabla.engines.native.emission import Module, vector_bytes
 from nabla.engines.native.forwarding import forwarded, hoisted, needed
 from nabla.engines.native.fusion import fused
 from nabla.engines.native.graphs import Graphs
 from nabla.engines.native.levels import FULL, Code
 from nabla.engines.native.loops import ZERO, Program
-from nabla.engines.native.machine import machine
 from nabla.engines.native.nests import flattened, in_pieces, vectorized
 from nabla.engines.native.plan import planned
 from nabla.engines.native.pool import pool
@@ -51,7 +50,7 @@ class Lowering:
         except Unsupported:
             self._elsewhere = REFERENCE.lower(graph)
             return
-        module = Module(self.program, machine())
+        module = Module(self.program, machine.machine())
         self.source = module.text()
         self.accesses = module.accesses
 
@@ -112,7 +111,7 @@ def written(graph: Graph, check: Pass = lambda program: program) -> tuple[Progra
                 w.targets.setdefault(y, room)
     for room, out in zip(rooms, Graphs(w).write(graph, inputs)):
         w.copy(room, out)
-    width = vector_bytes(machine())
+    width = vector_bytes(machine.machine())
     program = check(w.program())
     passes: list[Pass] = [
         unrolled, hoisted, forwarded, fused, unrolled_inside, forwarded, needed, flattened,
@@ -145,7 +144,9 @@ def _callable(lowering: Lowering) -> Executable:
     if "@nabla_parallel(" in lowering.source:
         pool()
     code = Code(lowering.source, lowering.program)
-    return caller(graph, code, lowering.arena, extra.ctypes.data, kernels.fail, (code, writer.constants, kernels, extra))
+    # Threads of the pool that look for signals wait for Python's lock, so who waits for them may not have it.
+    short = is_short(graph) and "@PyGILState_Ensure(" not in lowering.source
+    return caller(graph, code, lowering.arena, short, extra.ctypes.data, kernels.fail, (code, writer.constants, kernels, extra))
 
 
 ENGINE = Engine("native", Lowering, in_memory=True)

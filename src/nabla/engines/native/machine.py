@@ -34,8 +34,10 @@ TWO = ("atan2", "pow", "hypot")
 
 @dataclass(frozen=True)
 class Machine:
-    """What code is written for."""
+    """What code is written for. It need not be the processor that there is: code for another can be written, but not run."""
 
+    triple: str
+    """How LLVM names the architecture, the system and its conventions."""
     architecture: str
     cpu: str
     features: str
@@ -53,13 +55,14 @@ class Machine:
 def machine() -> Machine:
     """The processor that all code of this process is written for."""
     target = os.environ.get("NABLA_TARGET") or "native"
-    architecture = llvm.get_triple_parts(llvm.get_process_triple()).Arch
+    triple = llvm.get_process_triple()
+    architecture = llvm.get_triple_parts(triple).Arch
     features = llvm.get_host_cpu_features()
     cpu, wanted, lanes = chosen(target, architecture, llvm.get_host_cpu_name(), features.flatten(), features)
-    found = _found(vector_symbols(architecture, lanes))
+    found = functions_here(vector_symbols(architecture, lanes))
     vectors = {key: symbol for key, (symbol, _) in found.items()}
     halves = architecture == "aarch64" or (architecture == "x86_64" and target != "scalar" and bool(features.get("f16c")))
-    return Machine(architecture, cpu, wanted, lanes, vectors, dict(found.values()), halves)
+    return Machine(triple, architecture, cpu, wanted, lanes, vectors, dict(found.values()), halves)
 
 
 def chosen(target: str, architecture: str, cpu: str, flags: str, has: Mapping[str, bool]) -> tuple[str, str, int]:
@@ -95,7 +98,7 @@ def vector_symbols(architecture: str, lanes: int) -> dict[tuple[str, int], str]:
     return symbols
 
 
-def _found(symbols: Mapping[tuple[str, int], str]) -> dict[tuple[str, int], tuple[str, int]]:
+def functions_here(symbols: Mapping[tuple[str, int], str]) -> dict[tuple[str, int], tuple[str, int]]:
     """Those that the C library of this process has, each with its address."""
     if not symbols:
         return {}
@@ -118,10 +121,10 @@ def address_in(library: ctypes.CDLL, symbol: str) -> int | None:
 
 
 def target_machine(level: int) -> Any:
-    """LLVM's writer of machine code for this processor, for one thread at a time. `level`, from 0 to 3, is how much it tries."""
+    """LLVM's writer of machine code, for one thread at a time. `level`, from 0 to 3, is how much it tries."""
     initialize()
     own = machine()
-    target = llvm.Target.from_triple(llvm.get_process_triple())
+    target = llvm.Target.from_triple(own.triple)
     # Code that is next to its constants reaches them without a full address in a register each.
     return target.create_target_machine(own.cpu, own.features, level, reloc="pic", codemodel="small")
 

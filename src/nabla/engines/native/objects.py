@@ -64,7 +64,7 @@ def kept(text: str, level: int, *functions: str) -> Library | None:
 
 def _facts(text: str, level: int) -> tuple[str, ...]:
     own = machine.machine()
-    return text, own.architecture, own.cpu, own.features, str(level), str(llvm.llvm_version_info), _recipe()
+    return text, own.triple, own.cpu, own.features, str(level), str(llvm.llvm_version_info), _recipe()
 
 
 def outside(text: str) -> list[str]:
@@ -139,10 +139,12 @@ _targets = threading.local()
 
 def _own_target(level: int) -> Any:
     """This thread's target machine."""
-    name = f"level{level}"
-    if not hasattr(_targets, name):
-        setattr(_targets, name, machine.target_machine(level))
-    return getattr(_targets, name)
+    own = machine.machine()
+    known: dict[Any, Any] = _targets.__dict__
+    key = f"{own.triple} {own.cpu} {own.features} {level}"
+    if key not in known:
+        known[key] = machine.target_machine(level)
+    return known[key]
 
 
 @lru_cache(maxsize=1)
