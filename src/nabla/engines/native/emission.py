@@ -80,7 +80,9 @@ class Module:
         for (place, i), buffer in given.items():
             if buffer in used:
                 table, at = ("%table", i + 1) if place == "constant" else ("%addresses", i)
-                f.bases[buffer] = code.op(f"load ptr, ptr {code.op(f'getelementptr ptr, ptr {table}, i64 {at}')}", "data")
+                f.bases[buffer] = name = f"%{place}{i}"
+                code.entry.append(f"  {name}.at = getelementptr ptr, ptr {table}, i64 {at}")
+                code.entry.append(f"  {name} = load ptr, ptr {name}.at")
         f.block(self.program.body)
         code.do("ret i64 0")
         self.define("define i64 @run(ptr %addresses, ptr %arena, ptr %table)", code)
@@ -89,7 +91,7 @@ class Module:
         )
 
     def define(self, head: str, code: Code) -> None:
-        self.functions.append("\n".join([head + " {", "begin:", *code.entry, *code.lines, "}"]))
+        self.functions.append(f"{head} {{\n{code.text()}\n}}")
 
 
 def vector_bytes(machine: Machine) -> int:
@@ -131,25 +133,28 @@ class Function:
             return name
         return self.code.spread(name, x.dtype, self.lanes)
 
-    def base(self, buffer: Buffer) -> str:
-        if buffer.place == "arena":
-            return self.code.op(f"getelementptr i8, ptr %arena, i64 {buffer.at}", "room") if buffer.at else "%arena"
-        return self.bases[buffer]
-
-    def sum(self, at: Form) -> str:
-        """The part of a form that is the same in all lanes, at the first one."""
+    def parts(self, at: Form) -> tuple[int, str]:
+        """The part of a form that is the same in all lanes, at the first one: a number, and the name of what is added to it, if
+        anything is. Neighbours share the name."""
         code = self.code
-        text = str(at.const) if at.const else ""
+        const, name = at.const, ""
         for reg, k in at.terms:
             if reg in self.varying:
                 continue
             part = self.names[reg]
-            if part.lstrip("-").isdigit():
-                part = str(int(part) * k)
-            elif k != 1:
-                part = code.op(f"mul i64 {part}, {k}")
-            text = part if not text else code.op(f"add i64 {text}, {part}")
-        return text or "0"
+            if not part.startswith("%"):
+                const += int(part) * k
+                continue
+            if k != 1:
+                part = code.once(f"mul i64 {part}, {k}", part)
+            name = part if not name else code.once(f"add i64 {name}, {part}", name, part)
+        return const, name
+
+    def sum(self, at: Form) -> str:
+        const, name = self.parts(at)
+        if not name:
+            return str(const)
+        return self.code.once(f"add i64 {name}, {const}", name) if const else name
 
     def step(self, at: Form) -> int | None:
         """How far apart neighbouring lanes lie; None if that is not known."""
@@ -165,20 +170,45 @@ class Function:
         """The value of a form in each lane."""
         code, lanes = self.code, self.lanes
         kind = f"<{lanes} x i64>"
-        result = code.spread(self.sum(at), INDEX, lanes)
+        whole = self.sum(at)
+        result = "" if whole == "0" else code.spread(whole, INDEX, lanes)
+        for x in self.beside(at):
+            result = code.once(f"add {kind} {result}, {x}", result, x) if result else x
+        return result or "zeroinitializer"
+
+    def beside(self, at: Form) -> list[str]:
+        """What is added to the first lane's value of a form in the others."""
+        code, lanes = self.code, self.lanes
+        kind = f"<{lanes} x i64>"
+        found = []
         for reg, k in at.terms:
             if reg in self.varying:
-                result = code.op(f"add {kind} {result}, {code.op(f'mul {kind} {self.names[reg]}, splat (i64 {k})')}")
+                name = self.names[reg]
+                found.append(code.once(f"mul {kind} {name}, splat (i64 {k})", name) if k != 1 else name)
             elif reg is self.vector:
-                steps = ", ".join([f"i64 {i * k}" for i in range(lanes)])
-                result = code.op(f"add {kind} {result}, <{steps}>")
-        return result
+                found.append(f"<{', '.join([f'i64 {i * k}' for i in range(lanes)])}>")
+        return found
 
-    def pointer(self, buffer: Buffer, offset: str) -> str:
-        base = self.base(buffer)
-        if offset == "0":
-            return base
-        return self.code.op(f"getelementptr {in_memory(buffer.dtype)}, ptr {base}, i64 {offset}", "p")
+    def pointer(self, buffer: Buffer, at: Form) -> str:
+        """The address of buffer[at], in the first lane."""
+        kind = in_memory(buffer.dtype)
+        base = "%arena" if buffer.place == "arena" else self.bases[buffer]
+        const, name = self.parts(at)
+        const += buffer.at // buffer.dtype.itemsize if buffer.place == "arena" else 0
+        if not name:
+            return self.code.op(f"getelementptr {kind}, ptr {base}, i64 {const}", "p") if const else base
+        if not const:
+            return self.code.op(f"getelementptr {kind}, ptr {base}, i64 {name}", "p")
+        return self.code.op(f"getelementptr [1 x {kind}], ptr {base}, i64 {const}, i64 {name}", "p")
+
+    def pointers(self, buffer: Buffer, at: Form) -> str:
+        """The address in each lane."""
+        lanes = self.lanes
+        kind = f"<{lanes} x i64>"
+        first, *rest = self.beside(at)
+        for x in rest:
+            first = self.code.once(f"add {kind} {first}, {x}", first, x)
+        return self.code.op(f"getelementptr {in_memory(buffer.dtype)}, ptr {self.pointer(buffer, at)}, {kind} {first}")
 
     # Statements
 
@@ -245,7 +275,7 @@ class Function:
         places = []
         for x in s.args:
             if isinstance(x, Part):
-                places.append(self.pointer(x.buffer, self.sum(x.at)))
+                places.append(self.pointer(x.buffer, x.at))
             else:
                 places.append(self._cell(x))
         if type(s.routine) is not Reference:
@@ -333,7 +363,9 @@ class Function:
         ends = []
         for k, (branch, label) in enumerate(zip(s.branches, labels)):
             code.start(label)
+            code.open()
             self.block(branch)
+            code.close()
             ends.append(([self.name(xs[k]) for _, xs in s.outs], code.block))
             code.jump(joined)
         code.start(joined)
@@ -349,12 +381,14 @@ class Function:
         code.jump(head)
         code.start(head)
         phis.open(before)
+        code.open()
         self.block(s.test)
         code.branch(self.name(s.going), turn, done)
         code.start(turn)
         self.block(s.body)
         phis.close([self.name(c.end) for c in s.carries])
         code.jump(head)
+        code.close()
         code.start(done)
         for c in s.carries:
             self.names[c.out] = self.names[c.inner]

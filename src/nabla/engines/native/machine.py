@@ -50,6 +50,11 @@ class Machine:
     halves: bool
     """Whether it converts numbers of half precision."""
 
+    @property
+    def gathers(self) -> bool:
+        """Whether it reads and writes numbers in many places by one instruction, and gains by that: AVX-512 does."""
+        return self.architecture == "x86_64" and self.lanes == 8
+
 
 @lru_cache(maxsize=1)
 def machine() -> Machine:

@@ -23,11 +23,11 @@ def _loaded(f: Function, buffer: Buffer, at: Form, step: int | None) -> str:
     kind = in_memory(dtype)
     vector = f"<{lanes} x {kind}>"
     if step == 0:
-        found = code.op(f"load {kind}, ptr {f.pointer(buffer, f.sum(at))}")
+        found = code.op(f"load {kind}, ptr {f.pointer(buffer, at)}")
         return code.op(f"trunc i8 {found} to i1") if dtype.kind == "b" else found
     if step in (1, -1):
         first = at if step == 1 else Form(at.const - lanes + 1, at.terms)
-        pointer = f.pointer(buffer, f.sum(first))
+        pointer = f.pointer(buffer, first)
         if f.mask:
             mask = f.mask if step == 1 else _reversed(f, f.mask, "i1")
             arguments = f"ptr {pointer}, i32 {dtype.itemsize}, <{lanes} x i1> {mask}, {vector} splat ({kind} {_one(kind)})"
@@ -40,9 +40,15 @@ def _loaded(f: Function, buffer: Buffer, at: Form, step: int | None) -> str:
     elif step == 2 and not f.mask:
         f.scattered = True
         found = _every_second(f, buffer, at)
+    elif step is not None and not f.mask and not f.module.machine.gathers:
+        f.scattered = True
+        found = "poison"
+        for i in range(lanes):
+            one = code.op(f"load {kind}, ptr {f.pointer(buffer, Form(at.const + i * step, at.terms))}")
+            found = code.op(f"insertelement {vector} {found}, {kind} {one}, i64 {i}")
     else:
         f.scattered = True
-        pointers = code.op(f"getelementptr {kind}, ptr {f.base(buffer)}, <{lanes} x i64> {f.offsets(at)}")
+        pointers = f.pointers(buffer, at)
         mask = f.mask or "splat (i1 true)"
         found = f.intrinsic(
             f"llvm.masked.gather.v{lanes}{_short(kind)}.v{lanes}p0", vector,
@@ -57,7 +63,7 @@ def _every_second(f: Function, buffer: Buffer, at: Form) -> str:
     code, lanes, kind = f.code, f.lanes, in_memory(buffer.dtype)
     parts = []
     for start in (0, lanes - 1):
-        pointer = f.pointer(buffer, f.sum(Form(at.const + start, at.terms)))
+        pointer = f.pointer(buffer, Form(at.const + start, at.terms))
         parts.append(code.op(f"load <{lanes} x {kind}>, ptr {pointer}, align {buffer.dtype.itemsize}"))
     order = ", ".join([f"i32 {2 * i if 2 * i < lanes else 2 * i + 1}" for i in range(lanes)])
     return code.op(f"shufflevector <{lanes} x {kind}> {parts[0]}, <{lanes} x {kind}> {parts[1]}, <{lanes} x i32> <{order}>")
@@ -80,7 +86,7 @@ def interleaved(f: Function, s: Store, following: Store) -> None:
     order = ", ".join([f"i32 {i + part * lanes}" for i in range(lanes) for part in (0, 1)])
     vector = f"<{lanes} x {kind}>"
     both = code.op(f"shufflevector {vector} {values[0]}, {vector} {values[1]}, <{2 * lanes} x i32> <{order}>")
-    pointer = f.pointer(s.buffer, f.sum(s.at))
+    pointer = f.pointer(s.buffer, s.at)
     code.do(f"store <{2 * lanes} x {kind}> {both}, ptr {pointer}, align {s.buffer.dtype.itemsize}")
 
 
@@ -92,7 +98,7 @@ def store(f: Function, s: Store) -> None:
         value = f.name(s.value)
         if dtype.kind == "b":
             value = code.op(f"zext i1 {value} to i8")
-        code.do(f"store {kind} {value}, ptr {f.pointer(buffer, f.sum(s.at))}")
+        code.do(f"store {kind} {value}, ptr {f.pointer(buffer, s.at)}")
         return
     vector = f"<{lanes} x {kind}>"
     value = f.spread(s.value)
@@ -100,7 +106,7 @@ def store(f: Function, s: Store) -> None:
         value = code.op(f"zext <{lanes} x i1> {value} to {vector}")
     if step in (1, -1):
         first = s.at if step == 1 else Form(s.at.const - lanes + 1, s.at.terms)
-        pointer = f.pointer(buffer, f.sum(first))
+        pointer = f.pointer(buffer, first)
         if step == -1:
             value = _reversed(f, value, kind)
         if f.mask:
@@ -111,7 +117,12 @@ def store(f: Function, s: Store) -> None:
             code.do(f"store {vector} {value}, ptr {pointer}, align {dtype.itemsize}")
         return
     f.scattered = True
-    pointers = code.op(f"getelementptr {kind}, ptr {f.base(buffer)}, <{lanes} x i64> {f.offsets(s.at)}")
+    if step is not None and not f.mask and not f.module.machine.gathers:
+        for i in range(lanes):
+            one = code.op(f"extractelement {vector} {value}, i64 {i}")
+            code.do(f"store {kind} {one}, ptr {f.pointer(buffer, Form(s.at.const + i * step, s.at.terms))}")
+        return
+    pointers = f.pointers(buffer, s.at)
     mask = f.mask or "splat (i1 true)"
     f.routine(
         f"llvm.masked.scatter.v{lanes}{_short(kind)}.v{lanes}p0",

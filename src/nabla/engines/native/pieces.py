@@ -23,28 +23,28 @@ def in_pieces(f: Function, s: For) -> None:
     part = summary(s)
     for buffer in sorted(part.reads | part.writes, key=lambda b: (b.place, b.number)):
         if buffer.place != "arena":
-            inner.bases[buffer] = f"%c{len(places)}"
+            inner.bases[buffer] = f"%given{len(places)}"
             places.append(("ptr", f.bases[buffer]))
     for reg in sorted(part.uses, key=lambda r: r.number):
-        inner.names[reg] = f"%c{len(places)}"
+        inner.names[reg] = f"%given{len(places)}"
         places.append((type_of(reg.dtype), f.names[reg]))
     rooms = []
     for p in partials:
-        rooms.append(f"%c{len(places)}")
+        rooms.append(f"%given{len(places)}")
         places.append(("ptr", p))
     long = module.checked or any(type(x) is Watch for x in walk(s.body))
     if long:
         stop = code.space("i64", 1)
         code.do(f"store i64 0, ptr {stop}")
-        inner.stop = f"%c{len(places)}"
+        inner.stop = f"%given{len(places)}"
         places.append(("ptr", stop))
     context = code.space("i64", len(places))
     for i, (kind, name) in enumerate(places):
         code.do(f"store {kind} {name}, ptr {code.op(f'getelementptr i64, ptr {context}, i64 {i}')}")
     for i, (kind, _) in enumerate(places):
-        where = own.op(f"getelementptr i64, ptr %context, i64 {i}")
-        name = {0: "%arena", 1: "%table"}.get(i, f"%c{i}")
-        own.lines.append(f"  {name} = load {kind}, ptr {where}")
+        name = {0: "%arena", 1: "%table"}.get(i, f"%given{i}")
+        own.entry.append(f"  %at{i} = getelementptr i64, ptr %context, i64 {i}")
+        own.entry.append(f"  {name} = load {kind}, ptr %at{i}")
     if long:
         inner.look()
     size = -(-s.count // s.pieces)

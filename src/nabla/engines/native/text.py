@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
 import numpy as np
 
@@ -37,6 +37,13 @@ def literal(value: Any, dtype: np.dtype) -> str:
     return "0x" + struct.pack(">d", float(np.float32(value) if dtype.itemsize == 4 else value)).hex().upper()
 
 
+class _Scope(NamedTuple):
+    """A function, or the turns of a loop in it: the lines that stand at its beginning, and what is known by `once` there alone."""
+
+    early: list[str]
+    known: list[str]
+
+
 class Code:
     """One function being written: blocks of instructions, in static single assignment form."""
 
@@ -45,16 +52,56 @@ class Code:
         self.vector_functions = vector_functions
         self.widest = widest  # bytes of a vector
         self.halves = halves  # whether the processor converts numbers of half precision
-        self.entry: list[str] = []  # what stands before everything else: space on the stack
-        self.lines: list[str] = []
+        self.entry: list[str] = []  # what stands before everything else: space on the stack, what is given
+        self.lines: list[str | list[str]] = []
         self.declared: dict[str, str] = {}
         self.block = "begin"
         self.begun = 0  # the line where the block begins
         self._count = 0
+        self._known: dict[str, str] = {}  # instructions, and the names of their results
+        self._since: dict[str, int] = {}  # how many scopes are around the outermost place where a name is known
+        self._scopes: list[_Scope] = []
+        self.open()
+
+    def text(self) -> str:
+        """All lines."""
+        lines = ["begin:", *self.entry]
+        for x in self.lines:
+            lines.extend(x if isinstance(x, list) else [x])
+        return "\n".join(lines)
 
     def name(self, hint: str = "v") -> str:
         self._count += 1
-        return f"%{hint}{self._count}"
+        name = f"%{hint}{self._count}"
+        self._since[name] = len(self._scopes)
+        return name
+
+    def open(self) -> None:
+        """Here begins what runs many times, or perhaps not at all."""
+        self._scopes.append(_Scope([], []))
+        self.lines.append(self._scopes[-1].early)
+
+    def close(self) -> None:
+        for text in self._scopes.pop().known:
+            del self._known[text]
+
+    def once(self, text: str, *operands: str) -> str:
+        """The result of an instruction that has to do with nothing but its operands: computed once, and outside of the loops
+        whose turns have nothing to do with it."""
+        name = self._known.get(text)
+        if name is None:
+            name = self.name()
+            since = max([self._since.get(x, 0) for x in operands], default=0)
+            if since < len(self._scopes):
+                scope = self._scopes[since]
+                scope.early.append(f"  {name} = {text}")
+                self._since[name] = since
+            else:
+                scope = self._scopes[-1]
+                self.lines.append(f"  {name} = {text}")
+            scope.known.append(text)
+            self._known[text] = name
+        return name
 
     def op(self, text: str, hint: str = "v") -> str:
         """An instruction with a result."""
@@ -217,8 +264,9 @@ class Code:
             return name
         if not name.startswith("%"):
             return f"splat ({kind} {name})"
-        first = self.op(f"insertelement <{lanes} x {kind}> poison, {kind} {name}, i64 0")
-        return self.op(f"shufflevector <{lanes} x {kind}> {first}, <{lanes} x {kind}> poison, <{lanes} x i32> zeroinitializer")
+        vector = f"<{lanes} x {kind}>"
+        first = self.once(f"insertelement {vector} poison, {kind} {name}, i64 0", name)
+        return self.once(f"shufflevector {vector} {first}, {vector} poison, <{lanes} x i32> zeroinitializer", first)
 
     def _call(self, function: str, dtype: np.dtype, arguments: Sequence[str]) -> str:
         kind = self.kind(dtype)

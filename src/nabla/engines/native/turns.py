@@ -49,12 +49,14 @@ def counted(f: Function, counter: Reg, begin: str, end: str, step: int, phis: Ph
     phis.open(before)
     code.branch(code.op(f"icmp slt i64 {number}, {end}"), turn, done)
     code.start(turn)
+    code.open()
     f.names[counter] = number
     ends = body()
     following = code.op(f"add nsw i64 {number}, {step}")
     code.lines[at] = f"  {number} = phi i64 [ {begin}, %{before} ], [ {following}, %{code.block} ]"
     phis.close(ends)
     code.jump(head)
+    code.close()
     code.start(done)
 
 
