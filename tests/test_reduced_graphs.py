@@ -236,3 +236,12 @@ def test_loops_that_hang_on_each_other_stay_two():
     graph, _ = simplified(f, nb.array(1.5), nb.array(1.25))
     assert names(graph).count("while") == 3
     agrees(f, nb.array(1.5), nb.array(1.25))
+
+
+def test_equal_constants_are_one():
+    f = lambda x: tuple(nb.sin(x * nb.arange(start, 300.0)) for start in (0.0, 1.0, 0.0))
+    assert names(simplified(f, X)[0]).count("sin") == 2
+    agrees(f, X)
+    f = lambda x: tuple(nb.cos(x * nb.full(shape, v)) for v in (0.0, -0.0, 1.0) for shape in [(40, 5), (5, 40), (40, 5)])
+    assert names(simplified(f, X)[0]).count("cos") == 6
+    agrees(f, X)

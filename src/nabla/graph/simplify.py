@@ -15,7 +15,7 @@ from nabla.graph.graph import Graph
 from nabla.graph.node import Node
 
 NOTHING: Mapping[Node, Node] = {}
-SMALL = 64
+SMALL = 1 << 16
 """Bytes of a constant up to which equal constants are found."""
 
 
@@ -203,6 +203,8 @@ def _needed(body: Sequence[Node], outputs: tuple[Node, ...]) -> tuple[Node, ...]
 
 def _constant_key(x: Node) -> Any:
     value = x.value
-    if value is None or x.dtype.itemsize * x.size > SMALL:
+    if isinstance(value, np.ndarray) and not all(value.strides):  # what is broadcast is told by one of its elements
+        value = value[tuple([slice(None) if step else slice(1) for step in value.strides])]
+    if value is None or value.nbytes > SMALL:
         return x
-    return (x.dtype, x.shape, np.asarray(value).tobytes())
+    return (x.dtype, x.shape, value.shape, np.asarray(value).tobytes())

@@ -7,7 +7,7 @@ A place that is known to be out of bounds is left to the NumPy engine, which rai
 from __future__ import annotations
 
 from functools import reduce
-from itertools import product
+from itertools import pairwise, product
 from math import prod
 from typing import TYPE_CHECKING, Any, Sequence
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from nabla.engines.native import recipes
 from nabla.engines.native.conversions import HALF
-from nabla.engines.native.loops import BOOL, INDEX, Form, Num, Operand, form
+from nabla.engines.native.loops import BOOL, INDEX, ZERO, Form, Num, Operand, form, plus, times
 from nabla.engines.native.values import (
     CHEAP,
     Array,
@@ -37,24 +37,95 @@ if TYPE_CHECKING:
     from nabla.engines.native.graphs import Graphs
     from nabla.engines.native.writer import Writer
 
-LOOKED_UP = 8
-"""The cost of an index that is brought into bounds, and of a read from there."""
+LOOKED_UP, NEAR = 8, 2
+"""The cost of an index that is brought into bounds, and of a read from there; of one that lies inside."""
 MANY = 4
 """Numbers that are added to each of a few from which on these are summed up one by one."""
+
+
+class Along:
+    """The indices of an axis of length n that an array holds. shape: of the array. even: their first and their step, where they are
+    known and evenly spaced."""
+
+    def __init__(self, w: Writer, x: Value, n: int, tiny: bool) -> None:
+        self.w = w
+        self.shape = shape_of(x)
+        self.length = n
+        values = _known(w, x)
+        self.is_inside = values is not None and values.size > 0 and bool(values.min() >= 0 and values.max() < n)
+        self.even = _even(values) if values is not None and self.is_inside else None
+        self.recipe = None if self.even else w.picked(x) if tiny else _at_hand(w, w.lazy(x))
+
+    @property
+    def cost(self) -> int:
+        return 0 if self.even else NEAR if self.is_inside else LOOKED_UP
+
+    def counted(self, index: Indices) -> Operand:
+        """One of them, counted from the end if negative."""
+        w, n, own = self.w, self.length, aligned(index, self.shape)
+        if self.even is not None:
+            start, step = self.even
+            return w.index(plus(Form(start), *[times(i, step) for i in own]))
+        assert self.recipe is not None
+        i = w.at(self.recipe, own)
+        if isinstance(i, Num):
+            if not -n <= int(i.value) < n:
+                raise Unsupported("an index out of bounds, which the NumPy engine tells")
+            return Num(int(i.value) % n, INDEX)
+        if i.dtype != INDEX:
+            i = w.op("convert", INDEX, i)
+        if self.is_inside:
+            return i
+        return w.op("where", INDEX, w.op("less", BOOL, i, Num(0, INDEX)), w.op("add", INDEX, i, Num(n, INDEX)), i)
+
+    def at(self, index: Indices) -> tuple[Form, Operand | None]:
+        """That, and whether there is such an element, None if there surely is; if not, it is the index of the first one."""
+        w = self.w
+        if self.even is not None:
+            start, step = self.even
+            return plus(Form(start), *[times(i, step) for i in aligned(index, self.shape)]), None
+        i = self.counted(index)
+        if isinstance(i, Num):
+            return Form(int(i.value)), None
+        if self.is_inside:
+            return form(i), None
+        zero, length = Num(0, INDEX), Num(self.length, INDEX)
+        inside = w.op("logical_and", BOOL, w.op("greater_equal", BOOL, i, zero), w.op("less", BOOL, i, length))
+        return form(w.op("where", INDEX, inside, i, zero)), inside
+
+
+def _known(w: Writer, x: Value) -> np.ndarray | None:
+    """The numbers of a constant."""
+    if isinstance(x, Small) and _is_known(x):
+        return np.array([int(name.value) for name in x.names.reshape(-1)], object).reshape(x.shape)
+    if isinstance(x, Array) and x.buffer.place == "constant" and x.at == ZERO:
+        kept = w.constants[x.buffer.number]
+        return kept if kept.shape == x.shape else None
+    return None
+
+
+def _even(values: np.ndarray) -> tuple[int, int] | None:
+    """The first number and the step of numbers in a row that are evenly spaced."""
+    if values.size > 1 and values.size != max(values.shape):
+        return None
+    flat = [int(v) for v in values.reshape(-1)]
+    step = flat[1] - flat[0] if len(flat) > 1 else 0
+    return (flat[0], step) if all(b - a == step for a, b in pairwise(flat)) else None
 
 
 class Places:
     """Where the elements of a part lie in a tensor of `shape`; see primitives/indexing.py for `spec`."""
 
-    def __init__(self, w: Writer, shape: tuple[int, ...], spec: Sequence[Any], arrays: Sequence[Lazy]) -> None:
+    def __init__(self, w: Writer, shape: tuple[int, ...], spec: Sequence[Any], arrays: Sequence[Value], tiny: bool = False) -> None:
         self.w = w
-        self.whole = shape
         self.spec = spec
-        self.arrays = arrays
-        self.together = np.broadcast_shapes(*[a.shape for a in arrays]) if arrays else ()
-        self.shape = (*self.together, *[entry[1] for entry in spec if isinstance(entry, tuple)])
         if arrays and not all(n for n, entry in zip(shape, spec) if entry is None):
             raise Unsupported("an index into nothing")
+        lengths = [n for n, entry in zip(shape, spec) if entry is None]
+        self.arrays = [Along(w, x, n, tiny) for x, n in zip(arrays, lengths)]
+        self.recipes = [x.recipe for x in self.arrays if x.recipe is not None]
+        self.together = np.broadcast_shapes(*[a.shape for a in self.arrays]) if arrays else ()
+        self.shape = (*self.together, *[entry[1] for entry in spec if isinstance(entry, tuple)])
 
     def at(self, index: Indices) -> tuple[Indices, Operand | None]:
         """The index into the whole, and whether there is such an element; None if there surely is."""
@@ -62,10 +133,9 @@ class Places:
         arrays = iter(self.arrays)
         found: list[Form] = []
         inside: Operand | None = None
-        for n, entry in zip(self.whole, self.spec):
+        for entry in self.spec:
             if entry is None:
-                array = next(arrays)
-                i, there = self._wrapped(self.w.at(array, aligned(together, array.shape)), n)
+                i, there = next(arrays).at(together)
                 found.append(i)
                 if there is not None:
                     inside = there if inside is None else self.w.op("logical_and", BOOL, inside, there)
@@ -80,31 +150,16 @@ class Places:
         """For each element of the whole, in C order, whether index arrays, one for each axis, name it."""
         w = self.w
         axes: list[list[Operand]] = []
-        for n, array in zip(self.whole, self.arrays):
-            i = self._counted(w.at(array, aligned(index, array.shape)), n)
-            axes.append([w.op("equal", BOOL, i, Num(k, INDEX)) for k in range(n)])
+        for x in self.arrays:
+            i = x.counted(index)
+            axes.append([w.op("equal", BOOL, i, Num(k, INDEX)) for k in range(x.length)])
         return [reduce(lambda a, b: w.op("logical_and", BOOL, a, b), hit) for hit in product(*axes)]
 
-    def _counted(self, i: Operand, n: int) -> Operand:
-        """An index of an axis, counted from the end if negative."""
-        w = self.w
-        if isinstance(i, Num):
-            if not -n <= int(i.value) < n:
-                raise Unsupported("an index out of bounds, which the NumPy engine tells")
-            return Num(int(i.value) % n, INDEX)
-        if i.dtype != INDEX:
-            i = w.op("convert", INDEX, i)
-        return w.op("where", INDEX, w.op("less", BOOL, i, Num(0, INDEX)), w.op("add", INDEX, i, Num(n, INDEX)), i)
-
-    def _wrapped(self, i: Operand, n: int) -> tuple[Form, Operand | None]:
-        """That, and whether there is such an element; if not, it is the index of the first one."""
-        w = self.w
-        i = self._counted(i, n)
-        if isinstance(i, Num):
-            return Form(int(i.value)), None
-        zero, length = Num(0, INDEX), Num(n, INDEX)
-        inside = w.op("logical_and", BOOL, w.op("greater_equal", BOOL, i, zero), w.op("less", BOOL, i, length))
-        return form(w.op("where", INDEX, inside, i, zero)), inside
+    @property
+    def are_distinct(self) -> bool:
+        """Whether no two of them are surely the same."""
+        one = [x for x in self.arrays if x.shape]
+        return not self.arrays or (len(one) == 1 and one[0].even is not None and (one[0].even[1] != 0 or one[0].shape == (1,)))
 
 
 def chosen(w: Writer, inside: Operand, x: Number, y: Number) -> Number:
@@ -135,22 +190,19 @@ def read(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
             return w.small(rows) if tiny else rows
     known = isinstance(x, Small) and all(isinstance(a, Small) and _is_known(a) for a in given[1:])
     source = w.picked(x) if known and tiny else w.lazy(x)
-    if tiny:
-        arrays = [w.picked(a) for a in given[1:]]
-    else:
-        arrays = [_at_hand(w, w.lazy(a)) for a in given[1:]]
-        if arrays:
-            source = _at_hand(w, source)
-    places = Places(w, shape, spec, arrays)
+    places = Places(w, shape, spec, given[1:], tiny)
+    if not tiny and not places.are_distinct:
+        source = _at_hand(w, source)
 
     def at(index: Indices) -> Number:
         place, inside = places.at(index)
         found = w.at(source, place)
         return found if inside is None else chosen(w, inside, found, _nowhere(node.dtype))
 
-    reads = frozenset().union(source.reads, *[a.reads for a in arrays])
-    depth = 1 + max(x.depth for x in (source, *arrays))
-    part = Lazy(places.shape, node.dtype, at, source.cost + LOOKED_UP * len(arrays), depth, reads)
+    reads = frozenset().union(source.reads, *[x.reads for x in places.recipes])
+    depth = 1 + max(x.depth for x in (source, *places.recipes))
+    cost = source.cost + sum(x.cost for x in places.arrays)
+    part = Lazy(places.shape, node.dtype, at, cost, depth, reads)
     return w.written_out(part) if tiny else part
 
 
@@ -183,12 +235,12 @@ def update(adds: bool) -> Any:
         shape = shape_of(x)
         known = all(isinstance(a, Small) and _is_known(a) for a in indices)
         if isinstance(x, Small) and known and prod(shape_of(v)) <= w.most:
-            return _in_registers(w, node, x, w.small(v), [w.picked(a) for a in indices], adds)
-        arrays = [_at_hand(w, w.lazy(a)) for a in indices]
-        places = Places(w, shape, spec, arrays)
-        if adds and _are_zeros(x) and len(arrays) == len(spec) and prod(places.shape) >= MANY * node.size:
+            return _in_registers(w, node, x, w.small(v), indices, adds)
+        places = Places(w, shape, spec, indices)
+        if adds and _are_zeros(x) and len(indices) == len(spec) and prod(places.shape) >= MANY * node.size:
             return _added_up(w, node, places, w.lazy(v))
-        new = _at_hand(w, w.lazy(v)) if arrays else w.lazy(v)  # one after the other is no way to compute functions
+        # One after the other is no way to compute functions.
+        new = w.lazy(v) if places.are_distinct else _at_hand(w, w.lazy(v))
         if isinstance(x, Array) and x.owned and free[0]:
             room = x
             if room.buffer in new.reads and new.array is None:
@@ -219,7 +271,7 @@ def _written(w: Writer, room: Array, places: Places, new: Lazy, adds: bool) -> N
         if axis == len(places.shape):
             body(index)
         else:
-            free = axis >= len(places.together)
+            free = axis >= len(places.together) or places.are_distinct
             w.loop(places.shape[axis], lambda i: turn(axis + 1, (*index, i)), free=free)
 
     if prod(places.shape):
@@ -249,8 +301,8 @@ def _added_up(w: Writer, node: Node, places: Places, new: Lazy) -> Small:
     return Small(names, node.dtype)
 
 
-def _in_registers(w: Writer, node: Node, x: Small, v: Small, arrays: list[Lazy], adds: bool) -> Small:
-    places = Places(w, x.shape, node.params["spec"], arrays)
+def _in_registers(w: Writer, node: Node, x: Small, v: Small, indices: list[Value], adds: bool) -> Small:
+    places = Places(w, x.shape, node.params["spec"], indices, True)
     names = x.names.copy()
     values = np.broadcast_to(v.names, places.shape)
     for at in np.ndindex(*places.shape):
@@ -284,8 +336,9 @@ def assemble(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Val
     inputs = [w.lazy(x) for x in given]
     room = w.result(node)
     zero = constant(0, node.dtype)
-    w.nest(node.shape, lambda index: w.store(room, index, zero))
-    for x, spec in zip(inputs, specs):
-        places = Places(w, node.shape, spec, [])
+    parts = [Places(w, node.shape, spec, []) for spec in specs]
+    if not disjoint or sum(prod(places.shape) for places in parts) < node.size:
+        w.nest(node.shape, lambda index: w.store(room, index, zero))
+    for x, places in zip(inputs, parts):
         _written(w, room, places, recipes.broadcast(w, x, places.shape), not disjoint)
     return room

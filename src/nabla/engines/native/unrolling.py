@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
-from nabla.engines.native.loops import Block, For, Form, If, Numbering, Operand, Program, Reg, Rewriter, While, blocks, walk
+from nabla.engines.native.loops import (
+    Block,
+    For,
+    Form,
+    If,
+    Numbering,
+    Operand,
+    Program,
+    Reg,
+    Rewriter,
+    Summary,
+    While,
+    blocks,
+    summary,
+    walk,
+)  # fmt: skip
 
 SHORT = 4
 """Turns up to which a loop is written out that is not inside a longer one."""
@@ -12,8 +28,9 @@ SHORT_AROUND = 8
 """The same around a longer loop, which then can be joined to others of its length, where there are others."""
 SHORT_INSIDE = 16
 """The same inside a longer loop that does more than this one, so that numbers stay in registers in a turn of it."""
-LONGEST, LONGEST_INSIDE = 400, 2000
-"""Statements that come of it at most."""
+LONGEST, FEWEST_INSIDE, LONGEST_INSIDE = 400, 200, 2000
+"""Statements that come of it at most: inside a longer loop as many as that has turns, within bounds, as what runs seldom is not
+worth long code."""
 
 
 class Unroller:
@@ -22,21 +39,24 @@ class Unroller:
         self.fresh = Numbering(program).fresh
         self.replaced: dict[Reg, Operand] = {}
 
-    def block(self, block: Block, around: For | None) -> Block:
-        """around: the outermost loop around it whose turns may be taken in any order."""
+    def block(self, block: Block, around: For | None, linked: bool = False, turns: int = 1) -> Block:
+        """around: the outermost loop around it whose turns may be taken in any order. linked: whether numbers pass between this
+        block and others in a turn of that. turns: of all loops around it."""
         result: Block = []
         alone = sum([type(s) is For for s in block]) == 1
+        meeting = _meeting(block) if self.inside and around is not None and not linked else set()
         for s in block:
             if type(s) is For:
                 outer = around or (s if s.free else None)
-                s.body = self.block(s.body, outer)
+                passes = linked or s in meeting
+                s.body = self.block(s.body, outer, passes, turns * s.count)
                 s.summary = None
-                if self._pays(s, around, alone):
+                if self._pays(s, around, alone, passes, turns):
                     result.extend(self._turns(s))
                     continue
             else:
                 for inner in blocks(s):
-                    inner[:] = self.block(inner, around)
+                    inner[:] = self.block(inner, around, linked or s in meeting, turns)
                 if type(s) in (While, If):
                     s.summary = None
             result.append(s)
@@ -50,12 +70,13 @@ class Unroller:
         rewriter.operands = Resolved(self.replaced)
         return rewriter.block(block)
 
-    def _pays(self, s: For, around: For | None, alone: bool) -> bool:
-        size = sum(1 for _ in walk(s.body)) * s.count
-        if size > (LONGEST_INSIDE if self.inside else LONGEST) or not _is_simple(s.body):
+    def _pays(self, s: For, around: For | None, alone: bool, linked: bool, turns: int) -> bool:
+        size = sum(1 for _ in walk(s.body)) * s.count if self.inside else _length(s.body) * s.count
+        longest = min(max(turns, FEWEST_INSIDE), LONGEST_INSIDE) if self.inside else LONGEST
+        if size > longest or not _is_simple(s.body):
             return False
         if self.inside:
-            if around is None or around is s or s.count >= around.count:
+            if around is None or around is s or s.count >= around.count or not linked:
                 return False
             loops, others = _inside(around)
             return s.count <= (SHORT_INSIDE if loops > 1 else SHORT if others else 0)
@@ -76,6 +97,30 @@ class Unroller:
             state = [rewriter.operand(c.end) for c in s.carries]
         self.replaced.update(zip([c.out for c in s.carries], state))
         return result
+
+
+def _length(block: Block) -> int:
+    """Statements, when the short loops among them are written out too."""
+    return sum([1 if type(s) is not For else _length(s.body) * (s.count if s.count <= SHORT_INSIDE else 1) for s in block])
+
+
+def _meeting(block: Block) -> set[Any]:
+    """The loops among the statements that read what others of them write, or write what those read."""
+    parts = [(s, summary(s)) for s in block]
+    readers = Counter([buffer for _, part in parts for buffer in part.reads])
+    writers = Counter([buffer for _, part in parts for buffer in part.writes])
+    given = {reg for _, part in parts for reg in part.gives}
+    used = {reg for _, part in parts for reg in part.uses}
+
+    def meets(part: Summary) -> bool:
+        return (
+            any(writers[x] > (x in part.writes) for x in part.reads)
+            or any(readers[x] > (x in part.reads) for x in part.writes)
+            or not part.uses.isdisjoint(given)
+            or not part.gives.isdisjoint(used)
+        )
+
+    return {s for s, part in parts if type(s) is For and meets(part)}
 
 
 def _is_simple(block: Block) -> bool:
