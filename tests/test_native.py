@@ -95,7 +95,7 @@ def test_arrays_as_they_come():
     assert out.shape == (3, 4) and f(np.float64(1.0), 1).item() == 3.0
     large = np.arange(1000.0)
     np.testing.assert_array_equal(f(large, 1.0), large * 2.0 + 1.0)
-    ordered = nb.jit(lambda x: nb.sort(x) * 2.0, engine="native")  # no code for it here yet: NumPy's engine runs it
+    ordered = nb.jit(lambda x: nb.sort(x) * 2.0, engine="native")
     np.testing.assert_array_equal(ordered(-large), np.sort(-large) * 2.0)
 
 

@@ -215,6 +215,17 @@ def _nextafter(code: Code, dtype: np.dtype, x: str, y: str) -> str:
     return choose(code, code.op(f"fcmp uno {compared} {a}, {a}"), dtype, x, found)
 
 
+def _order(code: Code, dtype: np.dtype, x: str) -> str:
+    """The bits as an integer in the order of the numbers: both zeros are the same, NaN is above all."""
+    own = _bits(dtype)
+    kind, whole, bits = code.kind(dtype), code.kind(own), 8 * dtype.itemsize
+    plain = code.op(f"bitcast {kind} {code.op(f'fadd {kind} {x}, {_zero(code, dtype)}')} to {whole}")
+    size = code.op(f"and {whole} {plain}, {code.number(2 ** (bits - 1) - 1, own)}")
+    below = code.op(f"icmp slt {whole} {plain}, {code.number(0, own)}")
+    found = choose(code, below, own, code.op(f"sub {whole} {code.number(0, own)}, {size}"), plain)
+    return choose(code, code.op(f"fcmp uno {kind} {x}, {x}"), own, code.number(2 ** (bits - 1) - 2, own), found)
+
+
 # Functions from outside
 
 
@@ -273,10 +284,12 @@ _ROWS: dict[Primitive, Row] = {
 OPERATIONS: dict[str, Row] = {
     **{prim.name: row for prim, row in _ROWS.items()},
     "rotate_left": _rotate,
+    "order": _order,
     "of_complex": _of_complex,
     "of_scipy": _of_scipy,
     "one_of_scipy": _one_of_scipy,
 }
-"""By name. Besides primitives: to rotate the bits of a word, by which random bits are made, and functions from outside."""
+"""By name. Besides primitives: to rotate the bits of a word, by which random bits are made; what numbers are sorted by; functions
+from outside."""
 OF_HALVES = frozenset(["nextafter"])
 """What is done on numbers of half precision themselves. All else is computed in single precision and rounded."""

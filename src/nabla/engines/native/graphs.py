@@ -24,6 +24,7 @@ from nabla.engines.native import (
     recipes,
     scans,
     softmax,
+    sorting,
 )
 from nabla.engines.native.arithmetic import OPERATIONS
 from nabla.engines.native.complex_numbers import COMPLEX
@@ -377,4 +378,5 @@ ROWS: dict[Primitive, Row] = {
     **random_bits.ROWS,
     **scans.ROWS,
     **softmax.ROWS,
+    **sorting.ROWS,
 }

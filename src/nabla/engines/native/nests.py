@@ -83,7 +83,7 @@ HEAVY = 12
 LIGHT = frozenset([
     "abs", "add", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor",
     "convert", "copysign", "equal", "greater", "greater_equal", "isfinite", "isnan", "less", "less_equal", "logical_and",
-    "logical_not", "logical_or", "maximum", "minimum", "multiply", "negative", "not_equal", "rotate_left", "safe_multiply",
+    "logical_not", "logical_or", "maximum", "minimum", "multiply", "negative", "not_equal", "order", "rotate_left", "safe_multiply",
     "sign", "square", "subtract", "where",
 ])  # fmt: skip
 MIDDLE = {"divide": 4, "reciprocal": 4, "sqrt": 5}

@@ -1,4 +1,4 @@
-"""Where elements belong: the places of extrema, of values in sorted rows, and of each element in its row when sorted.
+"""Where elements belong: the places of extrema, and of values in sorted rows.
 
 NaN counts as the largest, equal to itself; the first of equals comes first.
 """
@@ -14,15 +14,12 @@ from nabla.engines.native.lines import Lines, Sink, at_hand
 from nabla.engines.native.loops import BOOL, INDEX, Form, Num, Operand, form, plus
 from nabla.engines.native.values import Indices, Lazy, Number, Unsupported, Value, shape_of
 from nabla.graph.node import Node
-from nabla.primitives import reductions as r, searching, sorting
+from nabla.primitives import reductions as r, searching
 from nabla.primitives.base import Primitive
 
 if TYPE_CHECKING:
     from nabla.engines.native.graphs import Graphs
     from nabla.engines.native.writer import Writer
-
-LONGEST = 16
-"""Elements of a row that are compared each with each; longer ones are sorted by the NumPy engine."""
 
 
 def _real(node: Node, dtype: np.dtype) -> None:
@@ -99,49 +96,8 @@ def _searchsorted(g: Graphs, node: Node, given: list[Value], free: list[bool]) -
     return Lazy(node.shape, node.dtype, at, cost, v.depth + 1, v.reads | rows.reads)
 
 
-def _sort(of_places: bool) -> Any:
-    """Each element goes behind those that come before it; so many there are."""
-
-    def row(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
-        w, axis, shape = g.w, node.params["axis"], node.shape
-        _real(node, given[0].dtype)
-        if shape[axis] > LONGEST:
-            raise Unsupported("sorting long rows")
-        x = at_hand(w, w.lazy(given[0]))
-        lines = Lines(w, shape, (axis,), False)
-        room = w.result(node)
-
-        def comes(i: Form, a: Number, j: Form, b: Number) -> Operand:
-            """Whether b, at j, comes before a, at i."""
-            if node.params["descending"]:
-                a, b = b, a
-            ahead = w.op("less", BOOL, w.index(j), w.index(i))
-            below, above = _less(w, b, a), _less(w, a, b)
-            equal = w.op("logical_not", BOOL, w.op("logical_or", BOOL, below, above))
-            return w.op("logical_or", BOOL, below, w.op("logical_and", BOOL, equal, ahead))
-
-        def line(index: Indices) -> None:
-            def place(at: Indices) -> None:
-                own = w.at(x, at)
-
-                def counted(other: Indices) -> list[Number]:
-                    return [w.op("convert", INDEX, comes(at[axis], own, other[axis], w.at(x, other)))]
-
-                (rank,) = lines.brought(index, "add", [INDEX], counted)
-                w.store(room, lines.whole(index, (form(rank),)), w.index(at[axis]) if of_places else own)
-
-            lines.each(index, place)
-
-        lines.all(line)
-        return room
-
-    return row
-
-
 ROWS: dict[Primitive, Any] = {
     r.argmax: _extreme("maximum"),
     r.argmin: _extreme("minimum"),
     searching.searchsorted: _searchsorted,
-    sorting.sort: _sort(False),
-    sorting.argsort: _sort(True),
 }
