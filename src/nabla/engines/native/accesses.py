@@ -28,7 +28,7 @@ def check(f: Function, s: Any) -> None:
     elif type(s) is Call:
         for x in s.args:
             if type(x) is Part:
-                _check(f, s, x.buffer, x.at, x.buffer.count)
+                _check(f, s, x.buffer, x.at, x.buffer.count - x.reach)
 
 
 def _check(f: Function, s: Any, buffer: Buffer, at: Form, last: int) -> None:

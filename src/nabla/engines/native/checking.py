@@ -106,7 +106,7 @@ class _Checker:
             elif kind is Call:
                 for x in s.args:
                     if type(x) is Part:
-                        self.form(x.at, seen, s, x.buffer.count, 0)
+                        self.form(x.at, seen, s, x.buffer.count, x.reach)
             elif kind is Watch:
                 self.form(s.at, seen, s, None)
             elif kind is If:

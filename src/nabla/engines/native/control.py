@@ -107,7 +107,8 @@ def _scan(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
             w.copy(row_of(room, at), out)
         return _numbers(_turned(w, state, outs[: walk.of_carry]))
 
-    return (*_state(starts, w.loop(walk.length, turn, _numbers(starts), free=False)), *rows)
+    # Without a carry, turns have nothing to do with each other.
+    return (*_state(starts, w.loop(walk.length, turn, _numbers(starts), free=not carry)), *rows)
 
 
 def _while(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:

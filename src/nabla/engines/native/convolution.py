@@ -9,13 +9,13 @@ are added up.
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any, Callable, Sequence
+from typing import TYPE_CHECKING, Any, Sequence
 
 from nabla.engines.native import recipes
 from nabla.engines.native.complex_numbers import COMPLEX
 from nabla.engines.native.lines import computed_in, narrowed, widened
-from nabla.engines.native.loops import Call, Form, Num, Part, plus, times
-from nabla.engines.native.products import BYTE, INT
+from nabla.engines.native.loops import ZERO, Call, Form, Num, Part, plus, times
+from nabla.engines.native.products import AT_ONCE, BYTE, INT, in_blocks
 from nabla.engines.native.routines import Blas
 from nabla.engines.native.values import Array, Indices, Lazy, Number, Unsupported, Value, constant, offset_of
 from nabla.graph.node import Node
@@ -119,15 +119,8 @@ def _by_loops(w: Writer, node: Node, windows: _Windows) -> Value:
 def _by_blas(w: Writer, node: Node, windows: _Windows) -> Value:
     out = w.result(node)
     write = _by_places if prod(windows.size) >= prod(windows.taps) else _by_rows
-    w.nest((windows.groups, windows.rows), lambda line: write(w, windows, line, out), free=False)
+    w.nest((windows.groups, windows.rows), lambda line: write(w, windows, line, out))
     return out
-
-
-def _blocks(w: Writer, count: int, size: int, body: Callable[[Form, int], None]) -> None:
-    """body(start, length) for pieces of `count`."""
-    w.loop(count // size, lambda i: body(times(i, size), size), free=False)
-    if count % size:
-        body(Form(count - count % size), count % size)
 
 
 def _product(w: Writer, turned: bool, sizes: Sequence[int], a: Any, b: Any, beta: float, c: Any) -> None:
@@ -138,21 +131,20 @@ def _product(w: Writer, turned: bool, sizes: Sequence[int], a: Any, b: Any, beta
     (at_a, lead_a), (at_b, lead_b), (at_c, lead_c) = [(x, Num(lead, INT)) for x, lead in (a, b, c)]
     args: list[Part | Num] = [*letters, *[Num(n, INT) for n in sizes], Num(1.0, dtype), at_a, lead_a, at_b, lead_b]
     routine = Blas("dgemm" if dtype.itemsize == 8 else "sgemm")
-    w.block.append(Call(routine, [*args, Num(beta, dtype), at_c, lead_c], [c[0].buffer]))
+    time = prod(sizes) / AT_ONCE
+    w.block.append(Call(routine, [*args, Num(beta, dtype), at_c, lead_c], [c[0].buffer], time))
 
 
-def _at(x: Array, index: Sequence[Form]) -> Part:
-    return Part(x.buffer, plus(x.at, offset_of(x.shape, index)))
-
-
-ZERO = Form(0)
+def _at(x: Array, index: Sequence[Form], count: int) -> Part:
+    return Part(x.buffer, plus(x.at, offset_of(x.shape, index)), count)
 
 
 def _by_places(w: Writer, windows: _Windows, line: Indices, out: Array) -> None:
     group = line[0]
     width, all_places = windows.channels * prod(windows.taps), prod(windows.size)
     first, *others = windows.size or (1,)
-    weights = _at(windows.weights, (group, *[ZERO] * (len(windows.weights.shape) - 1)))
+    columns = windows.columns
+    weights = _at(windows.weights, (group, *[ZERO] * (len(windows.weights.shape) - 1)), columns * width)
     behind = prod(others)
 
     def block(start: Form, length: int) -> None:
@@ -168,18 +160,20 @@ def _by_places(w: Writer, windows: _Windows, line: Indices, out: Array) -> None:
 
         w.nest(matrix.shape, fill)
         places = length * behind
-        into = plus(_at(out, (*line, *[ZERO] * (len(out.shape) - 2))).at, times(start, behind))
-        of, columns = Part(matrix.buffer, ZERO), windows.columns
-        _product(w, False, (places, columns, width), (of, places), (weights, width), 0.0, (Part(out.buffer, into), all_places))
+        into = _at(out, (*line, *[ZERO] * (len(out.shape) - 2)), (columns - 1) * all_places + places)
+        into = into._replace(at=plus(into.at, times(start, behind)))
+        of = Part(matrix.buffer, ZERO, places * width)
+        _product(w, False, (places, columns, width), (of, places), (weights, width), 0.0, (into, all_places))
 
-    _blocks(w, first, max(1, min(first, BLOCK // (width * behind))), block)
+    in_blocks(w, first, -(-first // max(1, BLOCK // (width * behind))), block)
 
 
 def _by_rows(w: Writer, windows: _Windows, line: Indices, out: Array) -> None:
     group = line[0]
     of_window, places = prod(windows.taps), prod(windows.size)
     width, ndim = windows.channels * of_window, len(windows.size)
-    into = _at(out, (*line, *[ZERO] * (len(out.shape) - 2)))
+    columns = windows.columns
+    into = _at(out, (*line, *[ZERO] * (len(out.shape) - 2)), columns * places)
     size = max(1, min(windows.channels, BLOCK // (places * of_window)))
     if size < windows.channels:
         zero = Num(0.0, out.dtype)
@@ -194,9 +188,13 @@ def _by_rows(w: Writer, windows: _Windows, line: Indices, out: Array) -> None:
             w.store(matrix, index, windows.seen(line, channel, index[:ndim], index[ndim + 1 :]))
 
         w.nest(matrix.shape, fill)
-        weights = _at(windows.weights, (group, ZERO, start, *[ZERO] * ndim))
-        of, own = Part(matrix.buffer, ZERO), length * of_window
+        own = length * of_window
+        weights = _at(windows.weights, (group, ZERO, start, *[ZERO] * ndim), (columns - 1) * width + own)
+        of = Part(matrix.buffer, ZERO, places * own)
         beta = 0.0 if size == windows.channels else 1.0
-        _product(w, True, (places, windows.columns, own), (of, own), (weights, width), beta, (into, places))
+        _product(w, True, (places, columns, own), (of, own), (weights, width), beta, (into, places))
 
-    _blocks(w, windows.channels, size, block)
+    count = windows.channels
+    w.loop(count // size, lambda i: block(times(i, size), size), free=False)  # each adds to what the last one left
+    if count % size:
+        block(Form(count - count % size), count % size)

@@ -8,9 +8,10 @@ Here are functions, their operands, and all statements but reads and writes (mem
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any, Callable
 
-from nabla.engines.native import arithmetic, memory, pieces, turns
+from nabla.engines.native import arithmetic, blas_threads, memory, pieces, turns
 from nabla.engines.native.accesses import are_checked, check
 from nabla.engines.native.conversions import HALF, SINGLE, convert, narrowed, widened
 from nabla.engines.native.loops import (
@@ -83,7 +84,12 @@ class Module:
                 f.bases[buffer] = name = f"%{place}{i}"
                 code.entry.append(f"  {name}.at = getelementptr ptr, ptr {table}, i64 {at}")
                 code.entry.append(f"  {name} = load ptr, ptr {name}.at")
-        f.block(self.program.body)
+        for f.limits, run in groupby(self.program.body, blas_threads.is_limiting):
+            if f.limits:
+                f.routine(blas_threads.LIMIT, "", "")
+            f.block(list(run))
+            if f.limits:
+                f.routine(blas_threads.FREE, "", "")
         code.do("ret i64 0")
         self.define("define i64 @run(ptr %addresses, ptr %arena, ptr %table)", code)
         return "\n".join(
@@ -119,6 +125,7 @@ class Function:
         self.mask = ""  # of the lanes that are taken
         self.stop = ""  # in a piece: where it says that the run is to end
         self.turns = ""  # where turns are added up until the next look for signals
+        self.limits = False  # whether BLAS is limited to one thread here
         self.scattered = False  # whether lanes were read or written one by one
 
     # Operands
@@ -192,7 +199,7 @@ class Function:
     def pointer(self, buffer: Buffer, at: Form) -> str:
         """The address of buffer[at], in the first lane."""
         kind = in_memory(buffer.dtype)
-        base = "%arena" if buffer.place == "arena" else self.bases[buffer]
+        base = self.bases.get(buffer, "%arena")
         const, name = self.parts(at)
         const += buffer.at // buffer.dtype.itemsize if buffer.place == "arena" else 0
         if not name:
@@ -336,6 +343,8 @@ class Function:
             code.do(f"store atomic i64 {status}, ptr {self.stop} monotonic, align 8")
             code.do("ret void")
         else:
+            if self.limits:
+                self.routine(blas_threads.FREE, "", "")
             code.do(f"ret i64 {status}")
         code.start(staying)
 

@@ -158,7 +158,7 @@ def needed(program: Program) -> Program:
             reads[buffer] = reads.get(buffer, 0) + 1
     live: set[Reg] = set()
     body = _needed(program.body, live, reads)
-    used = {buffer for s in walk(body) for buffer in _touched(s)}
+    used = {buffer for s in walk(body) for buffer in touched(s)}
     return Program(body, [b for b in program.buffers if b.place != "arena" or b in used])
 
 
@@ -168,7 +168,8 @@ def _read(s: Any) -> list[Buffer]:
     return [x.buffer for x in s.args if type(x) is Part] if type(s) is Call else []
 
 
-def _touched(s: Any) -> list[Buffer]:
+def touched(s: Any) -> list[Buffer]:
+    """The buffers that it itself reads or writes."""
     return [s.buffer] if type(s) in (Load, Store) else _read(s)
 
 

@@ -80,7 +80,8 @@ class Loop:
         accesses = other.accesses
         body = substituted(theirs.body, {}, {theirs.counter: form(mine.counter)})
         a, b = summary(mine), summary(theirs)
-        self.loop = For(mine.counter, mine.count, [*mine.body, *body], [*mine.carries, *theirs.carries], mine.free)
+        carries = [*mine.carries, *theirs.carries]
+        self.loop = For(mine.counter, mine.count, [*mine.body, *body], carries, mine.free, mine.apart and theirs.apart)
         self.loop.summary = Summary(a.uses | b.uses, a.gives | b.gives, a.reads | b.reads, a.writes | b.writes)
         self.size += other.size
         for buffer, found in self.accesses.items():
@@ -112,7 +113,8 @@ def _collect(
         elif kind is Call:
             for part in s.args:
                 if type(part) is Part:
-                    found.setdefault(part.buffer, set()).add(Access(0, (), 0, 0, True))
+                    access = _access(part.at, counter, ranges, inside)
+                    found.setdefault(part.buffer, set()).add(access._replace(high=access.high + part.reach - 1))
         else:
             inside.update(summary(s).gives)
             if kind is not For or s.carries:

@@ -160,7 +160,8 @@ class Graphs:
                 raise Unsupported(f"the dtype {dtype}")
         rooms = w.results(node)
         w.references.append(node)
-        parts = [Part(x.buffer, times(x.at, 2 if x.dtype.kind == "c" else 1)) for x in (*rooms, *inputs)]
+        sizes = [2 if x.dtype.kind == "c" else 1 for x in (*rooms, *inputs)]
+        parts = [Part(x.buffer, times(x.at, k), k * prod(x.shape)) for x, k in zip((*rooms, *inputs), sizes)]
         w.block.append(Call(Reference(node.prim.name, len(w.references) - 1, cold), parts, [x.buffer for x in rooms]))
         return tuple(rooms) if type(node.dtype) is tuple else rooms[0]
 

@@ -14,7 +14,7 @@ import numpy as np
 from nabla.engines.native.factorisations import INT, Numbers, complain
 from nabla.engines.native.lines import Lines
 from nabla.engines.native.loops import BOOL, INDEX, Call, Form, Num, Operand, Part, form, times
-from nabla.engines.native.products import BYTE
+from nabla.engines.native.products import AT_ONCE, BYTE
 from nabla.engines.native.routines import Blas, Lapack
 from nabla.engines.native.values import Array, Indices, Number, Unsupported, Value, part_of_complex, row_of, shape_of
 from nabla.graph.node import Node
@@ -38,7 +38,8 @@ def size(n: int) -> Num:
 
 
 def at(x: Array) -> Part:
-    return Part(x.buffer, times(x.at, 2 if x.dtype.kind == "c" else 1))
+    parts = 2 if x.dtype.kind == "c" else 1
+    return Part(x.buffer, times(x.at, parts), parts * prod(x.shape))
 
 
 def flat(x: Array, axes: int) -> Array:
@@ -68,7 +69,9 @@ class Calls:
         self.numbers = Numbers(self.w, dtype)
 
     def routine(self, library: Callable[[str], Any], name: str, args: Sequence[Part | Num], writes: Sequence[Array]) -> None:
-        self.w.block.append(Call(library(LETTERS[self.dtype.name] + name), args, [x.buffer for x in writes]))
+        largest = max([prod(x.shape) for x in writes])
+        time = max(largest**1.5 / AT_ONCE, 1000.0)  # n x n numbers take about n**3 multiplications
+        self.w.block.append(Call(library(LETTERS[self.dtype.name] + name), args, [x.buffer for x in writes], time))
 
     def each(self, body: Callable[[Form], Operand | None], rooms: Sequence[Array] = ()) -> None:
         """`body` for each matrix; it says whether there is no result. rooms: see `complain`."""

@@ -201,19 +201,25 @@ class Carry:
 
 
 class For:
-    """`count` turns. free: their order does not matter. lanes: how many turns are taken at once. pieces: into how many pieces the
-    turns are cut for threads, 0 for none."""
+    """`count` turns. free: their order does not matter. apart: who wrote it says that they may run at the same time, but for memory
+    that is touched nowhere else. lanes: how many turns are taken at once. pieces: into how many pieces the turns are cut for
+    threads, 0 for none. own: buffers that each piece has one of; at: where these begin in the arena, and the bytes of a piece."""
 
-    __slots__ = ("body", "carries", "count", "counter", "free", "lanes", "pieces", "summary")
+    __slots__ = ("apart", "at", "body", "carries", "count", "counter", "free", "lanes", "own", "pieces", "summary")
 
-    def __init__(self, counter: Counter, count: int, body: list[Any], carries: list[Carry], free: bool) -> None:
+    def __init__(
+        self, counter: Counter, count: int, body: list[Any], carries: list[Carry], free: bool, apart: bool = False
+    ) -> None:
         self.counter = counter
         self.count = count
         self.body = body
         self.carries = carries
         self.free = free
+        self.apart = apart
         self.lanes = 1
         self.pieces = 0
+        self.own: frozenset[Buffer] = frozenset()
+        self.at = (0, 0)
         self.summary: Summary | None = None
 
 
@@ -243,24 +249,27 @@ class If:
 
 
 class Part(NamedTuple):
-    """The address of buffer[at], for a routine."""
+    """The address of buffer[at], for a routine that touches as many as `reach` numbers from there on."""
 
     buffer: Buffer
     at: Form
+    reach: int
 
     def __str__(self) -> str:
         return f"&{self.buffer}[{self.at}]"
 
 
 class Call:
-    """A routine from outside, of addresses and of constants that it takes by address too. writes: the buffers it writes to."""
+    """A routine from outside, of addresses and of constants that it takes by address too. writes: the buffers it writes to. time:
+    what it takes, about, in operations on vectors."""
 
-    __slots__ = ("args", "routine", "writes")
+    __slots__ = ("args", "routine", "time", "writes")
 
-    def __init__(self, routine: Any, args: Sequence[Part | Num], writes: Sequence[Buffer]) -> None:
+    def __init__(self, routine: Any, args: Sequence[Part | Num], writes: Iterable[Buffer], time: float = 1000.0) -> None:
         self.routine = routine
         self.args = list(args)
         self.writes = frozenset(writes)
+        self.time = time
 
 
 class Watch:
@@ -431,15 +440,16 @@ class Rewriter:
             at = self.form(s.at)
             return Index(self.given(s.out), at)
         if kind is Call:
-            return Call(s.routine, [Part(x.buffer, self.form(x.at)) if type(x) is Part else x for x in s.args], tuple(s.writes))
+            places = [Part(x.buffer, self.form(x.at), x.reach) if type(x) is Part else x for x in s.args]
+            return Call(s.routine, places, s.writes, s.time)
         if kind is For:
             counter = s.counter
             if self.fresh is not None:
                 counter = self.fresh(counter)
                 self.forms[s.counter] = form(counter)
             carries, body = self.carries(s.carries, lambda: self.block(s.body))
-            new = For(counter, s.count, body, carries, s.free)
-            new.lanes, new.pieces = s.lanes, s.pieces
+            new = For(counter, s.count, body, carries, s.free, s.apart)
+            new.lanes, new.pieces, new.own, new.at = s.lanes, s.pieces, s.own, s.at
             return new
         if kind is While:
 
@@ -528,6 +538,7 @@ def _printed(block: Block, indent: str) -> Iterator[str]:
             if kind is For:
                 how = f", {s.lanes} at once" if s.lanes > 1 else ""
                 how += f", in {s.pieces} pieces" if s.pieces else ""
+                how += f" with their own {', '.join(sorted(map(str, s.own)))}" if s.own else ""
                 yield f"{indent}for {s.counter} < {s.count}{'' if s.free else ' in order'}{how}{tail}:"
             else:
                 yield f"{indent}while {s.going}{tail}:"

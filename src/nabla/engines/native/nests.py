@@ -5,9 +5,12 @@ The time of a loop is estimated in operations; the axis whose turns are taken at
 
 from __future__ import annotations
 
+from collections import Counter as Counted
 from math import inf
 from typing import Any, NamedTuple
 
+from nabla.engines.native import blas_threads
+from nabla.engines.native.forwarding import touched
 from nabla.engines.native.fusion import Loop as Accessed, apart
 from nabla.engines.native.loops import (
     BOOL,
@@ -32,6 +35,7 @@ from nabla.engines.native.loops import (
     summary,
     walk,
 )  # fmt: skip
+from nabla.engines.native.routines import Reference
 
 # Neighbouring axes as one
 
@@ -64,7 +68,7 @@ def _as_one(outer: For, inner: For) -> For | None:
             return None
     body = substituted(inner.body, {}, {outer.counter: Form(0)})
     carries = [Carry(b.inner, a.start, b.end, a.out, a.by) for a, b in zip(outer.carries, inner.carries)]
-    return For(inner.counter, outer.count * inner.count, body, carries, inner.free)
+    return For(inner.counter, outer.count * inner.count, body, carries, inner.free, outer.apart and inner.apart)
 
 
 def _forms(block: Block) -> list[Form]:
@@ -131,7 +135,7 @@ def time_of(block: Block) -> float:
         elif kind is If:
             total += max(time_of(b) for b in s.branches)
         else:
-            total += 1 if kind is not Call else 1000
+            total += 1 if kind is not Call else s.time
     return total
 
 
@@ -207,33 +211,51 @@ WORTH = 150_000
 """The time from which on a loop is cut in pieces."""
 PIECE = 40_000
 MOST = 64
+ROOM = 2**23
+"""Bytes that all pieces of a loop have of their own, at most."""
 
 
 def in_pieces(program: Program) -> Program:
     """Loops that take long, cut in a number of pieces that does not depend on how many threads there are."""
-    _cut(program.body, program.buffers)
+    _cut(program.body, _touches(program.body))
     return program
 
 
-def _cut(block: Block, buffers: list[Buffer]) -> None:
+def _cut(block: Block, touches: Counted) -> None:
     for s in block:
         if type(s) is not For or not s.free:
             for inner in blocks(s):
-                _cut(inner, buffers)
+                _cut(inner, touches)
             continue
         time = time_of([s])
-        if time < WORTH or not all(c.by for c in s.carries) or not _is_alone(s):
-            if time >= WORTH:
-                _cut(s.body, buffers)
+        if time < WORTH:
             continue
+        own = _own(s, touches) if all(c.by for c in s.carries) and all(map(_is_safe, walk(s.body))) else None
         turns = -(-s.count // s.lanes)
-        s.pieces = int(min(MOST, max(2, time // PIECE), turns))
-        s.pieces = s.pieces if s.pieces > 1 else 0
+        pieces = int(min(MOST, max(2, time // PIECE), turns))
+        if own:
+            pieces = min(pieces, ROOM // sum([buffer.nbytes for buffer in own]))
+        if own is None or pieces < 2:
+            _cut(s.body, touches)
+        else:
+            s.pieces, s.own = pieces, own
 
 
-def _is_alone(s: For) -> bool:
-    """Whether turns may run at the same time."""
-    if any(type(x) is Call for x in walk(s.body)):
-        return False
+def _is_safe(s: Any) -> bool:
+    """Whether several threads may do it at the same time: Python does not, nor does BLAS where it has threads of its own."""
+    return type(s) is not Call or (type(s.routine) is not Reference and blas_threads.are_limited())
+
+
+def _own(s: For, touches: Counted) -> frozenset[Buffer] | None:
+    """The buffers that each piece needs for itself; None if turns may not run at the same time. What all turns write to, and is
+    touched nowhere else, says nothing from turn to turn, as these may be taken in any order."""
     accesses = Accessed(s).accesses
-    return all(apart(accesses[buffer]) for buffer in summary(s).writes)
+    mixed = [buffer for buffer in summary(s).writes if not apart(accesses[buffer])]
+    inside = _touches(s.body) if mixed else {}
+    own = frozenset([buffer for buffer in mixed if buffer.place == "arena" and inside[buffer] == touches[buffer]])
+    return own if s.apart or len(own) == len(mixed) else None
+
+
+def _touches(block: Block) -> Counted:
+    """In how many statements each buffer is."""
+    return Counted([buffer for s in walk(block) for buffer in touched(s)])

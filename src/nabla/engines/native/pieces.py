@@ -45,6 +45,11 @@ def in_pieces(f: Function, s: For) -> None:
         name = {0: "%arena", 1: "%table"}.get(i, f"%given{i}")
         own.entry.append(f"  %at{i} = getelementptr i64, ptr %context, i64 {i}")
         own.entry.append(f"  {name} = load {kind}, ptr %at{i}")
+    if s.own:
+        own.entry.append(f"  %before = mul i64 %piece, {s.at[1]}")
+        own.entry.append(f"  %begin.own = add i64 %before, {s.at[0]}")
+        own.entry.append("  %own = getelementptr i8, ptr %arena, i64 %begin.own")
+        inner.bases.update(dict.fromkeys(s.own, "%own"))
     if long:
         inner.look()
     size = -(-s.count // s.pieces)

@@ -50,10 +50,11 @@ def _inside(s: Any, base: int, own: set[Buffer]) -> int:
     the same time."""
     parts = blocks(s)
     if type(s) is For and s.pieces:
-        for buffer in sorted(own, key=lambda b: b.number):
+        for buffer in sorted(own - s.own, key=lambda b: b.number):
             buffer.at = base
             base = _aligned(base + buffer.nbytes)
-        return base
+        s.at = base, _aligned(_plan(s.body, 0, set(s.own)))
+        return base + s.pieces * s.at[1]
     if len(parts) == 1:
         return _plan(parts[0], base, own)
     seen: dict[Buffer, int] = {}

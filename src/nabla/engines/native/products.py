@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 import numpy as np
 
-from nabla.engines.native import recipes
-from nabla.engines.native.loops import Call, Form, Num, Part, plus, times
+from nabla.engines.native import blas_threads, recipes
+from nabla.engines.native.loops import ZERO, Call, Form, Num, Part, plus, times
 from nabla.engines.native.routines import Blas
 from nabla.engines.native.values import CHEAP, Array, Lazy, Number, Small, Unsupported, Value, constant, part_of_complex, shape_of
 from nabla.graph.node import Node
@@ -21,6 +21,12 @@ WORTH = 10_000
 """Multiplications from which on a call of BLAS costs less than loops."""
 WRITTEN_OUT = 1024
 """Multiplications up to which a product of small tensors is written out."""
+BLOCK = 1_000_000
+"""Multiplications that a thread is given at least, of a large product."""
+NARROW, MOST = 32, 8
+"""Rows or columns of what a thread is given, and how many of these are wanted at most: for each, all of one factor is copied."""
+AT_ONCE = 6
+"""Multiplications and additions in the time of an operation."""
 INT, BYTE, HALF, SINGLE = (np.dtype(name) for name in ("int32", "int8", "float16", "float32"))
 
 
@@ -110,15 +116,37 @@ def _by_blas(w: Writer, node: Node, left: Any, right: Any) -> Array:
     routine = Blas({"float32": "sgemm", "float64": "dgemm", "complex64": "cgemm", "complex128": "zgemm"}[node.dtype.name])
     parts = 2 if node.dtype.kind == "c" else 1
 
-    def turn(i: Form) -> None:
-        stacks = ((b, k * n), (a, m * k), (room, m * n))
-        right, left, out = [Part(z.buffer, times(plus(z.at, times(i, size)), parts)) for z, size in stacks]
-        sizes = [Num(v, INT) for v in (n, m, k)]
-        args: list[Part | Num] = [*letters, *sizes, one, right, leading[0], left, leading[1], zero, out, leading[2]]
-        w.block.append(Call(routine, args, [room.buffer]))
+    def part(z: Array, i: Form, size: int, start: Form, reach: int) -> Part:
+        return Part(z.buffer, times(plus(z.at, times(i, size), start), parts), parts * reach)
 
-    w.loop(batch, turn, free=False)
+    def block(i: Form, row: Form, rows: int, column: Form, columns: int) -> None:
+        """Some rows and columns of a product."""
+        left = part(a, i, m * k, times(row, 1 if a_turned else k), (k - 1) * m + rows if a_turned else rows * k)
+        right = part(b, i, k * n, times(column, 1 if b_turned else k), (k - 1) * n + columns if b_turned else columns * k)
+        out = part(room, i, m * n, plus(times(row, n), column), (rows - 1) * n + columns)
+        sizes = [Num(v, INT) for v in (columns, rows, k)]
+        args: list[Part | Num] = [*letters, *sizes, one, right, leading[0], left, leading[1], zero, out, leading[2]]
+        w.block.append(Call(routine, args, [room.buffer], time=rows * columns * k * parts**2 / AT_ONCE))
+
+    def turn(i: Form) -> None:
+        count = m * n * k // BLOCK if blas_threads.are_limited() else 1
+        if m >= n:
+            in_blocks(w, m, min(count, m // NARROW, MOST), lambda row, rows: block(i, row, rows, ZERO, n))
+        else:
+            in_blocks(w, n, min(count, n // NARROW, MOST), lambda column, columns: block(i, ZERO, m, column, columns))
+
+    w.loop(batch, turn)
     return room
+
+
+def in_blocks(w: Writer, count: int, least: int, body: Callable[[Form, int], None]) -> None:
+    """body(start, length) for `least` or more blocks of `count`, so many that little is left over.
+    They may run at the same time."""
+    blocks = min(range(max(least, 1), max(2 * least, 2)), key=lambda n: count % n)
+    size, rest = divmod(count, blocks)
+    w.loop(blocks, lambda i: body(times(i, size), size), apart=True)
+    if rest:
+        body(Form(count - rest), rest)
 
 
 def _matrix(w: Writer, x: Lazy, shared: Sequence[int], free: Sequence[int], summed: Sequence[int]) -> tuple[Array, bool]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from nabla.engines.native.loops import (
     Block,
+    Call,
     For,
     Form,
     If,
@@ -124,7 +125,7 @@ def _meeting(block: Block) -> set[Any]:
 
 
 def _is_simple(block: Block) -> bool:
-    return all(type(s) not in (While, If) for s in walk(block))
+    return all(type(s) not in (While, If, Call) for s in walk(block))
 
 
 def _inside(s: For) -> tuple[int, int]:

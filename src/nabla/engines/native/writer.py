@@ -146,9 +146,10 @@ class Writer:
         starts: Sequence[Number] = (),
         by: str | None = None,
         free: bool = True,
+        apart: bool = False,
     ) -> list[Number]:
         """`count` turns of body(i, *what the last turn left) -> what this one leaves; what is left in the end. by: turns add to
-        what they find, by that operation. free: they may be taken in any order."""
+        what they find, by that operation. free: they may be taken in any order. apart: they may also run at the same time."""
         if count == 0:
             return list(starts)
         if count == 1:
@@ -159,7 +160,7 @@ class Writer:
         carries = Carried(self, starts, by)
         ends = self.inside(block, lambda: body(form(counter), *carries.inner))
         outs = carries.close(ends or ())
-        self.block.append(For(counter, count, block, carries.carries, free))
+        self.block.append(For(counter, count, block, carries.carries, free, apart))
         return outs
 
     def nest(self, shape: Sequence[int], body: Body, free: bool = True) -> None:
