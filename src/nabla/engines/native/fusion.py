@@ -25,9 +25,9 @@ from nabla.engines.native.loops import (
     Summary,
     blocks,
     form,
+    size_of,
     substituted,
     summary,
-    walk,
 )  # fmt: skip
 
 FAR = 48
@@ -58,7 +58,7 @@ class Loop:
 
     def __init__(self, loop: For) -> None:
         self.loop = loop
-        self.size = sum(1 for _ in walk(loop.body))
+        self.size = size_of(loop.body)
         self._accesses: dict[Buffer, set[Access]] | None = None
 
     @property
@@ -188,11 +188,12 @@ def _place(result: list[Any], loop: Loop) -> None:
 
 def _lift(result: list[Any], s: Any) -> None:
     """Before loops it has nothing to do with, so that those behind it can be joined to them."""
-    own = summary(s)
     place = len(result)
-    for k in range(len(result) - 1, max(len(result) - NEAR, 0) - 1, -1):
-        if _conflict(_summary(result[k]), own):
-            break
-        if type(result[k]) is Loop:
-            place = k
+    if any([type(x) is Loop for x in result[-NEAR:]]):
+        own = summary(s)
+        for k in range(len(result) - 1, max(len(result) - NEAR, 0) - 1, -1):
+            if _conflict(_summary(result[k]), own):
+                break
+            if type(result[k]) is Loop:
+                place = k
     result.insert(place, s)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from nabla.engines.native import objects, tiers
-from nabla.engines.native.loops import Program, walk
+from nabla.engines.native.loops import Program, size_of
 from nabla.engines.native.nests import time_of
 
 QUICK, FULL = 0, 2
@@ -47,7 +47,7 @@ class Code:
             found = objects.kept(self._source, FULL, "run")
             if found is not None:
                 return found
-            effort = STATEMENT * sum(1 for _ in walk(program.body))
+            effort = STATEMENT * size_of(program.body)
             if time_of(program.body) < LONG * effort:
                 self.left = effort
                 return objects.built(self._source, QUICK, "run")

@@ -285,6 +285,8 @@ class Watch:
 
 Statement = Op | Index | Load | Store | For | While | If | Call | Watch
 Block = list[Any]
+NESTING = frozenset([For, While, If])
+"""What has statements inside."""
 
 
 def blocks(s: Any) -> tuple[Block, ...]:
@@ -302,8 +304,14 @@ def walk(block: Block) -> Iterator[Any]:
     """All statements, those inside others too."""
     for s in block:
         yield s
-        for inner in blocks(s):
-            yield from walk(inner)
+        if type(s) in NESTING:
+            for inner in blocks(s):
+                yield from walk(inner)
+
+
+def size_of(block: Block) -> int:
+    """How many statements these are, with those inside others."""
+    return len(block) + sum([size_of(inner) for s in block if type(s) in NESTING for inner in blocks(s)])
 
 
 # What a statement has to do with others
@@ -357,11 +365,20 @@ def _of_blocks(s: Any) -> Summary:
     reads: set[Buffer] = set()
     writes: set[Buffer] = set()
     for inner in [x for block in blocks(s) for x in block]:
-        part = summary(inner)
-        uses |= part.uses
-        inside |= part.gives
-        reads |= part.reads
-        writes |= part.writes
+        kind = type(inner)
+        if kind is Op:
+            uses.update([x for x in inner.args if type(x) is Reg])
+            inside.add(inner.out)
+        elif kind is Load:
+            uses.update([reg for reg, _ in inner.at.terms])
+            inside.add(inner.out)
+            reads.add(inner.buffer)
+        else:
+            part = summary(inner)
+            uses |= part.uses
+            inside |= part.gives
+            reads |= part.reads
+            writes |= part.writes
     if type(s) is If:
         uses.update(_operands([s.which, *[x for _, ends in s.outs for x in ends]]))
         gives = frozenset([reg for reg, _ in s.outs])
@@ -394,13 +411,21 @@ class Rewriter:
         return self.operands.get(x, x) if type(x) is Reg else x
 
     def form(self, x: Form) -> Form:
-        terms = x.terms
+        const, terms = x
         forms, operands = self.forms, self.operands
-        for reg, _ in terms:
-            if reg in forms or reg in operands:
+        kept = []
+        for term in terms:
+            reg, k = term
+            if reg in operands:
+                break
+            if reg not in forms:
+                kept.append(term)
+            elif not forms[reg].terms:
+                const += forms[reg].const * k
+            else:
                 break
         else:
-            return x
+            return x if len(kept) == len(terms) else Form(const, tuple(kept))
         parts = [Form(x.const)]
         for reg, k in terms:
             if reg in forms:
@@ -430,10 +455,18 @@ class Rewriter:
     def statement(self, s: Any) -> Any:
         kind = type(s)
         if kind is Op:
-            args = tuple([self.operands.get(x, x) if type(x) is Reg else x for x in s.args])
+            args = s.args
+            for x in args:
+                if type(x) is Reg and x in self.operands:
+                    args = tuple([self.operands.get(x, x) if type(x) is Reg else x for x in args])
+                    break
+            else:
+                if self.fresh is None:
+                    return s
             return Op(self.given(s.out), s.name, args, s.params)
         if kind is Load:
-            return Load(self.given(s.out), s.buffer, self.form(s.at))
+            at = self.form(s.at)
+            return s if at is s.at and self.fresh is None else Load(self.given(s.out), s.buffer, at)
         if kind is Store:
             return Store(s.buffer, self.form(s.at), self.operand(s.value))
         if kind is Index:

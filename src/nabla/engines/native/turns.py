@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable, Sequence
 
-from nabla.engines.native.loops import INDEX, Carry, For, Op, Reg, summary, walk
+from nabla.engines.native.loops import INDEX, Carry, For, Op, Reg, size_of, summary
 from nabla.engines.native.recipes import STARTS
 from nabla.engines.native.text import literal, type_of
 
@@ -69,7 +69,7 @@ def at_once(f: Function, s: For, begin: str, end: str, carries: Sequence[Carry])
         return
     known = begin == "0" and end.isdigit()
     count = int(end) if known else 0
-    is_light = s.count >= 2 * lanes * WAYS and sum(1 for _ in walk(s.body)) < 40
+    is_light = s.count >= 2 * lanes * WAYS and size_of(s.body) < 40
     ways = WAYS if carries and is_light else 1
     neutral = [literal(STARTS[str(c.by)](c.inner.dtype), c.inner.dtype) for c in carries]
     starts = [[code.spread(x, c.inner.dtype, lanes) for c, x in zip(carries, neutral)] for _ in range(ways)]

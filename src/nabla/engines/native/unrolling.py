@@ -19,6 +19,7 @@ from nabla.engines.native.loops import (
     Summary,
     While,
     blocks,
+    size_of,
     summary,
     walk,
 )  # fmt: skip
@@ -72,7 +73,7 @@ class Unroller:
         return rewriter.block(block)
 
     def _pays(self, s: For, around: For | None, alone: bool, linked: bool, turns: int) -> bool:
-        size = sum(1 for _ in walk(s.body)) * s.count if self.inside else _length(s.body) * s.count
+        size = size_of(s.body) * s.count if self.inside else _length(s.body) * s.count
         longest = min(max(turns, FEWEST_INSIDE), LONGEST_INSIDE) if self.inside else LONGEST
         if size > longest or not _is_simple(s.body):
             return False
