@@ -3,10 +3,12 @@
 For each workload, size and function:
 
 - steady: a further call, from arrays of the library's own to a finished result. The libraries take turns, in rounds.
-- first: from a function that has not been seen to its first result: tracing, compiling and running it.
-- memory: by how much the process grew at most, over the first call, compiling and all, and three further ones. Each library is
-  measured in a process of its own, where it has computed something small before.
+- first: from a function that has not been seen to its first result: tracing, compiling and running it. Nothing that was compiled
+  before is read from the disk.
+- memory: by how much the process grew at most, over the first call, compiling and all, and three further ones. Each function of
+  each library is measured in a process of its own, where the library has computed something small before.
 - derivative over value: what a derivative costs in calls of the function that it is a derivative of.
+- beside C++: what the best C++ program would take here, if it were to jax here as it was to jax where it was measured (in_cpp.py).
 
 Before anything is timed, all results must agree. jax runs jitted, in float64; torch eagerly, as it does for most of its users.
 Ratios are to the first engine of Nabla that is measured: above 1, slower than that. Those of steady times are taken within a round.
@@ -17,6 +19,7 @@ import gc
 import importlib
 import json
 import math
+import os
 import re
 import statistics
 import subprocess
@@ -28,6 +31,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from in_cpp import BEST
 from timing import four_digits, machine, summary, taking_turns
 from workloads import all_workloads
 from workloads.base import Calls, Workload, as_ndarrays, disagreement
@@ -165,21 +169,19 @@ def forget_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5")
 
 
-def memory_here(library: Library, workload: Workload, given: dict[str, Any]) -> dict[str, dict[str, float]]:
-    told = {}
-    for function, (f, args) in library.calls(workload, given).items():
-        gc.collect()
-        forget_peak()
-        before = resident("VmRSS")
-        for _ in range(4):
-            run_once(library, f, args)
-        told[function] = {"MB": (resident("VmHWM") - before) / 1e6}
-    return told
+def memory_here(library: Library, f: Callable, args: tuple) -> float:
+    """In megabytes."""
+    gc.collect()
+    forget_peak()
+    before = resident("VmRSS")
+    for _ in range(4):
+        run_once(library, f, args)
+    return (resident("VmHWM") - before) / 1e6
 
 
-def memory_of(name: str, size: str, library: str) -> dict[str, dict[str, float]]:
+def memory_of(name: str, size: str, function: str, library: str) -> float:
     """In a new process."""
-    command = [sys.executable, __file__, "--memory-of", name, size, library]
+    command = [sys.executable, __file__, "--memory-of", name, size, function, library]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout)
 
@@ -268,6 +270,26 @@ def means(results, workloads, found) -> str:
     return "\n".join([*lines, ""])
 
 
+def beside_cpp(results, found) -> str:
+    """Published figures of C++ programs, as many times slower or faster as jax is here."""
+    ours = next(iter(found))
+    rows, ratios = [], []
+    for (w, size), told in results.items():
+        best = BEST.get((w, size))
+        if best and "jax" in told[best.function]["steady"]:
+            here, own = (told[best.function]["steady"][library]["ms"] for library in ("jax", ours))
+            scaled = best.ms * here / best.jax
+            ratios.append(own / scaled)
+            figures = [best.ms, best.jax, here, scaled, own]
+            rows.append([f"{w} {size}", best.function, best.by, *map(four_digits, figures), f"{ratios[-1]:.2f}"])
+    if not rows:
+        return ""
+    columns = ["by", "C++ there", "jax there", "jax here", "C++ here", found[ours].name, "ratio"]
+    ahead, near = sum(x < 1.0 for x in ratios), sum(x <= 1.5 for x in ratios)
+    ending = f"geometric mean {geometric_mean(ratios):.2f}; ahead of C++ on {ahead} of {len(ratios)}, within 1.5 times on {near}"
+    return table("Beside C++: milliseconds; C++ here is what it would take, going by jax", columns, rows) + f"\n{ending}\n"
+
+
 def picture(results, found, path) -> None:
     """How much longer than Nabla the others take: one bar for each library and derivative or lone function."""
     figure_module = importlib.import_module("matplotlib.figure")
@@ -311,7 +333,9 @@ def parsed():
     parser.add_argument("--no-memory", action="store_true", help="without the processes that measure memory")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--picture", type=Path, metavar="FILE", default=OUTPUT / "workloads.png", help="(default: %(default)s)")
-    parser.add_argument("--memory-of", nargs=3, metavar=("WORKLOAD", "SIZE", "LIBRARY"), help="measure that one, in this process")
+    parser.add_argument(
+        "--memory-of", nargs=4, metavar=("WORKLOAD", "SIZE", "FUNCTION", "LIBRARY"), help="measure that one, in this process"
+    )
     options = parser.parse_args()
     options.rounds = options.rounds or (3 if options.quick else 25)
     options.repeats = 1 if options.quick else 3
@@ -335,11 +359,16 @@ def wanted(parser, options, workloads) -> list[tuple[str, str]]:
 
 def main():
     parser, options = parsed()
+    os.environ["NABLA_CACHE"] = "off"
     workloads = all_workloads()
     if options.memory_of:
-        name, size, library = options.memory_of
-        asked, _ = made([library])
-        print(json.dumps(memory_here(asked[library], workloads[name], workloads[name].make(**workloads[name].sizes[size]))))
+        name, size, function, library = options.memory_of
+        asked = made([library])[0][library]
+        print(
+            json.dumps(
+                memory_here(asked, *asked.calls(workloads[name], workloads[name].make(**workloads[name].sizes[size]))[function])
+            )
+        )
         return
     pairs = wanted(parser, options, workloads)
     libraries = [*(options.engine or ["native"]), *(name for name in ("jax", "torch") if name not in options.without)]
@@ -360,14 +389,14 @@ def main():
         given = workloads[name].make(**workloads[name].sizes[size])
         told = results[name, size] = measure(name, workloads[name], given, found, options)
         if not options.no_memory:
-            for library in found:
-                for function, sizes in memory_of(name, size, library).items():
-                    told[function].setdefault("memory", {})[library] = sizes
+            for function, figures in told.items():
+                figures["memory"] = {library: {"MB": memory_of(name, size, function, library)} for library in figures["steady"]}
         if options.json:
             write_report(options.json, about, missing, results)
         print(f"{name} {size}: done", file=sys.stderr, flush=True)
     print(tables(results, workloads, found))
     print(means(results, workloads, found))
+    print(beside_cpp(results, found))
     if len(found) > 1:
         picture(results, found, options.picture)
         print(f"picture: {options.picture}")

@@ -16,6 +16,7 @@ ENGINES = ["numpy", "native", *(["xla"] if lazy.installed("jax") else [])]
 
 sys.path.append(str(ROOT / "benchmarks"))
 
+from in_cpp import BEST  # noqa: E402
 from workloads import all_workloads  # noqa: E402
 from workloads.base import as_ndarrays, disagreement  # noqa: E402
 
@@ -73,3 +74,11 @@ def test_made_inputs_are_the_same_each_time(name):
     again = workload.make(**size)
     for key, value in workload.make(**size).items():
         np.testing.assert_equal(again[key], value)
+
+
+def test_what_stands_beside_figures_of_cpp():
+    assert len(BEST) == 14
+    for (name, size), figure in BEST.items():
+        assert size in WORKLOADS[name].sizes
+        assert figure.function in WORKLOADS[name].derivatives
+        assert 0.0 < figure.ms < 1000.0 and 0.0 < figure.jax < 1000.0
