@@ -26,11 +26,11 @@ NATIVE = {
     "kolmogorov", "leaf", "less", "less_equal", "log", "log10", "log1p", "log2", "log_softmax", "logaddexp", "logical_and",
     "logical_not", "logical_or", "logical_xor", "logit", "logsumexp", "lu", "lu_parts", "lu_solve", "max", "maximum", "min",
     "minimum", "multiply", "named", "ndtr", "ndtri", "negative", "nextafter", "not_equal", "owens_t", "pinv", "placeholder",
-    "pmax", "polygamma", "polygamma_rise", "power", "power_by", "prod", "psum", "put", "qr", "real", "reciprocal",
-    "recurrence", "remainder", "reshape", "rint", "row_order", "safe_multiply", "scaled_airy", "scan", "searchsorted",
-    "sech2", "shared", "sigmoid", "sign", "signbit", "sin", "sinc", "sinh", "slogdet", "softmax", "softplus", "sort",
-    "spectral_function", "sqrt", "square", "subtract", "sum", "svd", "svdvals", "tan", "tanh", "threefry", "transpose",
-    "triangular_solve", "trunc", "variable", "where", "while",
+    "pmax", "polygamma", "polygamma_rise", "power", "power_by", "prod", "psum", "put", "qr", "random_binomial",
+    "random_poisson", "random_wald", "real", "reciprocal", "recurrence", "remainder", "reshape", "rint", "row_order",
+    "safe_multiply", "scaled_airy", "scan", "searchsorted", "sech2", "shared", "sigmoid", "sign", "signbit", "sin", "sinc",
+    "sinh", "slogdet", "softmax", "softplus", "sort", "spectral_function", "sqrt", "square", "subtract", "sum", "svd",
+    "svdvals", "tan", "tanh", "threefry", "transpose", "triangular_solve", "trunc", "variable", "where", "while",
 }  # fmt: skip
 """Primitives that are machine code in every mode; of others the kernels of the NumPy engine are called."""
 NOT_OF_COMPLEX = {"airy", "scaled_airy", "argsort", "searchsorted", "sort"}

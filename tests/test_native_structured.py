@@ -93,6 +93,19 @@ def test_random_bits(shape):
     agrees(lambda k: nb.vmap(lambda k: nb.random.bits(k, shape))(k), np.arange(3, dtype="u8"))
 
 
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+@pytest.mark.parametrize("shape", [(), (3,), (41,), (5, 300)], ids=str)
+def test_draws_of_several_attempts(shape, dtype):
+    """The numbers are those of the NumPy engine, for every kind of parameter."""
+    size = np.resize([0.3, 1.0, 2.5, 50.0, 1e5, 0.0, -1.0, np.inf, np.nan, 9.99, 10.0, 1e18, 1e19], shape).astype(dtype)
+    part = np.resize([0.1, 0.5, 0.7, 0.999, 0.0, 1.0, 1.5, np.nan, 1e-9, 0.25, 1 / 3], shape).astype(dtype)
+    draws = lambda k, a, p: (nb.random.loggamma(k, a), nb.random.poisson(k, a), nb.random.binomial(k, a, p))
+    rtol = 1e-13 if dtype == "f8" else 2e-7
+    agrees(draws, nb.random.key(3).numpy(), size, part, rtol=rtol, atol=1e-14)
+    agrees(nb.vmap(lambda k: nb.random.gamma(k, 0.4, shape)), np.arange(5, dtype="u8"), rtol=1e-12)
+    agrees(nb.vmap(lambda k: nb.random.poisson(k, 20.0, shape)), np.arange(5, dtype="u8"))
+
+
 def test_derivatives_of_cumulative_operations():
     for shape, axis in (((7,), 0), ((9, 40), 1)):
         x = 1.0 + 0.1 * RNG.normal(size=shape)

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, AbstractSet, Any, Callable, Sequence
 
 import numpy as np
 
-from nabla.engines.native.loops import INDEX, Block, Buffer, Form, If, Operand, Reg, While, times
+from nabla.engines.native.loops import INDEX, Block, Buffer, Form, If, Operand, Reg, times
 from nabla.engines.native.values import Array, Lazy, Number, Pair, Small, Value, row_of, shape_of
-from nabla.engines.native.writer import Carried
 from nabla.graph.node import Node
 from nabla.primitives.base import Primitive
 from nabla.primitives.call import CALL
@@ -117,24 +116,18 @@ def _while(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value
     of_condition, of_body, carry = loop.split(given)
     of_condition, of_body = ([w.memory(x) if isinstance(x, Lazy) and x.cost else x for x in xs] for xs in (of_condition, of_body))
     starts = _starts(w, carry)
-    carried = Carried(w, _numbers(starts))
-    state = _state(starts, carried.inner)
-    test: Block = []
-    body: Block = []
 
-    def going() -> Operand:
-        (found,) = g.write(loop.condition, _borrowed([*of_condition, *state]))
+    def going(*numbers: Number) -> Operand:
+        (found,) = g.write(loop.condition, _borrowed([*of_condition, *_state(starts, numbers)]))
         answer: Operand = w.small(found).names.item()
         return answer
 
-    def turn() -> list[Number]:
+    def turn(*numbers: Number) -> list[Number]:
+        state = _state(starts, numbers)
         outs = g.write(loop.body, [*_borrowed(of_body), *state])
         return _numbers(_turned(w, state, outs))
 
-    answer = w.inside(test, going)
-    outs = carried.close(w.inside(body, turn))
-    w.block.append(While(carried.carries, test, answer, body))
-    return tuple(_state(starts, outs))
+    return tuple(_state(starts, w.repeat(_numbers(starts), going, turn)))
 
 
 def _cond(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:

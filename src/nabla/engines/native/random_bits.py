@@ -27,7 +27,7 @@ def _halves(w: Writer, x: Operand) -> tuple[Operand, Operand]:
     return w.op("convert", WORD, upper), w.op("convert", WORD, x)
 
 
-def _scrambled(w: Writer, key: Operand, count: Operand) -> Operand:
+def scrambled(w: Writer, key: Operand, count: Operand) -> Operand:
     def word(name: str, a: Operand, b: Operand) -> Operand:
         return w.op(name, WORD, a, b)
 
@@ -55,7 +55,7 @@ def _threefry(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Va
         own = index[:stack]
         place = w.index(offset_of(shape, index[stack:]))
         count = w.op("add", WHOLE, w.at(first, own), w.op("convert", WHOLE, place))
-        return _scrambled(w, w.at(key, own), count)
+        return scrambled(w, w.at(key, own), count)
 
     cost = COST + key.cost + first.cost
     found = Lazy(node.shape, node.dtype, at, cost, 1 + max(key.depth, first.depth), key.reads | first.reads)

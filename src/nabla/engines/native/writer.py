@@ -26,6 +26,7 @@ from nabla.engines.native.loops import (
     Program,
     Reg,
     Store,
+    While,
     form,
     plus,
     times,
@@ -161,6 +162,18 @@ class Writer:
         ends = self.inside(block, lambda: body(form(counter), *carries.inner))
         outs = carries.close(ends or ())
         self.block.append(For(counter, count, block, carries.carries, free, apart))
+        return outs
+
+    def repeat(
+        self, starts: Sequence[Number], going: Callable[..., Operand], body: Callable[..., Sequence[Number]]
+    ) -> list[Number]:
+        """Turns of body(*what the last turn left) as long as going(*that); what is left in the end."""
+        carried = Carried(self, starts)
+        test: Block = []
+        block: Block = []
+        answer = self.inside(test, lambda: going(*carried.inner))
+        outs = carried.close(self.inside(block, lambda: body(*carried.inner)))
+        self.block.append(While(carried.carries, test, answer, block))
         return outs
 
     def nest(self, shape: Sequence[int], body: Body, free: bool = True) -> None:
