@@ -62,3 +62,14 @@ def test_loops_around_short_ones_that_share_nothing_stay_short():
     assert copies.count("store") <= 10
     chain = text(lambda a: nb.exp((nb.exp(a) / nb.exp(a).sum(1, keepdims=True)).sum(2)), RNG.normal(size=(5000, 3, 3)))
     assert len([line for line in chain.splitlines() if line.startswith("for")]) == 1
+
+
+def test_axes_go_through_memory_in_its_order():
+    """Rows that are read here and there are read whole, whatever the order of the axes of the result; and in pieces."""
+    table, i = RNG.normal(size=(3000, 40)), RNG.integers(3000, size=2000)
+    f = lambda table, i: nb.vmap(lambda column: column[i] * column[i - 1] + column[i - 2], in_axes=1)(table)
+    graph = nb.make_graph(f)(table, i)
+    lines = str(written(simplify(graph), checked)[0]).splitlines()
+    (outer,) = [line for line in lines if line.startswith("for")]
+    assert "< 2000" in outer and "pieces" in outer
+    agrees(f, table, i)

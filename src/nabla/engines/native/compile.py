@@ -18,6 +18,7 @@ from nabla.engines.native.emission import Module, vector_bytes
 from nabla.engines.native.forwarding import forwarded, hoisted, needed
 from nabla.engines.native.fusion import fused
 from nabla.engines.native.graphs import Graphs
+from nabla.engines.native.interchange import interchanged
 from nabla.engines.native.levels import FULL, Code
 from nabla.engines.native.loops import ZERO, Program
 from nabla.engines.native.nests import flattened, in_pieces, vectorized
@@ -114,7 +115,7 @@ def written(graph: Graph, check: Pass = lambda program: program) -> tuple[Progra
     width = vector_bytes(machine.machine())
     program = check(w.program())
     passes: list[Pass] = [
-        unrolled, hoisted, forwarded, fused, unrolled_inside, forwarded, needed, flattened,
+        unrolled, hoisted, forwarded, fused, unrolled_inside, forwarded, needed, interchanged, hoisted, flattened,
         tiled, lambda p: vectorized(p, width), in_pieces, watched,
     ]  # fmt: skip
     for step in passes:

@@ -39,14 +39,25 @@ LARGEST = 4000
 
 
 class Access(NamedTuple):
-    """Where a loop reads or writes: by how much a turn moves it, what it depends on outside, and from where to where it reaches
-    within a turn. wild: that is not known."""
+    """Where a loop reads or writes: by how much a turn moves it, what it depends on outside, from where the loops inside go, and by
+    how much the turns of each move it and how many they are. wild: that is not known."""
 
     step: int
     outside: tuple[tuple[Reg, int], ...]
-    low: int
-    high: int
+    start: int
+    inside: tuple[tuple[int, int], ...]
     wild: bool
+
+    @property
+    def low(self) -> int:
+        return self.start + sum(min(k * (count - 1), 0) for k, count in self.inside)
+
+    @property
+    def high(self) -> int:
+        return self.start + sum(max(k * (count - 1), 0) for k, count in self.inside)
+
+
+WILD = Access(0, (), 0, (), True)
 
 
 def fused(program: Program) -> Program:
@@ -73,7 +84,7 @@ class Loop:
         if self.size + other.size > LARGEST or a.gives & b.uses:
             return False
         shared = (a.writes & (b.reads | b.writes)) | (a.reads & b.writes)
-        return all(apart(self.accesses[buffer] | other.accesses[buffer]) for buffer in shared)
+        return all(apart(self.accesses[buffer] | other.accesses[buffer], self.loop.count) for buffer in shared)
 
     def join(self, other: Loop) -> None:
         mine, theirs = self.loop, other.loop
@@ -90,12 +101,22 @@ class Loop:
             self.accesses.setdefault(buffer, set(found))
 
 
-def apart(accesses: set[Access]) -> bool:
-    """Whether turns have to do with different elements."""
+def apart(accesses: set[Access], count: int) -> bool:
+    """Whether the turns, `count` of them, have to do with different elements: each with a stretch of its own, or all going through
+    the same axes, of which each takes larger steps than the smaller ones reach."""
     first = next(iter(accesses))
     if any(x.wild or x.step != first.step or x.outside != first.outside for x in accesses):
         return False
-    return max(x.high for x in accesses) - min(x.low for x in accesses) < abs(first.step)
+    if max(x.high for x in accesses) - min(x.low for x in accesses) < abs(first.step):
+        return True
+    if any(x.inside != first.inside for x in accesses):
+        return False
+    reach = max(x.start for x in accesses) - min(x.start for x in accesses)
+    for step, turns in sorted([(abs(k), n) for k, n in [*first.inside, (first.step, count)]]):
+        if step <= reach:
+            return False
+        reach += step * (turns - 1)
+    return True
 
 
 def _collect(
@@ -114,7 +135,7 @@ def _collect(
             for part in s.args:
                 if type(part) is Part:
                     access = _access(part.at, counter, ranges, inside)
-                    found.setdefault(part.buffer, set()).add(access._replace(high=access.high + part.reach - 1))
+                    found.setdefault(part.buffer, set()).add(access._replace(inside=(*access.inside, (1, part.reach))))
         else:
             inside.update(summary(s).gives)
             if kind is not For or s.carries:
@@ -126,19 +147,18 @@ def _collect(
 
 
 def _access(at: Form, counter: Counter, ranges: dict[Reg, int], inside: set[Reg]) -> Access:
-    step, low, high = 0, at.const, at.const
-    outside = []
+    step = 0
+    outside, axes = [], []
     for reg, k in at.terms:
         if reg is counter:
             step = k
         elif reg in ranges:
-            reach = k * (ranges[reg] - 1)
-            low, high = low + min(reach, 0), high + max(reach, 0)
+            axes.append((k, ranges[reg]))
         elif reg in inside:
-            return Access(0, (), 0, 0, True)
+            return WILD
         else:
             outside.append((reg, k))
-    return Access(step, tuple(outside), low, high, False)
+    return Access(step, tuple(outside), at.const, tuple(sorted(axes)), False)
 
 
 def _conflict(a: Summary, b: Summary) -> bool:

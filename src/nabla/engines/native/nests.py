@@ -250,7 +250,7 @@ def _own(s: For, touches: Counted) -> frozenset[Buffer] | None:
     """The buffers that each piece needs for itself; None if turns may not run at the same time. What all turns write to, and is
     touched nowhere else, says nothing from turn to turn, as these may be taken in any order."""
     accesses = Accessed(s).accesses
-    mixed = [buffer for buffer in summary(s).writes if not apart(accesses[buffer])]
+    mixed = [buffer for buffer in summary(s).writes if not apart(accesses[buffer], s.count)]
     inside = _touches(s.body) if mixed else {}
     own = frozenset([buffer for buffer in mixed if buffer.place == "arena" and inside[buffer] == touches[buffer]])
     return own if s.apart or len(own) == len(mixed) else None

@@ -111,15 +111,17 @@ def _meeting(block: Block) -> set[Any]:
     parts = [(s, summary(s)) for s in block]
     readers = Counter([buffer for _, part in parts for buffer in part.reads])
     writers = Counter([buffer for _, part in parts for buffer in part.writes])
-    given = {reg for _, part in parts for reg in part.gives}
-    used = {reg for _, part in parts for reg in part.uses}
+    made: set[Reg] = set()  # from what loops give
+    for s, part in parts:
+        if blocks(s) or not part.uses.isdisjoint(made):
+            made |= part.gives
 
     def meets(part: Summary) -> bool:
         return (
-            any(writers[x] > (x in part.writes) for x in part.reads)
+            bool(part.gives)
+            or any(writers[x] > (x in part.writes) for x in part.reads)
             or any(readers[x] > (x in part.reads) for x in part.writes)
-            or not part.uses.isdisjoint(given)
-            or not part.gives.isdisjoint(used)
+            or not part.uses.isdisjoint(made)
         )
 
     return {s for s, part in parts if type(s) is For and meets(part)}
