@@ -59,6 +59,12 @@ def _with_row(x: Node, i: Node, v: Node) -> Node:
     return index_set(x, v, i, spec=(None, *[(0, n, 1) for n in x.shape[1:]]), unique=True)
 
 
+def _every_second(x: Node, room: int) -> Node:
+    """Of the rows that are taken every second one, at the front."""
+    rest = [(0, n, 1) for n in x.shape[1:]]
+    return index_set(x, index(x, spec=((0, room // 2, 2), *rest), unique=True), spec=((0, room // 2, 1), *rest), unique=True)
+
+
 def _split(heads: Sequence[Node], *counts: int) -> list[list[Node]]:
     """Groups of so many, and what is left."""
     rest = iter(heads)
@@ -86,8 +92,7 @@ def recorded(loop: Loop, inputs: Sequence[Node]) -> tuple[Loop, list[Node]]:
 
     def body(heads: list[Node]) -> list[Node]:
         own, tests, now, (step, kept, stride), slots = _split(heads, loop.of_body, loop.of_condition, count, 3)
-        every_second = constant(np.concatenate([np.arange(0, room, 2), np.zeros(room // 2 + SPARE, int)]))
-        slots = [index(x, every_second, spec=(None, *[(0, n, 1) for n in x.shape[1:]]), unique=False) for x in slots]
+        slots = [_every_second(x, room) for x in slots]
         stride = maximum(stride + stride, _int(1))
         kept = floor_div(kept, _int(2))
         outs = _filled(loop, room, [*tests, stride * _int(room)], [*own, stride - _int(1)], [*now, step, kept, *slots])

@@ -95,8 +95,9 @@ class Graphs:
         passed = self.pass_on(graph, uses)
         for i, node in enumerate(graph.nodes):
             given = [values[x] if x in values else values.setdefault(x, w.constant(x)) for x in node.inputs]
+            written = node.inputs[1:2] if node.prim.updates else node.inputs if node.prim in control.ROWS else None
             free = [
-                node.prim.updates and last[x] == i and node.inputs.count(x) == 1 and holders.alone(x, values[x], last, i)
+                written is not None and last[x] == i and node.inputs.count(x) == 1 and holders.alone(x, values[x], last, i, written)
                 for x in node.inputs
             ]
             value = self.node(node, given, free)
@@ -179,13 +180,14 @@ class Holders:
             for buffer in part.reads if isinstance(part, Lazy) else (part.buffer,) if isinstance(part, Array) else ():
                 self._of.setdefault(buffer, []).append(node)
 
-    def alone(self, x: Node, value: Value, last: Mapping[Node, int], now: int) -> bool:
-        """Whether nothing else that is still wanted has to do with the memory of x."""
+    def alone(self, x: Node, value: Value, last: Mapping[Node, int], now: int, written: Sequence[Node]) -> bool:
+        """Whether nothing that is still wanted has to do with the memory of x, but for what is `written` by the node that takes x,
+        which sees to it itself."""
         if not isinstance(value, Array) or not value.owned:
             return False
         holding = self._of.get(value.buffer, [])
         holding[:] = [y for y in holding if last.get(y, -1) >= now]
-        return all(y is x for y in holding)
+        return all(y is x or (y in written and last[y] == now) for y in holding)
 
 
 # Elementwise

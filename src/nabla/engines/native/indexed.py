@@ -243,8 +243,8 @@ def update(adds: bool) -> Any:
         new = w.lazy(v) if places.are_distinct else _at_hand(w, w.lazy(v))
         if isinstance(x, Array) and x.owned and free[0]:
             room = x
-            if room.buffer in new.reads and new.array is None:
-                new = w.of_array(w.memory(new))
+            if room.buffer in new.reads:
+                new = w.of_array(w.memory(new, w.room(new.shape, new.dtype)))
         else:
             room = w.result(node)
             w.copy(room, x)

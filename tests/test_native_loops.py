@@ -1,0 +1,133 @@
+"""Loops and branches of the native engine: what they carry stays where it lies, and is copied only where it is wanted as it was."""
+
+import numpy as np
+import pytest
+
+import nabla as nb
+from nabla.engines.native.checking import checked
+from nabla.engines.native.compile import ENGINE, written
+from nabla.engines.native.loops import For, Load, Store, While, blocks, walk
+from nabla.engines.numpy.compile import ENGINE as REFERENCE
+from nabla.graph.simplify import simplify
+
+X = np.linspace(0.5, 2.0, 50)
+
+
+def put(x, i, value):
+    x[i] = value
+    return x
+
+
+def marked(x):
+    def step(s):
+        i, x = s
+        return i + 1, nb.cond(i % 2 == 0, lambda x: put(x, i, i * 1.0), lambda x: x, x)
+
+    return nb.while_loop(lambda s: s[0] < 40, step, (0, x * 2.0))[1]
+
+
+def crossed(x):
+    def step(s):
+        i, x, y = s
+        x, y = nb.cond(i % 2 == 0, lambda x, y: (put(x, i, i * 1.0), y[::-1]), lambda x, y: (y + 1.0, x), x, y)
+        return i + 1, x, y
+
+    return nb.while_loop(lambda s: s[0] < 40, step, (0, x * 2.0, x.reshape(50)))[1:]
+
+
+def written_from_each_other(x):
+    def even(i, x, y):
+        return put(x, i, y[i]), put(y, i, x[3])
+
+    def odd(i, x, y):
+        return put(y, i, x[i + 1]), put(x, slice(0, 20), x[10:30])
+
+    def step(s):
+        i, x, y = s
+        return i + 1, *nb.cond(i % 3 == 0, even, odd, i, x, y)
+
+    return nb.while_loop(lambda s: s[0] < 40, step, (0, x * 2.0, x.reshape(50)))[1:]
+
+
+def loops_in_a_loop(x):
+    def step(carry, t):
+        x, y = carry
+        z = y.reshape(5, 10)
+
+        def inner(i, s):
+            return put(s[0], i, s[1][i] * t) + z.sum(), put(s[1], slice(1, 8), s[1][0:7])
+
+        x, y = nb.fori_loop(0, 3, inner, (x, y))
+        return (y, x), x[:20] * z.sum()
+
+    return nb.scan(step, (x * 1.0, x * 2.0), x[:7])
+
+
+def the_same_seen_in_two_ways(x):
+    y = x * 3.0
+    z = y.reshape(5, 10)
+    a = nb.fori_loop(0, 4, lambda i, s: put(s, i, i * z[0, 1]), y)
+    b = nb.fori_loop(0, 4, lambda i, s: put(s, i, i * z[0, 2]), z.reshape(50))
+    return a, b, nb.fori_loop(0, 3, lambda i, s: (s[0] + s[1], s[1]), (a, a[::-1]))
+
+
+def both_halves(x):
+    y = x * 2.0
+    return nb.fori_loop(0, 3, lambda i, s: (s[1], s[0] + 1.0), (y, y.reshape(50)))
+
+
+def called(x):
+    f = nb.jit(lambda x, i: put(x * 1.0, i, 7.0))
+    return nb.fori_loop(0, 5, lambda i, x: f(x, i), x)
+
+
+def grown(x):
+    step = lambda s: (s[0] + 1, s[1] + 0.01 * nb.sin(s[1]))
+    return nb.while_loop(lambda s: s[0] < 900, step, (0, x))[1].sum()
+
+
+PROGRAMS = {
+    "marked": marked,
+    "crossed": crossed,
+    "written from each other": written_from_each_other,
+    "loops in a loop": loops_in_a_loop,
+    "the same seen in two ways": the_same_seen_in_two_ways,
+    "both halves": both_halves,
+    "called": called,
+    "back through many steps": nb.grad(grown),
+    "forwards and back": lambda x: nb.jvp(nb.grad(lambda x: grown(x * 2.0)), (x[:20],), (x[:20],)),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_results(name):
+    graph = nb.make_graph(PROGRAMS[name])(X)
+    written(simplify(graph), checked)
+    for a, b in zip(ENGINE.executable(graph)(X), REFERENCE.executable(graph)(X), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+def copies(block):
+    """Loops that only move numbers."""
+    loops = [s for s in walk(block) if type(s) is For]
+    return [s for s in loops if all(type(x) in (Load, Store, For) for x in walk(s.body))]
+
+
+def of(f, x):
+    return written(simplify(nb.make_graph(f)(x)), checked)[0].body
+
+
+def test_a_branch_writes_to_what_a_loop_carries():
+    body = of(marked, X)
+    (loop,) = [s for s in body if type(s) is While]
+    assert not [s for s in walk(loop.body) if type(s) is For] and not copies(body)
+
+
+def test_checkpoints_are_not_copied():
+    """Forwards every second one is given up; backwards a row is read before it is written over."""
+    for x in (1.3, X):
+        forwards, backwards = [s for s in of(nb.grad(grown), x) if type(s) is While]
+        for loop in (forwards, backwards):
+            inner = [s for s in loop.body if type(s) is While]
+            assert inner and not copies([x for s in inner for block in blocks(s) for x in block])
+        assert all(s.count <= np.size(x) for s in copies(backwards.body))
