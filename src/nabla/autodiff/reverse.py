@@ -2,8 +2,9 @@
 
 Cotangents of one node are summed in a fixed order, that of descending ids of its consumers. A cotangent carries one
 static mark: *masked*, set where a reverse rule inserts zeros (the branch of a `where` that was not taken, the elements that
-a slice left out) and handed on. Under the mask, products with partial derivatives are `safe_mul`, so that the zero stays
-zero though the partial is infinite or NaN there.
+a slice left out) and handed on. A sum has the mark where all its terms have: to another one, something arrives everywhere. Under
+the mask, products with partial derivatives are `safe_mul`, so that the zero stays zero though the partial is infinite or NaN
+there.
 """
 
 from __future__ import annotations
@@ -75,7 +76,10 @@ def _sweep(order: Sequence[Node], cts: dict[Node, Any], targets: AbstractSet[Tok
                 if x.dtype.kind not in "fc":
                     continue
             if mark or (inserts and prim.inserted(gx)):
-                masked.add(x)
+                if old is None or _only_gathers(old):
+                    masked.add(x)
+            elif old is not None and not gx.prim.gathers:
+                masked.discard(x)
             if old is None:
                 cts[x] = gx
             elif type(old) is list:
@@ -83,6 +87,11 @@ def _sweep(order: Sequence[Node], cts: dict[Node, Any], targets: AbstractSet[Tok
             else:
                 cts[x] = [old, gx]
     return found
+
+
+def _only_gathers(cotangents: Any) -> bool:
+    """Whether all of them gather reads of parts, so that there are zeros wherever they read nothing."""
+    return all([g.prim.gathers for g in (cotangents if type(cotangents) is list else [cotangents])])
 
 
 def total(cotangents: Sequence[Node]) -> tuple[Node, bool]:
