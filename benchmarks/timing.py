@@ -24,6 +24,7 @@ def seconds(call, count, clock=time.perf_counter):
 
 def batch_size(call, least):
     """How many calls fill `least` seconds; the search warms the caches up too."""
+    call()  # it may compile something first
     count = 1
     while (taken := seconds(call, count)) < least and count < 1_000_000:
         count = max(2 * count, int(1.2 * count * least / max(taken, 1e-9)))

@@ -34,6 +34,38 @@ def test_a_product_broadcasts_the_cotangent_itself():
     check_grads(rows, (np.array([[1.0, 2.0], [0.5, -1.0]]),), order=2)
 
 
+def safe(f, *args):
+    return [name for name in names(gradient(f, *args)) if name == "safe_multiply"]
+
+
+def test_a_sum_has_inserted_zeros_where_all_its_terms_have_them():
+    root = lambda x: nb.sqrt(x)
+    guarded = lambda x: nb.where(x > 0, root(x), 0.0)
+    positive = np.array([0.5, 4.0, 9.0])
+    assert safe(lambda x: nb.sum(guarded(x)), positive)
+    both = lambda x: nb.sum(nb.where(x > 0, r := root(x), 0.0) + nb.where(x > 1, 2.0 * r, 0.0))
+    assert safe(both, positive)
+    assert nb.grad(both)(np.array([0.0, 4.0])).tolist() == [0.0, 0.75]
+    # Beside the guarded root, the plain one is used: at 0 its slope is infinite, guarded or not.
+    plain = lambda x: nb.sum(nb.where(x > 0, r := root(x), 0.0) + r)
+    assert not safe(plain, positive)
+    assert nb.grad(plain)(np.array([0.0, 4.0])).tolist() == [np.inf, 0.5]
+    reads = lambda x: nb.sum(nb.where(x[1:] > 0, root(x)[1:], 0.0)) + nb.sum(root(x)[:-1])
+    assert nb.grad(reads)(np.array([4.0, 1.0, 0.0])).tolist() == [0.25, 1.0, 0.0]
+    for f in (both, plain):
+        check_grads(f, (positive,), order=2)
+
+
+def test_steps_of_a_stencil_multiply_plainly():
+    def laplacian(u):
+        wide = nb.pad(u, 1)
+        return 4 * u - wide[:-2, 1:-1] - wide[2:, 1:-1] - wide[1:-1, :-2] - wide[1:-1, 2:]
+
+    step = lambda u: u + 0.1 * u * laplacian(u)
+    assert not safe(lambda u: nb.sum(step(step(u))), np.ones((4, 5)))
+    check_grads(step, (np.arange(20.0).reshape(4, 5) / 20,), order=2)
+
+
 def test_a_product_with_ones_is_the_other_factor():
     rows = np.arange(6.0).reshape(3, 2)
     assert names(gradient(lambda x: nb.sum(nb.logsumexp(x, axis=1)), rows)) == ["softmax"]

@@ -91,7 +91,7 @@ def _sweep(order: Sequence[Node], cts: dict[Node, Any], targets: AbstractSet[Tok
 
 def _only_gathers(cotangents: Any) -> bool:
     """Whether all of them gather reads of parts, so that there are zeros wherever they read nothing."""
-    return all([g.prim.gathers for g in (cotangents if type(cotangents) is list else [cotangents])])
+    return all(g.prim.gathers for g in (cotangents if type(cotangents) is list else [cotangents]))
 
 
 def total(cotangents: Sequence[Node]) -> tuple[Node, bool]:

@@ -94,17 +94,6 @@ def kind_of_buffers() -> Any:
     return type(jax.device_put(np.zeros(())))
 
 
-def buffer_of(x: np.ndarray) -> Any:
-    """The buffer of XLA that an array is seen through, whole; the array itself, where there is none. jax takes buffers faster."""
-    base = x.base
-    if type(base) is memoryview:
-        buffer = base.obj
-        # In the order of what it costs to ask; the shape of a memoryview is that of its buffer.
-        if type(buffer) is kind_of_buffers() and base.shape == x.shape and x.flags.c_contiguous and buffer.dtype is x.dtype:
-            return buffer
-    return x
-
-
 def held(x: np.ndarray) -> np.ndarray:
     """The same array, read-only, as a buffer of XLA on the CPU, so that the next program takes it as it is."""
     return get(put(np.asarray(x, order="C"), find("cpu"))) if type(x.base) is not memoryview else x

@@ -20,20 +20,28 @@ def _seen_by(reduced: Any, x: Any, axes: Axes) -> Any:
 
 
 def _below_maximum(x: Any, axes: Axes) -> tuple[Any, Any]:
-    """The maximum, and x less it, which is 0 where both are the same infinity."""
+    """The maximum, and x less it, which is 0 where both are the same infinity, and, until it meets `_sum`, beside a NaN.
+
+    What is NaN is told by itself: to compare x with the maximum would have XLA write the matrix product before it to memory."""
     maximum = lax.reduce_max(x, axes)
-    m = _seen_by(maximum, x, axes)
-    return maximum, where(lax.eq(x, m), 0, lax.sub(x, m))
+    below = lax.sub(x, _seen_by(maximum, x, axes))
+    return maximum, where(lax.ne(below, below), 0, below)
+
+
+def _sum(parts: Any, maximum: Any, axes: Axes) -> Any:
+    """The sum of parts that are not NaN; NaN where the maximum is."""
+    return where(lax.ne(maximum, maximum), maximum, lax.reduce_sum(parts, axes))
 
 
 def _softmax(x: Any, axes: Axes) -> Any:
-    parts = lax.exp(_below_maximum(x, axes)[1])
-    return lax.div(parts, _seen_by(lax.reduce_sum(parts, axes), x, axes))
+    maximum, below = _below_maximum(x, axes)
+    parts = lax.exp(below)
+    return lax.div(parts, _seen_by(_sum(parts, maximum, axes), x, axes))
 
 
 def _log_softmax(x: Any, axes: Axes) -> Any:
-    below = _below_maximum(x, axes)[1]
-    return lax.sub(below, _seen_by(lax.log(lax.reduce_sum(lax.exp(below), axes)), x, axes))
+    maximum, below = _below_maximum(x, axes)
+    return lax.sub(below, _seen_by(lax.log(_sum(lax.exp(below), maximum, axes)), x, axes))
 
 
 def _logsumexp(x: Any, axes: Axes) -> Any:
