@@ -1,5 +1,7 @@
 """Code of the native engine for structured primitives: shapes, infinities and NaN, half precision, what is large."""
 
+import re
+
 import numpy as np
 import pytest
 from test_native import is_native
@@ -201,3 +203,21 @@ def test_what_is_added_to_one_of_few_is_not_seen_by_the_others():
     values[5], values[6] = np.nan, np.inf
     found = nb.jit(lambda x, i: nb.segment_sum(x, i, 5), engine="native")(values, i)
     np.testing.assert_array_equal(found, [25.0, np.nan, np.inf, 25.0, 0.0])
+
+
+def test_columns_in_pieces_and_several_vectors_at_once():
+    x = RNG.normal(size=(300, 1003))
+    x[17, 5] = np.inf
+    f = lambda x: nb.softmax(x, axis=0) + nb.log_softmax(nb.flip(x, 1), axis=0)
+    text = nb.jit(f, engine="native").lower(x).as_text("loops")
+    assert re.search(r"for i\d+ < 1003, \d+ at once, in \d+ pieces", text)
+    agrees(f, x, rtol=1e-12, atol=1e-12)
+    agrees(lambda x: nb.argmax(x, axis=0), x)
+
+
+@pytest.mark.parametrize("n", [1, 7, 31, 64, 1003])
+@pytest.mark.parametrize("right", [False, True])
+def test_searches_many_at_once(n, right):
+    rows, values = np.sort(RNG.normal(size=1000)), RNG.normal(size=n)
+    rows[100:200], rows[-2:], values[-1] = rows[100], np.nan, np.nan
+    agrees(lambda rows, values: nb.searchsorted(rows, values, side="right" if right else "left"), rows, values)

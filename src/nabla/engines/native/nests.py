@@ -91,6 +91,14 @@ LIGHT = frozenset([
     "sign", "square", "subtract", "where",
 ])  # fmt: skip
 MIDDLE = {"divide": 4, "reciprocal": 4, "sqrt": 5}
+STRIDED, CHAINED = 4, 8
+"""How many vectors are taken at once where turns wait for memory."""
+FAR = 64
+"""Elements from which on a step through memory is a long one."""
+FEW = 40
+"""Statements of a loop up to which the numbers of so many vectors find room in registers."""
+LINKS = 3
+"""Reads in a row for which it is worth it."""
 SINGLY = {"of_scipy": 100, "one_of_scipy": 100, "of_complex": 100, "gcd": 100}
 """What is computed number by number, also of several turns at once."""
 
@@ -154,8 +162,33 @@ def _best(s: For, width: int) -> Plan:
         lanes = _lanes(s, width)
         here = _at_once(s, lanes) if lanes > 1 else inf
         if here < best.time:
-            best = Plan(here, ((s, lanes),))
+            best = Plan(here, ((s, lanes * _vectors(s, lanes)),))
     return best
+
+
+def _vectors(s: For, lanes: int) -> int:
+    """How many vectors are best taken at once: several where turns mostly wait for memory, as where an inner loop goes through it
+    in long steps, of which neighbouring turns want what lies beside, and where one read gives the place of the next."""
+    if s.carries or any(type(x) is Op and x.name in SINGLY for x in walk(s.body)):
+        return 1
+    reads = [x.at for loop in s.body if type(loop) is For for x in loop.body if type(x) in (Load, Store)]
+    strided = any(coefficient(at, s.counter) == 1 and any(abs(k) >= FAR for _, k in at.terms) for at in reads)
+    if s.count >= STRIDED * lanes and strided and sum(1 for _ in walk(s.body)) <= FEW:
+        return STRIDED
+    return CHAINED if s.count >= CHAINED * lanes and _links(s.body) >= LINKS else 1
+
+
+def _links(block: Block) -> int:
+    """How many reads wait for each other."""
+    before: dict[Reg, int] = {}
+    for x in block:
+        if type(x) is Store:
+            continue
+        if type(x) not in (Op, Load, Index):
+            return 0
+        uses = [reg for reg in summary(x).uses if reg in before]
+        before[x.out] = max([before[reg] for reg in uses], default=0) + (type(x) is Load and bool(uses))
+    return max(before.values(), default=0)
 
 
 def _lanes(s: For, width: int) -> int:

@@ -116,7 +116,14 @@ def at_once(f: Function, s: For, begin: str, end: str, carries: Sequence[Carry])
             turns(begin, first, ways)
         turns(first, middle, 1)
     single = f.scattered
-    if rest != "0" and not single:
+    if rest != "0" and not single and not known and not carries:
+        some, done = code.label("some"), code.label("done")
+        code.branch(code.op(f"icmp ne i64 {rest}, 0"), some, done)
+        code.start(some)
+        _rest(f, s, middle, rest, carries, state)
+        code.jump(done)
+        code.start(done)
+    elif rest != "0" and not single:
         _rest(f, s, middle, rest, carries, state)
     f.lanes, f.vector, f.varying = 1, None, uniform
     for k, c in enumerate(carries):
