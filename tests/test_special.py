@@ -314,6 +314,16 @@ def test_derivatives_keep_their_digits(name):
             np.testing.assert_allclose(derivatives_of(getattr(nb.special, name), np.array(points), order), expected, rtol=2e-12)
 
 
+@pytest.mark.parametrize("engine", ["numpy", "native"])
+def test_the_complementary_error_function_keeps_its_digits(engine):
+    """Far out, where it falls below all normal numbers in the end, too."""
+    points = np.concatenate([np.linspace(-6.0, 27.0, 200), [0.7, 0.99, 1.0, 1.01, 26.7, 27.2, 27.5, np.inf, -np.inf]])
+    found = np.asarray(nb.jit(nb.special.erfc, engine=engine)(points))
+    with mp.workdps(40):
+        expected = np.array([float(mp.erfc(mp.mpf(x))) for x in points])
+    assert np.all(np.abs(found - expected) <= 4 * np.spacing(expected))
+
+
 def test_smooth_where_the_formula_is_not():
     """Transforms at exponent 0, the reciprocal of gamma at the poles of gamma."""
     x = np.array([0.5, 3.0])
