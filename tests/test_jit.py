@@ -1,8 +1,11 @@
 """jit: the same values and derivatives as without it, what it reads from outside, what it writes, when it traces again."""
 
+import copy
 import gc
+import pickle
 import threading
 import weakref
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -190,6 +193,10 @@ class Model:
     def apply(self, x):
         return (self.w * x).sum() * self.n
 
+    @nb.jit(static_argnames="times")
+    def scaled(self, x, times):
+        return self.w * x * (self.n * times)
+
     def __call__(self, x):
         return self.w * x
 
@@ -209,6 +216,57 @@ def test_methods_and_self():
     close(called(X), 6.0 * X)
     g = nb.grad(lambda w: (setattr(other, "w", w), other.apply(X))[1])(nb.array([1.0, 2.0, 3.0]))
     close(g, 2 * X)
+
+
+def test_an_object_is_not_kept_by_its_compiled_methods():
+    m = Model()
+    close(m.apply(X), 2 * X.sum())
+    close(nb.grad(m.apply)(X), 2 * np.ones(3))
+    close(Model().apply(X), 2 * X.sum())  # nobody else holds the object while it is called
+    close(m.scaled(X, 3), 6 * X)
+    gone, apply = weakref.ref(m), m.apply
+    assert m.apply is apply
+    del m
+    close(apply(X), 2 * X.sum())
+    del apply
+    gc.collect()
+    assert gone() is None
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_a_copy_of_an_object_compiles_its_own_methods(copied):
+    m = Model()
+    close(m.apply(X), 2 * X.sum())
+    other = copied(m)
+    other.w = nb.array([0.0, 0.0, 1.0])
+    close(other.apply(X), 2 * X[2])
+    close(m.apply(X), 2 * X.sum())
+
+
+def test_methods_of_equal_objects_and_of_those_that_take_no_attributes():
+    @dataclass
+    class Scale:  # equal where their fields are, so that it has no hash
+        by: float
+
+        @jit
+        def apply(self, x):
+            return self.by * x
+
+    one, other = Scale(2.0), Scale(2.0)
+    close(one.apply(X), 2 * X)
+    other.by = 3.0
+    close(other.apply(X), 3 * X)
+    close(one.apply(X), 2 * X)
+
+    class Bare:
+        __slots__ = ("__weakref__",)
+
+        @jit
+        def apply(self, x):
+            return x
+
+    with pytest.raises(ArgumentTypeError, match=r"kept in its __dict__, which a Bare does not have; add '__dict__'"):
+        Bare().apply(X)
 
 
 class Box:

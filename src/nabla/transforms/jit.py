@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from threading import RLock
 from time import perf_counter
 from types import MethodType
 from typing import Any, Callable, Sequence
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -78,8 +77,8 @@ class Jitted:
     """A function made by `nb.jit`."""
 
     __slots__ = (
-        "__dict__", "__weakref__", "_argnames", "_argnums", "_asks_for_lanes", "_bound", "_engine", "_fn", "_history", "_lock",
-        "_programs", "_shortcuts",
+        "__dict__", "__weakref__", "_argnames", "_argnums", "_asks_for_lanes", "_engine", "_fn", "_history", "_lock", "_programs",
+        "_shortcuts",
     )  # fmt: skip
 
     def __init__(self, fn: Callable[..., Any], argnums: tuple[int, ...], argnames: tuple[str, ...], engine: Engine) -> None:
@@ -92,25 +91,26 @@ class Jitted:
         self._shortcuts: tuple[Call, ...] = ()
         self._asks_for_lanes = False
         self._lock = RLock()
-        self._bound: WeakKeyDictionary[Any, Jitted] = WeakKeyDictionary()
         self._history: list[tuple[str, Times]] = []
 
     def __get__(self, instance: Any, owner: Any = None) -> Jitted:
-        """As a method: a function of its own for each object."""
+        """As a method: a function of its own for each object, which the object itself keeps."""
         if instance is None:
             return self
         try:
-            bound = self._bound.get(instance)
-            if bound is None:
-                argnums = tuple(i - 1 for i in self._argnums if i > 0)
-                bound = Jitted(MethodType(self._fn, instance), argnums, self._argnames, self._engine)
-                bound = self._bound.setdefault(instance, bound)
-            return bound
-        except TypeError as error:  # no weak references, or no hash
+            methods = instance.__dict__.get(METHODS)
+            if methods is None or methods.of is not instance:
+                methods = instance.__dict__[METHODS] = _Methods(instance)
+        except (AttributeError, TypeError) as error:  # none, or one that cannot be written to
             raise ArgumentTypeError(
-                f"jit: a method is compiled for each object, so {type(instance).__name__} must be hashable and allow weak "
-                f"references; for a dataclass write @dataclass(eq=False)"
+                f"jit: a method is compiled for each object and kept in its __dict__, which a {type(instance).__name__} does not "
+                f"have; add '__dict__' to its __slots__"
             ) from error
+        bound: Jitted | None = methods.get(self)
+        if bound is None:
+            argnums = tuple(i - 1 for i in self._argnums if i > 0)
+            bound = methods.setdefault(self, Jitted(MethodType(self._fn, instance), argnums, self._argnames, self._engine))
+        return bound
 
     def __repr__(self) -> str:
         return f"<nb.jit of {getattr(self._fn, '__qualname__', self._fn)}>"
@@ -163,11 +163,20 @@ class Jitted:
 
     # Which program
 
+    @cached_property
+    def _parameters(self) -> list[str]:
+        """The names of the parameters that may be given by position."""
+        try:
+            parameters = inspect.signature(self._fn).parameters.values()
+        except (TypeError, ValueError):  # a builtin without a signature
+            return []
+        return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+
     def _sorted(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], tree.TreeDef, Statics | None, Any]:
         """The leaves of what is traced, the static rest, and the key of the programs for such arguments."""
         statics = None
         if self._argnums or self._argnames:
-            args, kwargs, statics = _split(self._fn, self._argnums, self._argnames, args, kwargs)
+            args, kwargs, statics = _split(self._parameters, self._argnums, self._argnames, args, kwargs)
         leaves: Any = args
         kinds: list[Any] = []
         shape: Any
@@ -250,6 +259,20 @@ class Jitted:
             self._shortcuts = ()
 
 
+METHODS = "__nabla_jitted__"
+"""The entry of an object's __dict__ with its compiled methods."""
+
+
+class _Methods(dict[Jitted, Jitted]):
+    """The compiled methods of an object, by the functions of its classes. They are of no use to a copy of the object."""
+
+    def __init__(self, of: Any) -> None:
+        self.of = of
+
+    def __reduce__(self) -> Any:
+        return _Methods, (None,)
+
+
 class Statics:
     """Static arguments: by position and by name, equal where their types and values are."""
 
@@ -313,10 +336,9 @@ def _row(count: int) -> tree.TreeDef:
 
 
 def _split(
-    fn: Callable[..., Any], argnums: tuple[int, ...], argnames: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
+    names: list[str], argnums: tuple[int, ...], argnames: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any], Statics]:
-    """The arguments without the static ones, and these."""
-    names = _parameters(fn)
+    """The arguments without the static ones, and these. names: of the parameters that may be given by position."""
     places = {i % len(args) for i in argnums if -len(args) <= i < len(args)}
     places |= {names.index(name) for name in argnames if name in names and names.index(name) < len(args)}
     static_names = {*argnames, *[names[i] for i in argnums if -len(names) <= i < len(names)]}
@@ -333,15 +355,6 @@ def _split(
             ) from None
     rest = tuple([x for i, x in enumerate(args) if i not in places])
     return rest, {name: x for name, x in kwargs.items() if name not in static_names}, Statics(placed, named)
-
-
-@lru_cache(maxsize=1024)
-def _parameters(fn: Callable[..., Any]) -> list[str]:
-    try:
-        parameters = inspect.signature(fn).parameters.values()
-    except (TypeError, ValueError):  # a builtin without a signature
-        return []
-    return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
 
 def _as_tensor(x: Any, structure: tree.TreeDef, i: int) -> Tensor:
