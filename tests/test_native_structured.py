@@ -221,3 +221,34 @@ def test_searches_many_at_once(n, right):
     rows, values = np.sort(RNG.normal(size=1000)), RNG.normal(size=n)
     rows[100:200], rows[-2:], values[-1] = rows[100], np.nan, np.nan
     agrees(lambda rows, values: nb.searchsorted(rows, values, side="right" if right else "left"), rows, values)
+
+
+SHIFTED = {
+    "shifted": lambda x: (x[1:] * 2.0, nb.concat([nb.ones(1), nb.sin(x)[:-1]]) * x, nb.pad(x, 1)[:-2] - x),
+    "differences": nb.grad(lambda x: ((x[1:] - x[:-1]) ** 2 * x[1:]).sum() + (x[2:] * nb.sin(x)[:-2]).sum()),
+    "steps": nb.grad(
+        lambda x: nb.fori_loop(0, 4, lambda _, y: y + 0.1 * (x * nb.concat([nb.ones(1), (y * y)[:-1]])), nb.zeros_like(x))[-1]
+    ),
+    "rows and columns": nb.grad(lambda x: (x.reshape(10, -1)[1:-1, 2:] * nb.exp(x.reshape(10, -1)[2:, :-2])).sum()),
+    "parts of a table": nb.grad(lambda x: sum(float(k) * nb.sin(x.reshape(5, 2, -1)[k, k % 2]).sum() for k in range(5))),
+    "one another's": nb.grad(lambda x: (x[:-1] * x[1:]).sum() + (x[: x.size // 2] * x[x.size // 2 :]).sum() + x[::3].prod()),
+}
+
+
+@pytest.mark.parametrize("size", [70, 1000])
+@pytest.mark.parametrize("name", SHIFTED)
+def test_arrays_shifted_against_each_other(name, size):
+    x = RNG.normal(size=size)
+    f = SHIFTED[name]
+    written(simplify(nb.make_graph(f)(x)), checked)
+    agrees(f, x, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("places", [[(0, 0), (1, 1)], [(0, 0), (0, 1), (1, 0)], [(0, 0), (0, 1), (1, 0), (1, 1)]], ids=len)
+def test_zeros_of_parts_have_the_same_signs(places):
+    def f(x):
+        return sum([(x[place] * nb.array(-0.0)).sum() for place in places])
+
+    x = np.ones((2, 2, 40))
+    found, expected = (np.asarray(nb.jit(nb.grad(f), engine=engine)(x)) for engine in ("native", "numpy"))
+    np.testing.assert_array_equal(np.signbit(found), np.signbit(expected))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from nabla.engines.native.loops import (
@@ -60,9 +61,14 @@ class _Scope:
             scope = scope.around
         return None
 
-    def forget(self, buffers: frozenset[Buffer]) -> None:
+    def forget(self, buffers: frozenset[Buffer], by: Any = None) -> None:
+        """by: the loop that writes to them, whose stores may all lie before or behind a cell at a known place."""
         for buffer in buffers:
-            self.cells.pop(buffer, None)
+            cells = self.cells.pop(buffer, {})
+            known = {at: x for at, x in cells.items() if not at.terms}
+            if known and by is not None:
+                low, high = _span([by], buffer, {})
+                self.cells[buffer] = {at: x for at, x in known.items() if not low <= at.const <= high}
         self.killed |= buffers
 
     def loaded(self, buffer: Buffer, at: Form, value: Operand) -> None:
@@ -81,6 +87,23 @@ class _Scope:
             cells.clear()
         cells[at] = value
         self.killed |= {buffer}
+
+
+def _span(block: Block, buffer: Buffer, counts: dict[Reg, int]) -> tuple[float, float]:
+    """From where to where stores to a buffer reach. counts: of the loops around."""
+    spans: list[tuple[float, float]] = [(inf, -inf)]
+    for s in block:
+        if type(s) is Store and s.buffer is buffer:
+            if any(reg not in counts for reg, _ in s.at.terms):
+                return -inf, inf
+            reaches = [k * (counts[reg] - 1) for reg, k in s.at.terms]
+            spans.append((s.at.const + sum(min(x, 0) for x in reaches), s.at.const + sum(max(x, 0) for x in reaches)))
+        elif type(s) is Call and buffer in s.writes:
+            return -inf, inf
+        elif type(s) is For:
+            counts[s.counter] = s.count
+        spans += [_span(inner, buffer, counts) for inner in blocks(s)]
+    return min(low for low, _ in spans), max(high for _, high in spans)
 
 
 class Forwarder:
@@ -139,7 +162,7 @@ class Forwarder:
             block[:] = self.block(block, inside)
         for c in s.carries:
             c.end = self.rewriter.operand(c.end)
-        scope.forget(writes)
+        scope.forget(writes, s)
         s.summary = None
 
 

@@ -1,7 +1,8 @@
 """Loops of as many turns are made one, where each turn of the second needs of the first no more than its own turn.
 
 A loop moves up to an earlier one past what it has nothing to do with. Where both have to do with the same memory, and one writes to
-it, the offsets of a turn must lie apart from those of all other turns.
+it, the offsets of a turn must lie apart from those of all other turns. Of a loop of a few turns more than one that writes what it
+reads, as there are where arrays are shifted against each other, the last turns are written out behind.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from nabla.engines.native.loops import (
     Form,
     Index,
     Load,
+    Numbering,
     Op,
     Part,
     Program,
     Reg,
+    Rewriter,
     Store,
     Summary,
     blocks,
@@ -36,6 +39,8 @@ NEAR = 8
 """Statements that an operation moves past at most."""
 LARGEST = 4000
 """Statements of a loop that is not made larger."""
+MORE, SIMPLE, LONG = 2, 40, 64
+"""Turns that are written out behind a loop at most, the statements of such a turn, and the turns of such a loop at least."""
 
 
 class Access(NamedTuple):
@@ -61,14 +66,15 @@ WILD = Access(0, (), 0, (), True)
 
 
 def fused(program: Program) -> Program:
-    return Program(_fused(program.body), program.buffers)
+    return Program(_fused(program.body, Numbering(program)), program.buffers)
 
 
 class Loop:
-    """A loop that others may be joined to."""
+    """A loop that others may be joined to. after: its last turns, and theirs, written out."""
 
     def __init__(self, loop: For) -> None:
         self.loop = loop
+        self.after: Block = []
         self.size = size_of(loop.body)
         self._accesses: dict[Buffer, set[Access]] | None = None
 
@@ -86,7 +92,38 @@ class Loop:
         shared = (a.writes & (b.reads | b.writes)) | (a.reads & b.writes)
         return all(apart(self.accesses[buffer] | other.accesses[buffer], self.loop.count) for buffer in shared)
 
+    def evened(self, other: Loop, numbering: Numbering) -> bool:
+        """Whether both have as many turns, maybe by now. The last turns of one may be taken behind the other: where loops can be
+        joined, turns of different numbers have nothing to do with each other."""
+        count = min(self.loop.count, other.loop.count)
+        more = max(self.loop.count, other.loop.count) - count
+        if not more:
+            return True
+        longer = self if count < self.loop.count else other
+        if more > MORE or count < LONG or not longer.is_simple:
+            return False
+        theirs = summary(other.loop)
+        if summary(self.loop).writes.isdisjoint(theirs.reads | theirs.writes) or not self.takes(other):
+            return False
+        longer.end(count, numbering)
+        return True
+
+    @property
+    def is_simple(self) -> bool:
+        return not self.loop.carries and self.size <= SIMPLE and not any(blocks(s) for s in self.loop.body)
+
+    def end(self, count: int, numbering: Numbering) -> None:
+        """Take so many turns; the others behind."""
+        last: Block = []
+        for turn in range(count, self.loop.count):
+            rewriter = Rewriter(numbering.fresh)
+            rewriter.forms[self.loop.counter] = Form(turn)
+            last += rewriter.block(self.loop.body)
+        self.after = last + self.after
+        self.loop.count = count
+
     def join(self, other: Loop) -> None:
+        self.after += other.after
         mine, theirs = self.loop, other.loop
         accesses = other.accesses
         body = substituted(theirs.body, {}, {theirs.counter: form(mine.counter)})
@@ -171,11 +208,11 @@ def _conflict(a: Summary, b: Summary) -> bool:
     )
 
 
-def _fused(block: Block) -> Block:
+def _fused(block: Block, numbering: Numbering) -> Block:
     result: list[Any] = []
     for s in block:
         if type(s) is For and s.free:
-            _place(result, Loop(s))
+            _place(result, Loop(s), numbering)
         elif type(s) in (Op, Load, Index, Store):
             _lift(result, s)
         else:
@@ -184,8 +221,10 @@ def _fused(block: Block) -> Block:
     for x in result:
         s = x.loop if type(x) is Loop else x
         for inner in blocks(s):
-            inner[:] = _fused(inner)
+            inner[:] = _fused(inner, numbering)
         done.append(s)
+        if type(x) is Loop:
+            done += x.after
     return done
 
 
@@ -193,17 +232,28 @@ def _summary(x: Any) -> Summary:
     return summary(x.loop if type(x) is Loop else x)
 
 
-def _place(result: list[Any], loop: Loop) -> None:
-    """At the loop that takes it, or at the end."""
+def _place(result: list[Any], loop: Loop, numbering: Numbering) -> None:
+    """At the last loop that takes it and gives it what it reads, at the last that takes it, or at the end."""
     own = summary(loop.loop)
+    found: Loop | None = None
     for k in range(len(result) - 1, max(len(result) - FAR, 0) - 1, -1):
         other = result[k]
-        if type(other) is Loop and other.loop.count == loop.loop.count and other.takes(loop):
-            other.join(loop)
-            return
-        if _conflict(_summary(other), own):
+        there = _summary(other)
+        if (
+            type(other) is Loop
+            and (found is None or there.writes & own.reads)
+            and other.evened(loop, numbering)
+            and other.takes(loop)
+        ):
+            found = other
+            if there.writes & own.reads:
+                break
+        if _conflict(there, own):
             break
-    result.append(loop)
+    if found is None:
+        result.append(loop)
+    else:
+        found.join(loop)
 
 
 def _lift(result: list[Any], s: Any) -> None:

@@ -198,7 +198,7 @@ def _elementwise(w: Writer, node: Node, inputs: list[Lazy], tiny: bool) -> Lazy:
     _must_be_known(node, inputs[0].dtype)
     if name in FORMULAS and inputs[0].dtype.kind != "c" and node.dtype.kind != "c":
         w.inside([], lambda: FORMULAS[name](w, *[_stand_in(w, x) for x in inputs], **params))  # Unsupported for some parameters
-    cost = 1 if node.prim in LIGHT else 12
+    cost = GUARDED if node.prim is e.safe_mul else 1 if node.prim in LIGHT else 12
     part = part_of_complex(node.dtype)
     return recipes.elementwise(w, node.shape, node.dtype, lambda *xs: w.number(name, part, *xs, **params), inputs, cost)
 
@@ -230,6 +230,8 @@ def _stand_in(w: Writer, x: Lazy) -> Operand:
     return found if isinstance(found, Num) else w.reg(x.dtype)
 
 
+GUARDED = 4
+"""The cost of a product that is zero where a factor is: a multiplication, two comparisons and a choice."""
 LIGHT = frozenset([
     e.add, e.mul, e.neg, e.safe_mul, f.sub, f.square, f.abs_, f.maximum, f.minimum, f.equal, f.not_equal, f.less, f.less_equal,
     f.greater, f.greater_equal, f.logical_not, f.logical_and, f.logical_or, f.isnan, f.isfinite, f.select, f.div, f.sqrt,

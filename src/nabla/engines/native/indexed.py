@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from nabla.engines.native.graphs import Graphs
     from nabla.engines.native.writer import Writer
 
+Box = tuple[tuple[int, int], ...]
+"""Along each axis, from where to where."""
+MOST = 16
+"""Boxes that are left out by an array put together from parts, each filled by itself."""
 LOOKED_UP, NEAR = 8, 2
 """The cost of an index that is brought into bounds, and of a read from there; of one that lies inside."""
 MANY = 4
@@ -335,10 +339,55 @@ def assemble(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Val
         return Small(names, node.dtype)
     inputs = [w.lazy(x) for x in given]
     room = w.result(node)
-    zero = constant(0, node.dtype)
     parts = [Places(w, node.shape, spec, []) for spec in specs]
-    if not disjoint or sum(prod(places.shape) for places in parts) < node.size:
-        w.nest(node.shape, lambda index: w.store(room, index, zero))
+    left = _left_out(node.shape, specs)
+    adds = left is None and not disjoint
+    if left is None and (adds or sum(prod(places.shape) for places in parts) < node.size):
+        left = [tuple([(0, n) for n in node.shape])]
+    zero = w.lazy(Small(np.array(constant(0, node.dtype), object), node.dtype))
+    for box in left or ():
+        _written(w, room, Places(w, node.shape, [(start, stop - start, 1) for start, stop in box], []), zero, False)
     for x, places in zip(inputs, parts):
-        _written(w, room, places, recipes.broadcast(w, x, places.shape), not disjoint)
+        part = recipes.broadcast(w, x, places.shape)
+        _written(w, room, places, part if disjoint or adds else _added_to_zero(w, part), adds)
     return room
+
+
+def _added_to_zero(w: Writer, x: Lazy) -> Lazy:
+    """x without a negative zero."""
+    zero, dtype = constant(0, x.dtype), part_of_complex(x.dtype)
+
+    def row(number: Number) -> Number:
+        return w.number("add", dtype, zero, number)
+
+    return recipes.elementwise(w, x.shape, x.dtype, row, [x], 1)
+
+
+def _left_out(shape: Sequence[int], specs: Sequence[Any]) -> list[Box] | None:
+    """The boxes that make up what none of the parts covers; None if parts overlap, have gaps, or leave out too many."""
+    left: list[Box] = [tuple([(0, n) for n in shape])]
+    for spec in specs:
+        if any(isinstance(entry, tuple) and entry[2] != 1 for entry in spec):
+            return None
+        box = tuple([(entry[0], entry[0] + entry[1]) if isinstance(entry, tuple) else (entry, entry + 1) for entry in spec])
+        missing = prod([stop - start for start, stop in box])
+        rest: list[Box] = []
+        for other in left:
+            found, taken = _without(other, box)
+            rest += found
+            missing -= taken
+        left = rest
+        if missing or len(left) > MOST:
+            return None
+    return left
+
+
+def _without(whole: Box, box: Box) -> tuple[list[Box], int]:
+    """What is left of a box without another one, as boxes, and how many elements both have."""
+    common = [(max(a, c), min(b, d)) for (a, b), (c, d) in zip(whole, box)]
+    if any(start >= stop for start, stop in common):
+        return [whole], 0
+    found: list[Box] = []
+    for axis, ((start, stop), (a, b)) in enumerate(zip(whole, common)):
+        found += [(*common[:axis], side, *whole[axis + 1 :]) for side in ((start, a), (b, stop)) if side[0] < side[1]]
+    return found, prod([stop - start for start, stop in common])
