@@ -9,7 +9,7 @@ import pytest
 from test_native import LARGE, RNG, lorenz
 
 import nabla as nb
-from nabla.engines.native import calling, levels, objects, tiers
+from nabla.engines.native import blas_threads, calling, levels, objects, tiers
 from nabla.engines.native.compile import ENGINE
 from nabla.engines.native.levels import FULL, QUICK
 
@@ -30,6 +30,7 @@ def code_of(run):
 def emitted(monkeypatch):
     """The levels of what is compiled, in order; nothing comes from the disk."""
     calling._door()  # is there
+    blas_threads.are_limited()
     seen, real = [], objects.emitted
     monkeypatch.setattr(objects, "emitted", lambda text, level: seen.append(level) or real(text, level))
     monkeypatch.setenv("NABLA_CACHE", "off")

@@ -387,6 +387,7 @@ class Function:
         head, turn, done = code.label("head"), code.label("turn"), code.label("done")
         phis = turns.Phis(self, [(c.inner, self.name(c.start)) for c in s.carries])
         before = code.block
+        code.open()
         code.jump(head)
         code.start(head)
         phis.open(before)
@@ -397,6 +398,7 @@ class Function:
         self.block(s.body)
         phis.close([self.name(c.end) for c in s.carries])
         code.jump(head)
+        code.close()
         code.close()
         code.start(done)
         for c in s.carries:

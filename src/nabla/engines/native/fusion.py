@@ -259,7 +259,7 @@ def _place(result: list[Any], loop: Loop, numbering: Numbering) -> None:
 def _lift(result: list[Any], s: Any) -> None:
     """Before loops it has nothing to do with, so that those behind it can be joined to them."""
     place = len(result)
-    if any([type(x) is Loop for x in result[-NEAR:]]):
+    if any(type(x) is Loop for x in result[-NEAR:]):
         own = summary(s)
         for k in range(len(result) - 1, max(len(result) - NEAR, 0) - 1, -1):
             if _conflict(_summary(result[k]), own):

@@ -44,20 +44,23 @@ class Counter(Reg):
 class Num:
     """A constant."""
 
-    __slots__ = ("dtype", "value")
+    __slots__ = ("_bits", "dtype", "value")
 
     def __init__(self, value: Any, dtype: np.dtype) -> None:
         self.value = value
         self.dtype = dtype
+        self._bits = b""
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Num) and self.dtype == other.dtype and self._bits() == other._bits()
+        return isinstance(other, Num) and self.dtype == other.dtype and self.bits() == other.bits()
 
     def __hash__(self) -> int:
-        return hash((self.dtype, self._bits()))
+        return hash(self.bits())
 
-    def _bits(self) -> bytes:
-        return np.asarray(self.value, self.dtype).tobytes()
+    def bits(self) -> bytes:
+        if not self._bits:
+            self._bits = np.asarray(self.value, self.dtype).tobytes()
+        return self._bits
 
     def __repr__(self) -> str:
         return str(self.value)

@@ -38,7 +38,7 @@ def literal(value: Any, dtype: np.dtype) -> str:
 
 
 class _Scope(NamedTuple):
-    """A function, or the turns of a loop in it: the lines that stand at its beginning, and what is known by `once` there alone."""
+    """A function, a loop in it, or the turns of that: the lines at its beginning, and what is known by `once` there alone."""
 
     early: list[str]
     known: list[str]

@@ -41,6 +41,7 @@ def counted(f: Function, counter: Reg, begin: str, end: str, step: int, phis: Ph
     code = f.code
     head, turn, done = code.label("loop"), code.label("turn"), code.label("end")
     before = code.block
+    code.open()
     code.jump(head)
     code.start(head)
     number = code.name("n")
@@ -56,6 +57,7 @@ def counted(f: Function, counter: Reg, begin: str, end: str, step: int, phis: Ph
     code.lines[at] = f"  {number} = phi i64 [ {begin}, %{before} ], [ {following}, %{code.block} ]"
     phis.close(ends)
     code.jump(head)
+    code.close()
     code.close()
     code.start(done)
 
