@@ -17,6 +17,7 @@ from nabla.engines.native.arithmetic import OPERATIONS
 from nabla.engines.native.compile import ENGINE as NATIVE_ENGINE
 from nabla.engines.native.complex_numbers import COMPLEX
 from nabla.engines.native.formulas import FORMULAS
+from nabla.engines.native.special_derivatives import DERIVATIVES
 from nabla.engines.native.special_functions import SCIPY
 from nabla.engines.numpy.compile import ENGINE as NUMPY_ENGINE
 from nabla.engines.numpy.table import KERNELS
@@ -40,8 +41,8 @@ PARAMS = {
     "logrel": [{"n": 0}],
     "exprel": [{"n": 0}],
     "rgamma": [{"n": 0}],
-    "erfcx": [{"n": 0}],
-    "dawsn": [{"n": 0}],
+    "erfcx": [{"n": 0}, {"n": 1}, {"n": 3}],
+    "dawsn": [{"n": 0}, {"n": 1}, {"n": 3}],
     "stdtr": [{"order": 0}],
     "gammainc": [{"order": 0}],
     "bessel": [{"kind": kind, "n": 0, "k": 0} for kind in ("jv", "yv", "iv", "kv")],
@@ -61,7 +62,9 @@ def of_dtype(dtype, count):
         if not isinstance(prim, Elementwise) or len(prim.partials) != count or kind not in prim.kinds:
             continue
         known = COMPLEX if kind == "c" else {**OPERATIONS, **FORMULAS}
-        if prim.name not in known or (prim.name in SCIPY and dtype != "float64"):  # SciPy's have fewer digits in single precision
+        if prim.name not in known or (
+            prim.name in (*SCIPY, *DERIVATIVES) and dtype != "float64"
+        ):  # SciPy's have fewer digits in single precision
             continue
         if prim.name in LOSES_DIGITS:
             continue

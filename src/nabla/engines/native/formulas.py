@@ -11,6 +11,7 @@ from nabla.engines.native import complex_numbers
 from nabla.engines.native.gamma_functions import beta, betaln, binom, gamma_density, poch, polygamma, polygamma_rise
 from nabla.engines.native.loops import Num, Operand
 from nabla.engines.native.reals import DOUBLE, Real, of, test, where
+from nabla.engines.native.special_derivatives import DERIVATIVES
 from nabla.engines.native.special_functions import SCIPY
 from nabla.engines.native.values import Unsupported
 
@@ -44,17 +45,6 @@ def _sinc(x: Real, n: int) -> Real:
     return complex_numbers.sinc(x.to(DOUBLE), n).to(x.dtype)
 
 
-def _logrel(x: Real, n: int) -> Real:
-    """log(1 + x) / x."""
-    if n:
-        raise Unsupported("derivatives of log(1 + x) / x")
-    wide = x.to(DOUBLE)
-    none = wide.equals(0.0)
-    away = where(none, 1.0, wide)
-    found = where(wide.equals(np.inf), 0.0, of("log1p", away) / away)
-    return where(none, 1.0, found).to(x.dtype)
-
-
 # Powers
 
 
@@ -72,7 +62,6 @@ _ROWS: dict[str, Formula] = {
     "softplus": _softplus,
     "logit": _logit,
     "sinc": _sinc,
-    "logrel": _logrel,
     "polygamma": polygamma,
     "polygamma_rise": polygamma_rise,
     "betaln": betaln,
@@ -82,6 +71,7 @@ _ROWS: dict[str, Formula] = {
     "poch": poch,
     "power": _power,
     **SCIPY,
+    **DERIVATIVES,
 }
 
 

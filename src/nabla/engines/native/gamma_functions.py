@@ -40,21 +40,21 @@ def _polygamma_right(n: int, x: Real) -> Real:
     start = where(low, x, 1.0)
     total = x.like(0.0)
     for k in range(steps_of(n) - 1, -1, -1):
-        total = total + _whole_power(1.0 / (start + float(k)), n + 1)
+        total = total + whole_power(1.0 / (start + float(k)), n + 1)
     total = where(low, float(factorial(n)) * total, 0.0)
     z = 1.0 / where(low, x + float(steps_of(n)), x)
     square = z * z
     series = x.like(0.0)
     for k in range(len(BERNOULLI), 0, -1):
         series = (series + BERNOULLI[k - 1] * factorial(n + 2 * k - 1) / factorial(2 * k)) * square
-    tail = (series + factorial(n) / 2 * z + float(factorial(n - 1))) * _whole_power(z, n)
+    tail = (series + factorial(n) / 2 * z + float(factorial(n - 1))) * whole_power(z, n)
     return (-1.0) ** (n + 1) * (tail + total)
 
 
-def _whole_power(z: Real, n: int) -> Real:
+def whole_power(z: Real, n: int) -> Real:
     if n == 1:
         return z
-    half = _whole_power(z, n // 2)
+    half = whole_power(z, n // 2)
     return half * half * z if n % 2 else half * half
 
 
@@ -95,7 +95,7 @@ def _difference(n: int, x: Real, step: Real) -> Real:
             ratio, sums = of("minimum", u, v) / larger, x.like(1.0)  # of u**j v**(n-j) for j = 0 to n
             for _ in range(n):
                 sums = sums * ratio + 1.0
-            term = term * (sums * _whole_power(larger, n))
+            term = term * (sums * whole_power(larger, n))
         total = total + term
     total = where(low, float(factorial(n)) * total, 0.0)
     far = where(low, x + float(steps_of(n)), x)

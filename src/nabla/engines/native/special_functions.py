@@ -110,8 +110,8 @@ def _amplitude(u: Real, m: Real) -> Real:
 
 
 NAMES = (
-    "gamma", "gammaln", "gammasgn", "rgamma", "erfi", "erfinv", "erfcinv", "erfcx", "dawsn", "ndtr", "ndtri", "log_ndtr",
-    "ndtri_exp", "kolmogorov", "kolmogi", "owens_t", "zetac", "exp1", "expi", "spence", "exprel", "elliprg", "ellipe", "ellipkinc",
+    "gamma", "gammaln", "gammasgn", "erfi", "erfinv", "erfcinv", "ndtr", "ndtri", "log_ndtr",
+    "ndtri_exp", "kolmogorov", "kolmogi", "owens_t", "zetac", "exp1", "expi", "spence", "elliprg", "ellipe", "ellipkinc",
     "ellipeinc", "hyp1f1", "stdtr", "stdtrit", "stdtridf", "btdtria", "btdtrib", "gammainc", "gammaincc", "gammaincinv",
     "gammainccinv", "betainc", "betaincc", "betaincinv", "betainccinv",
 )  # fmt: skip

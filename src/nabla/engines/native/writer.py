@@ -63,6 +63,7 @@ class Writer:
         self.constants: list[np.ndarray] = []  # what the constant buffers hold
         self.references: list[Node] = []  # nodes that their reference kernels compute
         self.targets: dict[Any, Array] = {}  # where results of the whole go, by node, or by a node and which of its values
+        self._tables: dict[bytes, Array] = {}
         self._made: dict[Any, Any] = {}  # what the current block has computed
         self._registers = 0
 
@@ -285,9 +286,19 @@ class Writer:
         if _is_uniform(value):
             one = constant(value.item(0), x.dtype)
             return Lazy(x.shape, x.dtype, lambda index: one, 0, 0, frozenset())
+        return self._kept(value, x.dtype)
+
+    def _kept(self, value: np.ndarray, dtype: np.dtype) -> Array:
         kept = np.ascontiguousarray(value)
         self.constants.append(kept)
-        return Array(self.buffer(x.dtype, kept.size, "constant", len(self.constants) - 1), ZERO, kept.shape, x.dtype, False)
+        return Array(self.buffer(dtype, kept.size, "constant", len(self.constants) - 1), ZERO, kept.shape, dtype, False)
+
+    def table(self, values: np.ndarray) -> Array:
+        """Numbers that a formula looks up, the same ones for all that do."""
+        key = values.tobytes()
+        if key not in self._tables:
+            self._tables[key] = self._kept(values, values.dtype)
+        return self._tables[key]
 
     def total(self, numbers: Sequence[Number], dtype: np.dtype, by: str) -> Number:
         """Numbers brought together two by two, in a fixed order."""

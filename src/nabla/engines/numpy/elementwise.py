@@ -109,8 +109,8 @@ def _scipy(name: str) -> Kernel:
 
 
 def _erfc(x: Any) -> Any:
-    """SciPy's subtracts from 1 left of 1, and right of it takes the exponential of the rounded square. Here it is erfcx(x) exp(-x**2),
-    where the square is in two parts."""
+    """SciPy's subtracts from 1 left of 1, and right of it takes the exponential of the rounded square. Here it is
+    erfcx(x) exp(-x**2), where the square is in two parts."""
     out = _scipy("erfc")(x)
     far = (x > 0.7) & (x < 30.0)
     if x.dtype != np.float64 or not np.any(far):
