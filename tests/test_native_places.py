@@ -73,3 +73,33 @@ def test_axes_go_through_memory_in_its_order():
     (outer,) = [line for line in lines if line.startswith("for")]
     assert "< 2000" in outer and "pieces" in outer
     agrees(f, table, i)
+
+
+def test_of_a_product_only_what_is_read_is_computed():
+    x, y, i = RNG.normal(size=(500, 60)), RNG.normal(size=(60, 30)), RNG.integers(500, size=20)
+    few = lambda x, y, i: nb.exp((x @ y + 1.0)[i])
+    many = lambda x, y, i: (x @ y + 1.0)[np.concatenate([i] * 20)]
+    also = lambda x, y, i: ((x @ y)[i], x @ y)
+    later = lambda x, y, i: (lambda z: (z[i], z * z))(2.0 * (x @ y))
+    for f, by_blas in ((few, False), (many, True), (also, True), (later, True)):
+        assert ("gemm" in text(f, x, y, i)) == by_blas
+        agrees(f, x, y, i, rtol=1e-10, atol=1e-12)
+    agrees(nb.jacfwd(few, argnums=1), x, y, i, rtol=1e-10, atol=1e-12)
+    agrees(nb.vmap(few, in_axes=(None, 0, None)), x, np.stack([y, -y, y * y]), i, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("n", [1, 2, 4, 5])
+def test_products_by_a_thin_factor(n):
+    x, y = RNG.normal(size=(400, 70)), RNG.normal(size=(70, n))
+    assert ("gemm" in text(lambda x, y: x @ y, x, y)) == (n in (1, 5))
+    for a in (x, x.astype("f4")):
+        rtol = 1e-10 if a is x else 1e-4
+        agrees(lambda x, y: (x @ y, y.T @ x.T), a, y.astype(a.dtype), rtol=rtol, atol=rtol)
+        agrees(lambda x, y: y.T @ x, a.T.copy(), y.astype(a.dtype), rtol=rtol, atol=rtol)
+        agrees(
+            lambda x, y: nb.einsum("abc,cb->a", x.reshape((400, 7, 10)), y.reshape((-1, 7))[:10]),
+            a,
+            y.astype(a.dtype),
+            rtol=rtol,
+            atol=rtol,
+        )

@@ -78,6 +78,8 @@ class Graphs:
 
     def __init__(self, w: Writer) -> None:
         self.w = w
+        self.few: set[Node] = set()
+        """Nodes of whose numbers at most half are read, and those by one other node."""
 
     def write(self, graph: Graph, inputs: Sequence[Value]) -> list[Value]:
         """The outputs of a graph at `inputs`, written here."""
@@ -93,6 +95,7 @@ class Graphs:
         uses = Counter(x for node in graph.nodes for x in dict.fromkeys(node.inputs))
         uses.update(graph.outputs)
         passed = self.pass_on(graph, uses)
+        self.few |= few_wanted(graph, uses)
         for i, node in enumerate(graph.nodes):
             given = [values[x] if x in values else values.setdefault(x, w.constant(x)) for x in node.inputs]
             written = node.inputs[1:2] if node.prim.updates else node.inputs if node.prim in control.ROWS else None
@@ -167,6 +170,20 @@ class Graphs:
         parts = [Part(x.buffer, times(x.at, k), k * prod(x.shape)) for x, k in zip((*rooms, *inputs), sizes)]
         w.block.append(Call(Reference(node.prim.name, len(w.references) - 1, cold), parts, [x.buffer for x in rooms]))
         return tuple(rooms) if type(node.dtype) is tuple else rooms[0]
+
+
+def few_wanted(graph: Graph, uses: Mapping[Node, int]) -> set[Node]:
+    """Nodes of whose numbers at most half are read, in the end by an index, and those by one other node each time."""
+    wanted: dict[Node, int] = {}
+    for node in reversed(graph.nodes) if any(x.prim is indexing.index for x in graph.nodes) else ():
+        if node.prim is indexing.index:
+            found = {node.inputs[0]: min(node.size, wanted.get(node, node.size))}
+        elif node in wanted and (node.prim is s.transpose or isinstance(node.prim, Elementwise)):
+            found = {x: wanted[node] for x in node.inputs if x.size == node.size}
+        else:
+            continue
+        wanted.update({x: count for x, count in found.items() if uses[x] == 1})
+    return {x for x, count in wanted.items() if 2 * count <= x.size}
 
 
 class Holders:

@@ -195,7 +195,7 @@ def read(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
     known = isinstance(x, Small) and all(isinstance(a, Small) and _is_known(a) for a in given[1:])
     source = w.picked(x) if known and tiny else w.lazy(x)
     places = Places(w, shape, spec, given[1:], tiny)
-    if not tiny and not places.are_distinct:
+    if not tiny and not places.are_distinct and prod(places.shape) * 2 > prod(shape):
         source = _at_hand(w, source)
 
     def at(index: Indices) -> Number:

@@ -21,6 +21,8 @@ WORTH = 10_000
 """Multiplications from which on a call of BLAS costs less than loops."""
 WRITTEN_OUT = 1024
 """Multiplications up to which a product of small tensors is written out."""
+THIN = 4
+"""Rows or columns up to which a factor is thin: most of what BLAS would do is to copy the other one."""
 BLOCK = 1_000_000
 """Multiplications that a thread is given at least, of a large product."""
 NARROW, MOST = 32, 8
@@ -47,6 +49,13 @@ def dot_general(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> 
     if g.is_tiny(node, given) and count <= WRITTEN_OUT:
         return _written_out(w, node, [w.small(x) for x in given], left, right)
     x, y = w.lazy(given[0]), w.lazy(given[1])
+    if count and dtype.kind == "f" and not xb:
+        rows = (x, *left), (y, *right)
+        if node in g.few and _lies_in_rows(*rows[0]):
+            return _few(w, dtype, rows[0], _in_rows(w, *rows[1]))
+        m, n = (prod(shape[axis] for axis in axes) for shape, axes in zip(shapes, (xf, yf)))
+        if count >= WORTH and 1 < min(m, n) <= THIN and _lies_in_rows(*rows[m < n]):
+            return _by_loops(w, dtype, _in_rows(w, *rows[0]), _in_rows(w, *rows[1]), w.targets.get(node))
     if count and count // prod(shapes[0][axis] for axis in xb) >= WORTH and dtype.kind in "fc":
         return _by_blas(w, node, (x, *left), (y, *right))
     return _by_loops(w, dtype, (x, *left), (y, *right), w.targets.get(node))
@@ -77,7 +86,35 @@ def _written_out(w: Writer, node: Node, given: list[Small], left: Axes, right: A
     return Small(out, node.dtype)
 
 
+def _lies_in_rows(x: Lazy, shared: Sequence[int], free: Sequence[int], summed: Sequence[int]) -> bool:
+    """Whether what is summed over lies side by side."""
+    return x.array is not None and list(range(len(x.shape))) == [*shared, *free, *summed]
+
+
+def _in_rows(w: Writer, x: Lazy, *axes: Sequence[int]) -> Any:
+    """The same factor, made so, and its axes then."""
+    if _lies_in_rows(x, *axes):
+        return x, *axes
+    order = [axis for kind in axes for axis in kind]
+    room = w.memory(x if order == list(range(len(order))) else recipes.transpose(w, x, order))
+    return w.of_array(room), *[[order.index(axis) for axis in kind] for kind in axes]
+
+
+def _few(w: Writer, dtype: np.dtype, left: Any, right: Any) -> Lazy:
+    """A product of whose numbers only some are wanted, each computed by itself."""
+    terms, summed = _terms(w, dtype, left, right)
+    shape = terms.shape[: summed[0]] if summed else terms.shape
+    at = recipes.together(w, terms, summed, dtype, "add")
+    return Lazy(shape, dtype, at, 2 * prod(terms.shape[len(shape) :]), terms.depth + 1, terms.reads)
+
+
 def _by_loops(w: Writer, dtype: np.dtype, left: Any, right: Any, out: Array | None) -> Value:
+    terms, summed = _terms(w, dtype, left, right)
+    return recipes.reduced(w, terms, summed, dtype, "add", out)
+
+
+def _terms(w: Writer, dtype: np.dtype, left: Any, right: Any) -> tuple[Lazy, tuple[int, ...]]:
+    """What is summed up, and along which axes."""
     x, xb, xf, xc = left
     y, yb, yf, yc = right
     free = [*[x.shape[axis] for axis in (*xb, *xf)], *[y.shape[axis] for axis in yf]]
@@ -87,8 +124,7 @@ def _by_loops(w: Writer, dtype: np.dtype, left: Any, right: Any, out: Array | No
     places_x = dict(zip([*xb, *xf, *xc], [*range(len(xb) + len(xf)), *summed]))
     places_y = dict(zip([*yb, *yf, *yc], [*range(len(xb)), *range(len(xb) + len(xf), outer), *summed]))
     factors = [_seen(w, _at_hand(w, x), shape, places_x), _seen(w, _at_hand(w, y), shape, places_y)]
-    terms = recipes.elementwise(w, shape, dtype, lambda a, b: _product(w, dtype, a, b), factors, 1)
-    return recipes.reduced(w, terms, tuple(summed), dtype, "add", out)
+    return recipes.elementwise(w, shape, dtype, lambda a, b: _product(w, dtype, a, b), factors, 1), tuple(summed)
 
 
 def _at_hand(w: Writer, x: Lazy) -> Lazy:

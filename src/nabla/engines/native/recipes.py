@@ -128,10 +128,9 @@ STARTS: dict[str, Callable[[np.dtype], Any]] = {
 """Operations that bring numbers together, and what they begin with."""
 
 
-def reduced(w: Writer, x: Lazy, axes: Sequence[int], dtype: np.dtype, by: str, out: Array | None = None) -> Small | Array:
-    """The numbers of x brought together along `axes`, in memory, or in registers where one number is left."""
+def together(w: Writer, x: Lazy, axes: Sequence[int], dtype: np.dtype, by: str) -> Callable[[Indices], Number]:
+    """From an index of the other axes to the numbers of x along `axes`, brought together."""
     kept = [axis for axis in range(len(x.shape)) if axis not in axes]
-    shape = tuple([x.shape[axis] for axis in kept])
     start = constant(STARTS[by](dtype), dtype)
     by_parts = by if dtype.kind != "c" or by == "add" else None  # what is done to a complex number may be done to neither part
 
@@ -150,6 +149,13 @@ def reduced(w: Writer, x: Lazy, axes: Sequence[int], dtype: np.dtype, by: str, o
 
         return turn(axes, start)
 
+    return gathered
+
+
+def reduced(w: Writer, x: Lazy, axes: Sequence[int], dtype: np.dtype, by: str, out: Array | None = None) -> Small | Array:
+    """That in memory, or in registers where one number is left."""
+    shape = tuple([n for axis, n in enumerate(x.shape) if axis not in axes])
+    gathered = together(w, x, axes, dtype, by)
     if prod(shape) == 1:
         names = np.empty(shape, object)
         names.reshape(-1)[0] = gathered(tuple([ZERO] * len(shape)))
