@@ -18,12 +18,14 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 LOCK := $(shell command -v flock >/dev/null 2>&1 && echo flock $(VENV).lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-all conformance lint format demo bench bench-operators bench-compiled bench-workloads clean
+.PHONY: help test test-all test-native endurance conformance lint format demo bench bench-operators bench-compiled bench-workloads clean
 .NOTPARALLEL:
 
 help:
 	@echo 'make test       run the tests, less the exhaustive table'
 	@echo 'make test-all   run every test there is'
+	@echo 'make test-native   run the tests of compiled programs, with memory checked, and as for lesser processors'
+	@echo 'make endurance  see that 100,000 compilations and calls leave nothing behind: half an hour'
 	@echo 'make conformance SUITE=path   run the tests of the array API standard, checked out there'
 	@echo 'make lint       check style, types and the direction of imports'
 	@echo 'make format     put the style right'
@@ -35,15 +37,27 @@ help:
 	@echo 'make clean      remove all that the other targets made'
 
 # One process per processor, so one thread each for the linear algebra inside.
-test test-all: export OMP_NUM_THREADS = 1
-test test-all: export OPENBLAS_NUM_THREADS = 1
-test test-all: export MKL_NUM_THREADS = 1
+test test-all test-native endurance: export OMP_NUM_THREADS = 1
+test test-all test-native endurance: export OPENBLAS_NUM_THREADS = 1
+test test-all test-native endurance: export MKL_NUM_THREADS = 1
 
 test: $(VENV)/.test
 	$(PY) -m pytest -n $(WORKERS) --dist worksteal -m "not exhaustive" $(ARGS)
 
 test-all: $(VENV)/.test
 	$(PY) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+# What compiled programs are tested by, once more: with each read and write checked, then by code for lesser processors.
+NATIVE := $(addprefix tests/test_,native*.py workloads.py random_programs.py control_flow.py eager_loops.py indexing.py)
+PRIMITIVES := $(addprefix tests/test_,native.py native_numbers.py native_structured.py workloads.py random_programs.py)
+
+test-native: $(VENV)/.test
+	NABLA_CHECK=accesses $(PY) -m pytest -n $(WORKERS) --dist worksteal $(NATIVE) $(ARGS)
+	NABLA_TARGET=scalar $(PY) -m pytest -n $(WORKERS) --dist worksteal $(PRIMITIVES) $(ARGS)
+	! grep -qw avx2 /proc/cpuinfo || NABLA_TARGET=avx2 $(PY) -m pytest -n $(WORKERS) --dist worksteal $(PRIMITIVES) $(ARGS)
+
+endurance: $(VENV)/.test
+	$(PY) tests/endurance.py $(ARGS)
 
 conformance: $(VENV)/.conformance
 	$(if $(SUITE),,$(error Say where data-apis/array-api-tests is checked out: make conformance SUITE=path))

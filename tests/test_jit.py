@@ -657,3 +657,53 @@ def test_tensors_in_the_bodies_of_loops_are_never_frozen():
         w[:] = 5.0
         assert f(np.zeros(2)).tolist() == ([5.0, 5.0] if f is loops[2] else [10.0, 10.0])
         assert f.compilations == 1
+
+
+# ---- copies ---------------------------------------------------------------------------------------------------
+
+
+def tripled(x, n):
+    return x * n
+
+
+@nb.jit
+def doubled(x):
+    return x * 2.0
+
+
+TRIPLED = nb.jit(tripled, static_argnums=1, engine="numpy")
+
+
+class Scaled:
+    def __init__(self, scale):
+        self.scale = scale
+        self.by_hand = nb.jit(self.times)
+
+    def times(self, x):
+        return x * self.scale
+
+    @nb.jit
+    def compiled(self, x):
+        return x * self.scale
+
+
+def test_copies_are_the_function_itself():
+    for fn in (doubled, TRIPLED, nb.jit(lambda x: x)):
+        assert copy.copy(fn) is fn and copy.deepcopy(fn) is fn
+    first = Scaled(3.0)
+    assert first.by_hand(2.0).item() == first.compiled(2.0).item() == 6.0
+    second = copy.deepcopy(first)
+    second.scale = 5.0
+    assert second.by_hand(2.0).item() == second.compiled(2.0).item() == 10.0
+    assert first.by_hand(2.0).item() == first.compiled(2.0).item() == 6.0
+
+
+def test_pickles_name_the_function():
+    assert doubled(2.0).item() == 4.0
+    assert pickle.loads(pickle.dumps(doubled)) is doubled
+    again = pickle.loads(pickle.dumps(TRIPLED))
+    assert again(2.0, 3).item() == 6.0 and again.compilations == 1 and "the engine numpy" in again.explain()
+    method = pickle.loads(pickle.dumps(Scaled(3.0).compiled))
+    assert method(2.0).item() == 6.0
+    with pytest.raises((pickle.PicklingError, AttributeError), match="lambda"):
+        pickle.dumps(nb.jit(lambda x: x))

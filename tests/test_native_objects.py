@@ -236,6 +236,28 @@ def test_what_cannot_be_written_is_not_kept(tmp_path, monkeypatch, counted):
     assert len(counted) == 2
 
 
+COMPILES = f"""
+import ctypes
+from nabla.engines.native import objects
+
+for i in range(3):
+    library = objects.built({ADD!r}.format(i), 2, "add")
+    assert library.function("add", ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64))(1) == i + 1
+print("compiled")
+"""
+
+
+def test_a_disk_that_is_full(tmp_path):
+    full = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
+    assert printed_by(full + COMPILES, NABLA_CACHE="on", NABLA_CACHE_DIR=str(tmp_path)) == "compiled\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("where", ["/proc/nabla", "/dev/null", "/sys/nabla"])
+def test_a_place_where_nothing_can_be_written(where):
+    assert printed_by(COMPILES, NABLA_CACHE="on", NABLA_CACHE_DIR=where) == "compiled\n"
+
+
 def test_the_directory(monkeypatch):
     monkeypatch.setattr(cache, "_chosen", None)
     monkeypatch.delenv("NABLA_CACHE", raising=False)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+import sys
 import warnings
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from threading import RLock
 from time import perf_counter
 from types import MethodType
@@ -13,7 +15,7 @@ from typing import Any, Callable, Sequence
 import numpy as np
 
 from nabla import dtypes, tree
-from nabla.engines.choice import engine_called
+from nabla.engines.choice import DEFAULT, engine_called
 from nabla.engines.engine import Engine
 from nabla.errors import ArgumentError, ArgumentTypeError, RecompilationWarning
 from nabla.graph.node import is_scalar
@@ -114,6 +116,26 @@ class Jitted:
 
     def __repr__(self) -> str:
         return f"<nb.jit of {getattr(self._fn, '__qualname__', self._fn)}>"
+
+    def __copy__(self) -> Jitted:
+        """Itself, as of every function."""
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Jitted:
+        """Itself, too, but of a method the method of the object's copy."""
+        fn = copy.deepcopy(self._fn, memo)
+        return self if fn is self._fn else Jitted(fn, self._argnums, self._argnames, self._engine)
+
+    def __reduce__(self) -> Any:
+        """Pickled by name where it has one, else as the function that it was made of; programs are not, and are compiled again."""
+        found: Any = sys.modules.get(getattr(self._fn, "__module__", ""))
+        name = getattr(self._fn, "__qualname__", "")
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        if found is self:
+            return name
+        engine = None if self._engine is DEFAULT else self._engine.name
+        return partial(jit, engine=engine), (self._fn, self._argnums, self._argnames)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         for call in self._shortcuts:
