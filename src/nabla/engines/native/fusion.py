@@ -36,7 +36,7 @@ from nabla.engines.native.loops import (
 FAR = 48
 """Statements that a loop moves past at most."""
 NEAR = 8
-"""Statements that an operation moves past at most."""
+"""Statements that an operation moves past at most, or a loop for a better place."""
 LARGEST = 4000
 """Statements of a loop that is not made larger."""
 MORE, SIMPLE, LONG = 2, 40, 64
@@ -233,22 +233,17 @@ def _summary(x: Any) -> Summary:
 
 
 def _place(result: list[Any], loop: Loop, numbering: Numbering) -> None:
-    """At the last loop that takes it and gives it what it reads, at the last that takes it, or at the end."""
+    """At the loop that takes it and writes what it reads, if that is near; else at the last that takes it, or at the end."""
     own = summary(loop.loop)
     found: Loop | None = None
-    for k in range(len(result) - 1, max(len(result) - FAR, 0) - 1, -1):
-        other = result[k]
+    left = FAR
+    for other in reversed(result[-FAR:]):
         there = _summary(other)
-        if (
-            type(other) is Loop
-            and (found is None or there.writes & own.reads)
-            and other.evened(loop, numbering)
-            and other.takes(loop)
-        ):
-            found = other
-            if there.writes & own.reads:
-                break
-        if _conflict(there, own):
+        if type(other) is Loop and (found is None or there.writes & own.reads):
+            if other.evened(loop, numbering) and other.takes(loop):
+                found, left = other, min(left, NEAR)
+        left -= 1
+        if not left or _conflict(there, own):
             break
     if found is None:
         result.append(loop)
