@@ -252,3 +252,16 @@ def test_zeros_of_parts_have_the_same_signs(places):
     x = np.ones((2, 2, 40))
     found, expected = (np.asarray(nb.jit(nb.grad(f), engine=engine)(x)) for engine in ("native", "numpy"))
     np.testing.assert_array_equal(np.signbit(found), np.signbit(expected))
+
+
+@pytest.mark.parametrize("n", [256, 300, 1000, 1024])
+@pytest.mark.parametrize("dtype", ["f8", "f4", "i4"])
+def test_the_place_of_an_extremum_of_long_lines(n, dtype):
+    x = RNG.integers(-40, 40, size=(9, n)).astype(dtype)  # with many equals
+    x[1], x[2], x[3, n - 1], x[4, 0] = 3, np.arange(n), -50, -50
+    if dtype != "i4":
+        x[5, n // 2 :: 7], x[6], x[7], x[8, :], x[8, 200] = np.nan, np.inf, -np.inf, 0.0, -0.0
+    for f in (nb.argmin, nb.argmax):
+        agrees(lambda x, f=f: f(x, axis=1), x)
+        agrees(lambda x, f=f: f(x, axis=0), x.T.copy())
+        agrees(lambda x, f=f: f(nb.square(x) - 2 * x, axis=1), x)

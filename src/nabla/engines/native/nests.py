@@ -91,7 +91,7 @@ LIGHT = frozenset([
     "sign", "square", "subtract", "where",
 ])  # fmt: skip
 MIDDLE = {"divide": 4, "reciprocal": 4, "sqrt": 5}
-STRIDED, CHAINED = 4, 8
+STRIDED, CHAINED = 2, 8
 """How many vectors are taken at once where turns wait for memory."""
 FAR = 64
 """Elements from which on a step through memory is a long one."""

@@ -6,13 +6,14 @@ NaN counts as the largest, equal to itself; the first of equals comes first.
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 import numpy as np
 
 from nabla.engines.native.lines import Lines, Sink, at_hand
-from nabla.engines.native.loops import BOOL, INDEX, Form, Num, Operand, form, plus
-from nabla.engines.native.values import Indices, Lazy, Number, Unsupported, Value, shape_of
+from nabla.engines.native.loops import BOOL, INDEX, Form, Num, Operand, Reg, form, plus, times
+from nabla.engines.native.recipes import STARTS
+from nabla.engines.native.values import Indices, Lazy, Number, Unsupported, Value, constant, shape_of
 from nabla.graph.node import Node
 from nabla.primitives import reductions as r, searching
 from nabla.primitives.base import Primitive
@@ -20,6 +21,10 @@ from nabla.primitives.base import Primitive
 if TYPE_CHECKING:
     from nabla.engines.native.graphs import Graphs
     from nabla.engines.native.writer import Writer
+
+
+BLOCKS = range(256, 2**16)
+"""Lengths of a line of which only the block with the extremum is searched for its place: longer ones are shared by threads."""
 
 
 def _real(node: Node, dtype: np.dtype) -> None:
@@ -36,19 +41,21 @@ def _extreme(by: str) -> Any:
         if not prod(shape):
             raise Unsupported("an extremum of nothing")
         known = g.is_tiny(node, given)
-        x = w.picked(given[0]) if known else at_hand(w, w.lazy(given[0]))
+        x = w.picked(given[0]) if known else w.lazy(given[0])
+        in_blocks = not known and shape[axis] in BLOCKS
+        if not known and not in_blocks:
+            x = at_hand(w, x)
         lines = Lines(w, shape, (axis,), known)
         out = Sink(w, node.shape, node.dtype, known or not node.shape, w.targets.get(node))
 
         def line(index: Indices) -> None:
+            if in_blocks:
+                out.put(index, _by_blocks(w, by, x.dtype, shape[axis], lambda i: w.at(x, lines.whole(index, (i,)))))
+                return
             (most,) = lines.brought(index, by, [x.dtype], lambda at: [w.at(x, at)])
 
             def place(at: Indices) -> list[Number]:
-                number = w.at(x, at)
-                there = w.op("equal", BOOL, number, most)
-                if x.dtype.kind == "f":
-                    there = w.op("logical_or", BOOL, there, w.op("isnan", BOOL, number))
-                return [w.op("where", INDEX, there, w.index(at[axis]), Num(shape[axis], INDEX))]
+                return [w.op("where", INDEX, _is(w, w.at(x, at), most), w.index(at[axis]), Num(shape[axis], INDEX))]
 
             out.put(index, lines.brought(index, "minimum", [INDEX], place)[0])
 
@@ -56,6 +63,40 @@ def _extreme(by: str) -> Any:
         return out.value()
 
     return row
+
+
+def _is(w: Writer, x: Operand, most: Operand) -> Operand:
+    """Whether x is the extremum, or NaN."""
+    there = w.op("equal", BOOL, x, most)
+    return w.op("logical_or", BOOL, there, w.op("isnan", BOOL, x)) if x.dtype.kind == "f" else there
+
+
+def _by_blocks(w: Writer, by: str, dtype: np.dtype, count: int, at: Callable[[Form], Operand]) -> Operand:
+    """The first place of the extremum of so many numbers: in the first block that has it."""
+    size = 1 << (16 * count).bit_length() // 2  # near four times the root
+    least = constant(STARTS[by](dtype), dtype)
+
+    def block(start: Form, most: Operand, first: Operand) -> list[Operand]:
+        (found,) = w.loop(size, lambda i, so_far: [w.op(by, dtype, so_far, at(plus(start, i)))], [least], by)
+        better = w.op("less" if by == "minimum" else "greater", BOOL, found, most)
+        if dtype.kind == "f":
+            nan = w.op("logical_and", BOOL, w.op("isnan", BOOL, found), w.op("logical_not", BOOL, w.op("isnan", BOOL, most)))
+            better = w.op("logical_or", BOOL, better, nan)
+        return [w.op("where", dtype, better, found, most), w.op("where", INDEX, better, w.index(start), first)]
+
+    state: Sequence[Operand] = [least, Num(0, INDEX)]
+    state = w.loop(count // size, lambda b, *before: block(times(b, size), *before), state, free=False)
+    if count % size:
+        state = block(Form(count - size), *state)  # some are seen twice, and are no better the second time
+    most, first = state
+    start = form(first) if isinstance(first, Reg) else Form(int(first.value))
+
+    def place(i: Form, so_far: Operand) -> list[Operand]:
+        here = plus(start, i)
+        return [w.op("minimum", INDEX, so_far, w.op("where", INDEX, _is(w, at(here), most), w.index(here), Num(count, INDEX)))]
+
+    (found,) = w.loop(size, place, [constant(STARTS["minimum"](INDEX), INDEX)], "minimum")
+    return found
 
 
 def _less(w: Writer, x: Operand, y: Operand) -> Operand:
