@@ -10,7 +10,7 @@ from typing import Callable
 
 import numpy as np
 
-from nabla.engines.native.conversions import HALF, SINGLE, choose, truth, widened
+from nabla.engines.native.conversions import HALF, SINGLE, choose, convert, truth, widened
 from nabla.engines.native.divisions import floor_div, fmod, gcd, remainder
 from nabla.engines.native.hyperbolic import arccosh, arcsinh, arctanh, sech2, tanh
 from nabla.engines.native.powers import power, power_by
@@ -20,7 +20,7 @@ from nabla.primitives import elementwise as e, formulas as f
 from nabla.primitives.base import Primitive
 
 Row = Callable[..., str]
-BOOL = np.dtype(np.bool_)
+BOOL, INDEX = np.dtype(np.bool_), np.dtype(np.int64)
 
 
 def _floating(instruction: str, of_integers: str | None = None) -> Row:
@@ -253,6 +253,20 @@ def _one_of_scipy(code: Code, dtype: np.dtype, *xs: str, function: str, outs: in
     return code.helper(f"{symbol}_{which}", dtype, body, *xs)
 
 
+def _of_degree(code: Code, dtype: np.dtype, n: str, *xs: str, function: str) -> str:
+    """A special function of an integer and of numbers."""
+    symbol = str(special_function(function, 1 + len(xs), degree=True))
+    kind = type_of(dtype)
+
+    def call(n: str, *xs: str) -> str:
+        code.declared[symbol] = f"declare {kind} @{symbol}(i64, {', '.join([kind] * len(xs))}, i32) #0"
+        return code.op(
+            f"call {kind} @{symbol}(i64 {convert(code, n, dtype, INDEX)}, {', '.join([f'{kind} {x}' for x in xs])}, i32 0)"
+        )
+
+    return code.lane_by_lane(call, dtype, (n, *xs))
+
+
 _ROWS: dict[Primitive, Row] = {
     # arithmetic
     e.neg: _neg, e.add: _floating("fadd", "add"), f.sub: _floating("fsub", "sub"), e.mul: _floating("fmul", "mul"),
@@ -288,6 +302,7 @@ OPERATIONS: dict[str, Row] = {
     "of_complex": _of_complex,
     "of_scipy": _of_scipy,
     "one_of_scipy": _one_of_scipy,
+    "of_degree": _of_degree,
 }
 """By name. Besides primitives: to rotate the bits of a word, by which random bits are made; what numbers are sorted by; functions
 from outside."""

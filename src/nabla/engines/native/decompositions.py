@@ -7,6 +7,7 @@ routine does not come to an end, the NumPy engine is called.
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 import numpy as np
@@ -15,6 +16,7 @@ from nabla.engines.native.factorisations import INT
 from nabla.engines.native.lapack import LETTERS, Calls, at, flat, letter, size
 from nabla.engines.native.lines import Lines
 from nabla.engines.native.loops import BOOL, INDEX, ZERO, Form, Num, Operand, Part, form, plus
+from nabla.engines.native.products import WORTH
 from nabla.engines.native.routines import Blas, Lapack, Space
 from nabla.engines.native.values import Array, Indices, Number, Pair, Value, constant, part_of_complex, row_of
 from nabla.graph.node import Node
@@ -290,10 +292,25 @@ def _unitary(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Val
 
 def _multiply(s: Decomposition, letters: str, sizes: Sequence[int], x: tuple[Array, int], y: tuple[Array, int], out: Array) -> None:
     """out = x y for BLAS, to which rows are columns. sizes: rows and columns of out, and what is summed over. x, y: with the length
-    of a column."""
-    factors = [argument for factor, length in (x, y) for argument in (at(factor), size(length))]
-    one, zero = Num(1.0, s.dtype), Num(0.0, s.dtype)
-    s.routine(Blas, "gemm", [*map(letter, letters), *map(size, sizes), one, *factors, zero, at(out), size(sizes[0])], [out])
+    of a column. Small ones are sums in loops."""
+    if prod(sizes) >= WORTH:
+        factors = [argument for factor, length in (x, y) for argument in (at(factor), size(length))]
+        one, zero = Num(1.0, s.dtype), Num(0.0, s.dtype)
+        s.routine(Blas, "gemm", [*map(letter, letters), *map(size, sizes), one, *factors, zero, at(out), size(sizes[0])], [out])
+        return
+    w, n = s.w, s.numbers
+
+    def number(index: Indices) -> Number:
+        j, i = index
+
+        def added(l: Form, so_far: Number) -> list[Number]:
+            left = w.load(x[0], (l, i) if letters[0] == "N" else (i, l))
+            right = w.load(y[0], (j, l) if letters[1] == "N" else (l, j))
+            return [n.add(so_far, n.multiply(left, right))]
+
+        return w.loop(sizes[2], added, [n.constant(0.0)], "add")[0]
+
+    s.copy(out, number)
 
 
 # Orthogonal factors

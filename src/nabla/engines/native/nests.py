@@ -99,7 +99,7 @@ FEW = 40
 """Statements of a loop up to which the numbers of so many vectors find room in registers."""
 LINKS = 3
 """Reads in a row for which it is worth it."""
-SINGLY = {"of_scipy": 100, "one_of_scipy": 100, "of_complex": 100, "gcd": 100}
+SINGLY = {"of_scipy": 100, "one_of_scipy": 100, "of_degree": 100, "of_complex": 100, "gcd": 100}
 """What is computed number by number, also of several turns at once."""
 
 

@@ -82,12 +82,13 @@ def _known(library: Any, name: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def special_function(name: str, count: int, of_complex: bool = False, outs: int = 0) -> str | None:
+def special_function(name: str, count: int, of_complex: bool = False, outs: int = 0, degree: bool = False) -> str | None:
     """The name under which LLVM knows SciPy's special function of so many numbers in double precision; None if there is no such
-    one. It has one argument more, for Cython; or gives several numbers, each to an address that it is given. Functions of several
-    kinds of numbers have a prefix."""
+    one. It has one argument more, for Cython; or gives several numbers, each to an address that it is given. degree: the first one
+    is an integer. Functions of several kinds of numbers have a prefix."""
     kind = "__pyx_t_double_complex" if of_complex else "double"
-    wanted = f"{kind} ({', '.join([kind] * count)}, int __pyx_skip_dispatch)"
+    kinds = ["Py_ssize_t"] * degree + [kind] * (count - degree)
+    wanted = f"{kind} ({', '.join(kinds)}, int __pyx_skip_dispatch)"
     if outs:
         wanted = f"void ({', '.join([kind] * count + [f'{kind} *'] * outs)})"
     for key, capsule in cython_special.__pyx_capi__.items():

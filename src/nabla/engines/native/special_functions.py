@@ -46,6 +46,23 @@ def _named(name: str) -> Formula:
     return row
 
 
+def of_degree(name: str, n: Real, *xs: Real) -> Real:
+    """SciPy's polynomial of an integer degree."""
+    w = n.w
+    if special_function(name, 1 + len(xs), degree=True) is None:
+        raise Unsupported(f"SciPy's {name}")
+    return Real(w, w.op("of_degree", DOUBLE, *[x.to(DOUBLE).operand for x in (n, *xs)], function=name))
+
+
+def _polynomial(name: str) -> Formula:
+    def row(n: Real, *xs: Real, orders: tuple[int, ...]) -> Real:
+        if any(orders):
+            raise Unsupported(f"derivatives of {name} by its parameters")
+        return of_degree(name, n, *xs)
+
+    return row
+
+
 def _expn(x: Real, n: int) -> Real:
     return of_scipy("expn", x.to(DOUBLE).like(float(n)), x)
 
@@ -128,4 +145,6 @@ SCIPY: dict[str, Formula] = {
     "amplitude": _amplitude,
     "carlson": _carlson,
     "carlson_j": _carlson_j,
+    "classical_polynomial": lambda n, x, kind: of_degree(f"eval_{kind}", n, x),
+    **{name: _polynomial(name) for name in ("eval_gegenbauer", "eval_genlaguerre", "eval_jacobi")},
 }
