@@ -199,7 +199,7 @@ def _rows(array: Node, shape: Shape, distinct: bool) -> Part:
     """The commonest of them: one index array, for the first axis."""
     n = shape[0]
     rows = checked(array, 0, n)
-    unique = rows.size <= 1 or (distinct and rows.value is not None and len(np.unique(in_memory(rows) % n)) == rows.size)
+    unique = rows.size <= 1 or (distinct and rows.value is not None and _are_distinct(in_memory(rows) % n))
     spec = (None, *[(0, m, 1) for m in shape[1:]])
     return Part(spec, _IN_ORDER[rows.ndim + len(shape) - 1], (rows,), unique)
 
@@ -320,7 +320,13 @@ class _Reader:
             return False
         sizes = [n for n, entry in zip(self.shape, self.spec) if entry is None]
         positions = np.ravel_multi_index([np.asarray(in_memory(a)) % n for a, n in zip(self.arrays, sizes)], sizes)
-        return len(np.unique(positions)) == positions.size == prod(size)
+        return positions.size == prod(size) and _are_distinct(positions)
+
+
+def _are_distinct(numbers: np.ndarray) -> bool:
+    """np.unique would tell, too, but imports all about masked arrays first."""
+    ordered = np.sort(numbers, axis=None)
+    return bool((ordered[1:] != ordered[:-1]).all())
 
 
 def checked(array: Node, axis: int, n: int) -> Node:
