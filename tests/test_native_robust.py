@@ -55,6 +55,41 @@ if not child:
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
+BUSY = """
+import os, threading, warnings
+import numpy as np
+import nabla as nb
+
+nb.set_num_threads(2)
+x = np.linspace(0.0, 1.0, 400_000)
+f = nb.jit(nb.value_and_grad(lambda x: (nb.tanh(x) * nb.exp(x)).sum()), engine="native")
+assert "pieces" in f.lower(x).as_text("loops")
+expected = [np.asarray(y).tobytes() for y in f(x)]
+stop, wrong = threading.Event(), []
+
+def work():
+    while not stop.is_set():
+        if [np.asarray(y).tobytes() for y in f(x)] != expected:
+            wrong.append(1)
+
+threads = [threading.Thread(target=work) for _ in range(2)]
+for thread in threads:
+    thread.start()
+warnings.filterwarnings("ignore", message=".*multi-threaded", category=DeprecationWarning)
+codes = []
+for k in range(6):
+    child = os.fork()
+    if not child:
+        late = nb.jit(lambda x: nb.sin(x) * k, engine="native")(x)
+        same = [np.asarray(y).tobytes() for y in f(x)] == expected and np.allclose(late, np.sin(x) * k, rtol=1e-14)
+        os._exit(0 if same else 1)
+    codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+stop.set()
+for thread in threads:
+    thread.join()
+print(codes, wrong)
+"""
+
 END = """
 import numpy as np
 import nabla as nb
@@ -98,6 +133,10 @@ def test_eight_threads_compile_and_call_one_function():
 
 def test_a_fork_while_programs_are_compiled_again():
     assert printed_by(FORK, NABLA_CACHE="off") == "0\n"
+
+
+def test_forks_while_threads_share_loops():
+    assert printed_by(BUSY, NABLA_CACHE="off") == "[0, 0, 0, 0, 0, 0] []\n"
 
 
 def test_the_end_while_programs_are_compiled_again():
