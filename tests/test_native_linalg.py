@@ -82,3 +82,21 @@ def test_a_matrix_that_is_not_positive_definite():
     for n in (2, 20):
         with pytest.raises(nb.LinAlgError, match="not positive definite"):
             nb.jit(LA.cholesky, engine="native")(-np.eye(n) + 0j)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("lower", "upper"), [(0, 0), (1, 1), (2, 1), (0, 2), (3, 3)])
+def test_banded_systems(lower, upper, dtype):
+    near = {"rtol": DTYPES[dtype], "atol": DTYPES[dtype]}
+    for shape in ((12,), (2, 7)):
+        band = drawn((*shape[:-1], lower + upper + 1, shape[-1]), dtype)
+        band[..., upper, :] += 8.0
+        b = drawn((*shape, 2), dtype)
+        agrees(lambda a, b: LA.solve_banded((lower, upper), a, b), band, b, **near)
+        agrees(lambda a, b: nb.vjp(lambda a: LA.solve_banded((lower, upper), a, b), a)[1](b), band, b, **near)
+    if lower == 0:
+        half = drawn((upper + 1, 12), dtype) * 0.3
+        half[0] = half[0].real + 8.0
+        agrees(lambda a, b: LA.solveh_banded(a, b, lower=True), half, drawn(12, dtype), **near)
+    with pytest.raises(nb.LinAlgError, match="singular"):
+        nb.jit(lambda a, b: LA.solve_banded((lower, upper), a, b), engine="native")(0 * band, b)

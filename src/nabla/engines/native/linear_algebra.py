@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nabla.engines.native import decompositions, equal_eigenvalues, factorisations, lapack
+from nabla.engines.native import banded, decompositions, equal_eigenvalues, factorisations, lapack
 from nabla.engines.native.factorisations import is_small
 from nabla.engines.native.values import Value, shape_of
 from nabla.graph.node import Node
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nabla.engines.native.graphs import Graphs
 
 
-LARGE = {**lapack.ROWS, **decompositions.ROWS}
+LARGE = {**lapack.ROWS, **decompositions.ROWS, **banded.ROWS}
 LARGEST_QR = 4
 """Rows and columns of a matrix whose orthogonal factor is written out, which is long; of complex numbers one less."""
 
