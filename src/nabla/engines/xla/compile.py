@@ -123,6 +123,7 @@ def _runner(lowering: Lowering, elsewhere: _Elsewhere) -> Executable:
     switch = enable_x64 if hasattr(enable_x64, "value") else _OFF
     asarray, ndarray, buffer, view = np.asarray, np.ndarray, devices.kind_of_buffers(), memoryview if on_cpu else None
     compiled: Any = None
+    idle: list[Any] = []
 
     def run(*values: Any) -> Sequence[Any]:
         nonlocal compiled
@@ -155,8 +156,14 @@ def _runner(lowering: Lowering, elsewhere: _Elsewhere) -> Executable:
             elif switch.value:
                 outs = function(*given, *arguments)
             else:
-                with enable_x64(True):
+                try:
+                    context = idle.pop()
+                except IndexError:
+                    context = enable_x64(True)
+                with context:
                     outs = function(*given, *arguments)
+                if switch is not _OFF:  # it can be entered again, by one at a time; to make another one takes longer
+                    idle.append(context)
             return [asarray(x) for x in outs] if on_cpu else outs
         except failure as error:
             raise translated(error) from None
