@@ -265,3 +265,18 @@ def test_the_place_of_an_extremum_of_long_lines(n, dtype):
         agrees(lambda x, f=f: f(x, axis=1), x)
         agrees(lambda x, f=f: f(x, axis=0), x.T.copy())
         agrees(lambda x, f=f: f(nb.square(x) - 2 * x, axis=1), x)
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+def test_the_nearest_of_many_points_without_their_distances(dtype):
+    x = RNG.integers(-2, 3, size=(45, 3)).astype(dtype)  # so few that many are as near as others
+    y = RNG.integers(-2, 3, size=(300, 3)).astype(dtype)
+    x[7, 1], x[9], x[11, 0] = np.nan, np.inf, -np.inf
+    for f in (nb.argmin, nb.argmax):
+        nearest = lambda x, y, f=f: f((y**2).sum(1) / 2 - x @ y.T, axis=1)
+        assert "gemm" not in nb.jit(nearest, engine="native").lower(x, y).as_text("loops")
+        agrees(nearest, x, y)
+        agrees(lambda x, y, f=f: f(y @ x.T - (y**2).sum(1)[:, None] / 2, axis=0), x, y)
+    y[120, 1] = np.nan
+    agrees(lambda x, y: nb.argmin(x @ y.T, axis=1), x, y)
+    agrees(lambda x, y: nb.argmin(x @ y.T, axis=1) + (x @ y.T)[:, 0], x[:7], y[:50])  # the products are wanted, too

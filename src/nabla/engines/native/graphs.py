@@ -80,6 +80,8 @@ class Graphs:
         self.w = w
         self.few: set[Node] = set()
         """Nodes of whose numbers at most half are read, and those by one other node."""
+        self.compared: set[Node] = set()
+        """Products of few terms, and what is computed from them, up to where the place of an extremum is looked for."""
 
     def write(self, graph: Graph, inputs: Sequence[Value]) -> list[Value]:
         """The outputs of a graph at `inputs`, written here."""
@@ -96,6 +98,7 @@ class Graphs:
         uses.update(graph.outputs)
         passed = self.pass_on(graph, uses)
         self.few |= few_wanted(graph, uses)
+        self.compared |= compared(graph, uses)
         for i, node in enumerate(graph.nodes):
             given = [values[x] if x in values else values.setdefault(x, w.constant(x)) for x in node.inputs]
             written = node.inputs[1:2] if node.prim.updates else node.inputs if node.prim in control.ROWS else None
@@ -184,6 +187,22 @@ def few_wanted(graph: Graph, uses: Mapping[Node, int]) -> set[Node]:
             continue
         wanted.update({x: count for x, count in found.items() if uses[x] == 1})
     return {x for x, count in wanted.items() if 2 * count <= x.size}
+
+
+def compared(graph: Graph, uses: Mapping[Node, int]) -> set[Node]:
+    """Products of few terms that are wanted once, by one other node each time, to find the place of an extremum among them; and the
+    nodes between."""
+    found: set[Node] = set()
+    for node in graph.nodes if any(x.prim in orders.EXTREMA for x in graph.nodes) else ():
+        if products.has_few_terms(node) or (
+            (node.prim in LIGHT or node.prim is s.transpose) and any(x in found and x.size == node.size for x in node.inputs)
+        ):
+            found.add(node)
+    wanted: set[Node] = set()
+    for node in reversed(graph.nodes) if found else ():
+        if node in wanted or (node.prim in orders.EXTREMA and node.size >= orders.MANY):
+            wanted.update([x for x in node.inputs if x in found and uses[x] == 1])
+    return wanted
 
 
 class Holders:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from nabla.engines.native.writer import Writer
 
 
+EXTREMA = (r.argmax, r.argmin)
+MANY = 16
+"""Lines from which on several are gone through at once, element by element, where it costs much to compute an element."""
 BLOCKS = range(256, 2**16)
 """Lengths of a line of which only the block with the extremum is searched for its place: longer ones are shared by threads."""
 
@@ -43,14 +46,16 @@ def _extreme(by: str) -> Any:
         known = g.is_tiny(node, given)
         x = w.picked(given[0]) if known else w.lazy(given[0])
         in_blocks = not known and shape[axis] in BLOCKS
-        if not known and not in_blocks:
+        one_by_one = not known and node.inputs[0] in g.compared
+        if not known and not in_blocks and not one_by_one:
             x = at_hand(w, x)
         lines = Lines(w, shape, (axis,), known)
         out = Sink(w, node.shape, node.dtype, known or not node.shape, w.targets.get(node))
 
         def line(index: Indices) -> None:
-            if in_blocks:
-                out.put(index, _by_blocks(w, by, x.dtype, shape[axis], lambda i: w.at(x, lines.whole(index, (i,)))))
+            if one_by_one or in_blocks:
+                write = _one_by_one if one_by_one else _by_blocks
+                out.put(index, write(w, by, x.dtype, shape[axis], lambda i: w.at(x, lines.whole(index, (i,)))))
                 return
             (most,) = lines.brought(index, by, [x.dtype], lambda at: [w.at(x, at)])
 
@@ -71,6 +76,27 @@ def _is(w: Writer, x: Operand, most: Operand) -> Operand:
     return w.op("logical_or", BOOL, there, w.op("isnan", BOOL, x)) if x.dtype.kind == "f" else there
 
 
+def _is_better(w: Writer, by: str, x: Operand, most: Operand) -> Operand:
+    """Whether x, which comes later, takes the place of the extremum so far."""
+    worse = w.op("greater_equal" if by == "minimum" else "less_equal", BOOL, x, most)
+    better = w.op("logical_not", BOOL, worse)
+    if x.dtype.kind != "f":
+        return better
+    return w.op("logical_and", BOOL, better, w.op("logical_not", BOOL, w.op("isnan", BOOL, most)))
+
+
+def _one_by_one(w: Writer, by: str, dtype: np.dtype, count: int, at: Callable[[Form], Operand]) -> Operand:
+    """The first place of the extremum of so many numbers, each of which is computed once."""
+
+    def turn(i: Form, most: Operand, first: Operand) -> list[Operand]:
+        x = at(i)
+        better = _is_better(w, by, x, most)
+        return [w.op("where", dtype, better, x, most), w.op("where", INDEX, better, w.index(i), first)]
+
+    _, first = w.loop(count, turn, [constant(STARTS[by](dtype), dtype), Num(0, INDEX)], free=False)
+    return first
+
+
 def _by_blocks(w: Writer, by: str, dtype: np.dtype, count: int, at: Callable[[Form], Operand]) -> Operand:
     """The first place of the extremum of so many numbers: in the first block that has it."""
     size = 1 << (16 * count).bit_length() // 2  # near four times the root
@@ -78,10 +104,7 @@ def _by_blocks(w: Writer, by: str, dtype: np.dtype, count: int, at: Callable[[Fo
 
     def block(start: Form, most: Operand, first: Operand) -> list[Operand]:
         (found,) = w.loop(size, lambda i, so_far: [w.op(by, dtype, so_far, at(plus(start, i)))], [least], by)
-        better = w.op("less" if by == "minimum" else "greater", BOOL, found, most)
-        if dtype.kind == "f":
-            nan = w.op("logical_and", BOOL, w.op("isnan", BOOL, found), w.op("logical_not", BOOL, w.op("isnan", BOOL, most)))
-            better = w.op("logical_or", BOOL, better, nan)
+        better = _is_better(w, by, found, most)
         return [w.op("where", dtype, better, found, most), w.op("where", INDEX, better, w.index(start), first)]
 
     state: Sequence[Operand] = [least, Num(0, INDEX)]

@@ -10,8 +10,22 @@ import numpy as np
 from nabla.engines.native import blas_threads, recipes
 from nabla.engines.native.loops import ZERO, Call, Form, Num, Part, plus, times
 from nabla.engines.native.routines import Blas
-from nabla.engines.native.values import CHEAP, Array, Lazy, Number, Small, Unsupported, Value, constant, part_of_complex, shape_of
+from nabla.engines.native.values import (
+    CHEAP,
+    Array,
+    Indices,
+    Lazy,
+    Number,
+    Small,
+    Unsupported,
+    Value,
+    constant,
+    part_of_complex,
+    places,
+    shape_of,
+)  # fmt: skip
 from nabla.graph.node import Node
+from nabla.primitives import contraction
 
 if TYPE_CHECKING:
     from nabla.engines.native.graphs import Graphs
@@ -23,6 +37,8 @@ WRITTEN_OUT = 1024
 """Multiplications up to which a product of small tensors is written out."""
 THIN = 4
 """Rows or columns up to which a factor is thin: most of what BLAS would do is to copy the other one."""
+TERMS = 16
+"""Terms of a sum up to which they are few."""
 BLOCK = 1_000_000
 """Multiplications that a thread is given at least, of a large product."""
 NARROW, MOST = 32, 8
@@ -56,6 +72,8 @@ def dot_general(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> 
         m, n = (prod(shape[axis] for axis in axes) for shape, axes in zip(shapes, (xf, yf)))
         if count >= WORTH and 1 < min(m, n) <= THIN and _lies_in_rows(*rows[m < n]):
             return _by_loops(w, dtype, _in_rows(w, *rows[0]), _in_rows(w, *rows[1]), w.targets.get(node))
+    if node in g.compared and has_few_terms(node):
+        return _by_terms(w, dtype, (x, *left), (y, *right))
     if count and count // prod(shapes[0][axis] for axis in xb) >= WORTH and dtype.kind in "fc":
         return _by_blas(w, node, (x, *left), (y, *right))
     return _by_loops(w, dtype, (x, *left), (y, *right), w.targets.get(node))
@@ -106,6 +124,25 @@ def _few(w: Writer, dtype: np.dtype, left: Any, right: Any) -> Lazy:
     shape = terms.shape[: summed[0]] if summed else terms.shape
     at = recipes.together(w, terms, summed, dtype, "add")
     return Lazy(shape, dtype, at, 2 * prod(terms.shape[len(shape) :]), terms.depth + 1, terms.reads)
+
+
+def has_few_terms(node: Node) -> bool:
+    """Whether it is a product whose numbers are sums of so few terms that they may as well be computed where they are wanted."""
+    if node.prim is not contraction.dot_general or node.dtype.kind != "f" or node.dtype == HALF:
+        return False
+    return 0 < prod(node.inputs[0].shape[axis] for axis in node.params["contract"][0]) <= TERMS
+
+
+def _by_terms(w: Writer, dtype: np.dtype, left: Any, right: Any) -> Lazy:
+    """The same where there are few terms, which are written out: what does not change in the loop that wants them leaves it."""
+    terms, summed = _terms(w, dtype, left, right)
+    shape = terms.shape[: summed[0]]
+    along = places(terms.shape[summed[0] :])
+
+    def at(index: Indices) -> Number:
+        return w.total([w.at(terms, (*index, *place)) for place in along], dtype, "add")
+
+    return Lazy(shape, dtype, at, 2 * len(along), terms.depth + 1, terms.reads)
 
 
 def _by_loops(w: Writer, dtype: np.dtype, left: Any, right: Any, out: Array | None) -> Value:
