@@ -6,7 +6,7 @@ import pytest
 import nabla as nb
 from nabla.engines.native.checking import checked
 from nabla.engines.native.compile import ENGINE, written
-from nabla.engines.native.loops import For, Load, Store, While, blocks, walk
+from nabla.engines.native.loops import For, Load, Num, Store, While, blocks, walk
 from nabla.engines.numpy.compile import ENGINE as REFERENCE
 from nabla.graph.simplify import simplify
 
@@ -131,3 +131,58 @@ def test_checkpoints_are_not_copied():
             inner = [s for s in loop.body if type(s) is While]
             assert inner and not copies([x for s in inner for block in blocks(s) for x in block])
         assert all(s.count <= np.size(x) for s in copies(backwards.body))
+
+
+PARTS = {
+    "a middle": (lambda x: x[1:-1], (50,)),
+    "an end": (lambda x: x[3:], (50,)),
+    "a box": (lambda x: x[2:5, 7:9], (9, 9)),
+    "a row": (lambda x: x[4], (9, 9)),
+    "a column": (lambda x: x[:, 2], (9, 9)),
+    "gaps": (lambda x: x[::2, 1:], (9, 9)),
+    "backwards": (lambda x: x[5:1:-1], (50,)),
+    "nothing": (lambda x: x[3:3], (50,)),
+    "all but a corner": (lambda x: x[1:, 1:, 1:], (3, 4, 5)),
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_zeros_are_written_around_a_part(name):
+    part, shape = PARTS[name]
+    x = np.linspace(0.5, 2.0, np.prod(shape)).reshape(shape)
+    graph = nb.make_graph(nb.grad(lambda x: nb.sin(part(x)).sum()))(x)
+    body = written(simplify(graph), checked)[0].body
+    expected = np.zeros(shape)
+    part(expected)[...] = np.cos(part(x))
+    np.testing.assert_allclose(ENGINE.executable(graph)(x)[0], expected, rtol=1e-13)
+    assert zeros(body) == (x.size if name in ("gaps", "backwards") else x.size - part(x).size)
+
+
+def zeros(block):
+    """How many constants are stored in all turns."""
+    found = 0
+    for s in block:
+        if type(s) is For:
+            found += s.count * zeros(s.body)
+        elif type(s) is Store:
+            found += type(s.value) is Num
+    return found
+
+
+NEIGHBOURS = {
+    "a longer one behind": lambda x: nb.grad(lambda x: nb.sin(x[:-1]).sum())(x) * x + 1.0,
+    "a longer one behind, of others": lambda x: nb.grad(lambda x: nb.sin(x[1:]).sum())(x) * x + 1.0,
+    "a shorter one behind": lambda x: (nb.exp(x), nb.exp(x)[:-1] * 2.0, nb.exp(x)[:-2] * 3.0),
+    "three lengths": lambda x: nb.grad(lambda y: (nb.sin(y[1:]).sum() * nb.cos(y[:-2])).sum())(x) * x,
+    "seen from beside": lambda x: nb.grad(lambda y: (nb.sin(y[1:]) * nb.cos(y[:-1])).sum())(x) * x[::-1],
+    "twice": lambda x: nb.grad(lambda y: (nb.diff(nb.diff(y)) ** 2).sum())(x) - x,
+    "sums": lambda x: nb.grad(lambda y: nb.tanh(y[1:]).sum())(x).sum() + x[1:].sum(),
+}
+
+
+@pytest.mark.parametrize("name", NEIGHBOURS)
+def test_loops_of_almost_as_many_turns(name):
+    graph = nb.make_graph(NEIGHBOURS[name])(X)
+    written(simplify(graph), checked)
+    for a, b in zip(ENGINE.executable(graph)(X), REFERENCE.executable(graph)(X), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-13, atol=1e-15)

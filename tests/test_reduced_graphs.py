@@ -203,6 +203,7 @@ def powers(x):
 SAME_STEPS = {
     "value and slope": (nb.value_and_grad(powers, mode="forward"), nb.array(1.5), 1),
     "value and two slopes": (nb.value_and_grad(lambda x: powers(x[0] * x[1]), mode="forward"), nb.array([1.25, 1.5]), 1),
+    "in lanes": (nb.vmap(nb.value_and_grad(powers, mode="forward")), nb.array([1.25, 1.5]), 1),
     "twice forwards": (lambda x: (powers(x), nb.jvp(lambda x: nb.jvp(powers, (x,), (1.0,)), (x,), (1.0,))), nb.array(1.5), 1),
     "forwards and backwards": (lambda x: (powers(x), nb.value_and_grad(powers)(x)), nb.array(1.5), 2),
     "forwards over reverse": (lambda x: nb.jvp(nb.grad(powers), (x,), (1.0,)), nb.array(1.5), 2),

@@ -233,20 +233,30 @@ def _batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int
         if grown == flags:
             break
         flags = grown
-    step = sweeps.batched(loop.body, (*body_flags, *flags), size, tuple(flags))
     carry = [x if on else broadcast(x, shape=(size, *x.shape)) if flag else x
              for x, on, flag in zip(carry, loop.split(mapped)[2], flags)]  # fmt: skip
-    if not by_lane:
-        is_begun = loop.begun is not None and not any(_first(loop, loop.begun, [*condition_flags, *body_flags, *flags]))
-        lanes = loop._replace(condition=test.graph, body=step.graph, plain=None, begun=loop.begun if is_begun else None)
-        return made(lanes, [*of_condition, *of_body, *carry]), tuple(flags)
+    if by_lane:
+        lanes = _by_lane(loop, of_condition, of_body, carry, condition_flags, body_flags, size)
+        return made(lanes, [*of_condition, *of_condition, *of_body, *carry]), (True,) * len(carry)
+    step = sweeps.batched(loop.body, (*body_flags, *flags), size, tuple(flags))
+    is_begun = loop.begun is not None and not any(_first(loop, loop.begun, [*condition_flags, *body_flags, *flags]))
+    lanes = loop._replace(condition=test.graph, body=step.graph, plain=None, begun=loop.begun if is_begun else None)
+    return made(lanes, [*of_condition, *of_body, *carry]), tuple(flags)
+
+
+def _by_lane(
+    loop: Loop, of_condition: list[Node], of_body: list[Node], carry: list[Node], condition_flags: list[bool],
+    body_flags: list[bool], size: int,
+) -> Loop:  # fmt: skip
+    """The loop whose condition differs between the lanes, as all carries do. Its body has the constants of the condition, too."""
+    flags = (True,) * len(carry)
+    test = sweeps.batched(loop.condition, (*condition_flags, *flags), size)
+    inner = _has_loops(loop.body)  # these make no steps in lanes that are done
+    graph, own = (guarded(loop.body), (True, *body_flags)) if inner else (loop.body, tuple(body_flags))
+    step = sweeps.batched(graph, (*own, *flags), size, flags)
 
     def condition(heads: list[Node]) -> list[Node]:
         return [reduce_any(sweeps.inline(test.graph, heads)[0], axes=(0,))]
-
-    inner = _has_loops(loop.body)  # these make no steps in lanes that are done
-    if inner:
-        step = sweeps.batched(guarded(loop.body), (True, *body_flags, *flags), size, tuple(flags))
 
     def body(heads: list[Node]) -> list[Node]:
         first, state = heads[: loop.of_condition + loop.of_body], heads[loop.of_condition + loop.of_body :]
@@ -257,8 +267,13 @@ def _batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int
     likes = [*of_condition, *carry], [*of_condition, *of_body, *carry]
     key = ("lanes", test.graph, loop.of_condition, *map(kinds_of, likes))
     some, all_of = step.graph.once(key, lambda: (sweeps.build(condition, likes[0]), sweeps.build(body, likes[1])))
-    lanes = Loop(some, all_of, loop.of_condition, loop.of_condition + loop.of_body, loop.order)
-    return made(lanes, [*of_condition, *of_condition, *of_body, *carry]), (True,) * len(carry)
+    part: Loop | None = loop.begun
+    if part is not None and part.of_condition == loop.of_condition:
+        parts = of_body[: part.of_body], carry[: len(part.body.outputs)]
+        part = _by_lane(part, of_condition, *parts, condition_flags, body_flags[: part.of_body], size)
+    else:
+        part = None
+    return Loop(some, all_of, loop.of_condition, loop.of_condition + loop.of_body, loop.order, begun=part)
 
 
 def _has_loops(graph: Graph) -> bool:
