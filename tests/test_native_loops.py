@@ -186,3 +186,36 @@ def test_loops_of_almost_as_many_turns(name):
     written(simplify(graph), checked)
     for a, b in zip(ENGINE.executable(graph)(X), REFERENCE.executable(graph)(X), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-13, atol=1e-15)
+
+
+def rows_of_all_kinds(c, rows):
+    """Rows that are put together, written into twice, read again in the same step, given twice, handed on, and made by a loop."""
+
+    def step(carry, row):
+        joined = nb.concat([nb.ones(1), carry[:-1]]) * 1.0
+        first = nb.concat([row[:2] * 2.0, joined[2:]])
+        changed = first.copy()
+        changed[1] = row[0]
+        again = changed.copy()
+        again[0] += carry[1]
+        picked = again[::-1] + first[nb.argsort(row)]
+        total, inner = nb.scan(lambda t, k: (t + k * carry, nb.concat([t[1:], t[:1]])), row, nb.arange(3.0))
+        after = nb.sin(picked) + 0.1 * total
+        return after, (joined, first, changed, again, picked, after, after, inner, first.sum())
+
+    return nb.scan(step, c, rows)
+
+
+@pytest.mark.parametrize("n", [3, 300])
+def test_rows_go_to_their_places(n):
+    rng = np.random.default_rng(9)
+    c, rows = rng.normal(size=n), rng.normal(size=(5, n))
+    backwards = lambda c, rows: nb.scan(lambda c, row: (c + row, nb.concat([row[:1], c[1:]])), c, rows, reverse=True)
+    alone = lambda c, rows: nb.scan(lambda _, row: (None, nb.concat([row[1:], c[:1]]) * c), None, rows)[1]
+    gradient = nb.grad(lambda c, rows: sum([nb.sin(x).sum() for x in rows_of_all_kinds(c, rows)[1]]), (0, 1))
+    for f in (rows_of_all_kinds, backwards, alone, gradient):
+        graph = nb.make_graph(f)(c, rows)
+        written(simplify(graph), checked)
+        found, expected = (engine.executable(graph)(c, rows) for engine in (ENGINE, REFERENCE))
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13)

@@ -36,7 +36,6 @@ from nabla.graph.graph import Graph
 from nabla.graph.node import Node
 from nabla.graph.simplify import simplify
 from nabla.primitives.cost import bytes_of
-from nabla.primitives.structure import output
 
 
 class Lowering:
@@ -103,14 +102,12 @@ def written(graph: Graph, check: Pass = lambda program: program) -> tuple[Progra
     rooms = [_given(w, x, "output", count + i) for i, x in enumerate(graph.outputs)]
     uses = Counter([y for node in graph.nodes for y in dict.fromkeys(node.inputs)])
     uses.update(graph.outputs)
-    for x, room in zip(graph.outputs, rooms):
-        if graph.outputs.count(x) == 1:
-            w.targets[x] = room
-            if x.prim is output:
-                w.targets[x.inputs[0], x.params["index"]] = room
-            for y in _updated(x, uses):
+    with w.aiming(graph.outputs, rooms):
+        for x, room in list(w.targets.items()):
+            for y in _updated(x, uses) if isinstance(x, Node) else ():
                 w.targets.setdefault(y, room)
-    for room, out in zip(rooms, Graphs(w).write(graph, inputs)):
+        outs = Graphs(w).write(graph, inputs)
+    for room, out in zip(rooms, outs):
         w.copy(room, out)
     width = vector_bytes(machine.machine())
     program = check(w.program())

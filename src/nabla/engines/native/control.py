@@ -120,9 +120,11 @@ def _scan(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
     def turn(i: Form, *numbers: Number) -> list[Number]:
         at = times(i, -1, walk.length - 1) if walk.reverse else i
         state = _state(starts, numbers)
-        outs = g.write(walk.body, [*_borrowed(constants), *state, *[row_of(x, at) for x in sources]])
-        for room, out in zip(rows, outs[walk.of_carry :]):
-            w.copy(row_of(room, at), out)
+        places = [row_of(room, at) for room in rows]
+        with w.aiming(walk.body.outputs[walk.of_carry :], places):
+            outs = g.write(walk.body, [*_borrowed(constants), *state, *[row_of(x, at) for x in sources]])
+        for place, out in zip(places, outs[walk.of_carry :]):
+            w.copy(place, out)
         return _numbers(_turned(w, state, outs[: walk.of_carry]))
 
     # Without a carry, turns have nothing to do with each other.

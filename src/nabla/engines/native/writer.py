@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from math import prod
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -49,6 +50,7 @@ from nabla.engines.native.values import (
     specs_of,
 )  # fmt: skip
 from nabla.graph.node import Node
+from nabla.primitives.structure import output
 
 Body = Callable[[Indices], None]
 
@@ -135,6 +137,20 @@ class Writer:
             return write()
         finally:
             self.block, self._made = kept
+
+    @contextmanager
+    def aiming(self, outputs: Sequence[Node], rooms: Sequence[Array]) -> Iterator[None]:
+        """Meanwhile the results of a graph go to these rooms at once, as far as it gives each of them only once."""
+        kept, self.targets = self.targets, {}
+        for x, room in zip(outputs, rooms):
+            if outputs.count(x) == 1:
+                self.targets[x] = room
+                if x.prim is output:
+                    self.targets[x.inputs[0], x.params["index"]] = room
+        try:
+            yield
+        finally:
+            self.targets = kept
 
     def take_back(self, length: int) -> None:
         """The current block is that long again."""
