@@ -32,6 +32,17 @@ def loops(x, n):
     return x
 
 
+def calls(x, n):
+    """Calls inside calls, 30 deep."""
+
+    def deeper(x, depth):
+        return x * 1.01 if depth == 0 else nb.jit(lambda x: deeper(x, depth - 1) + 0.3)(x)
+
+    for _ in range(n // 30):
+        x = deeper(x, 29)
+    return x
+
+
 KINDS = {
     "a chain of numbers": (chain, np.float64(1.0)),
     "a chain of small tensors": (chain, np.ones(4)),
@@ -39,6 +50,7 @@ KINDS = {
     "a tree of numbers": (tree, np.float64(1.0)),
     "a tree of arrays": (tree, np.ones(1000)),
     "loops": (loops, np.ones(100)),
+    "calls": (calls, np.ones(100)),
     "the gradient of a chain": (lambda x, n: nb.grad(lambda x: nb.sin(chain(x, n)).sum())(x), np.ones(1000)),
 }
 
@@ -67,6 +79,13 @@ def test_work_is_proportional(kind):
     small, large = work(f, x, 300), work(f, x, 1500)
     for a, b in zip(small, large):
         assert b < 5.5 * a + 500
+
+
+@pytest.mark.parametrize("x", [np.float64(1.0), np.ones(4)])
+def test_a_long_chain_runs(x):
+    """Nothing goes deeper with each operation, and the code is compiled in blocks."""
+    f = nb.jit(nb.grad(lambda x: chain(x, 10_000).sum()), engine="native")
+    assert np.allclose(f(x).numpy(), 1.01**5_000, rtol=1e-9)
 
 
 def test_very_long_code_is_compiled_quickly_only(monkeypatch):

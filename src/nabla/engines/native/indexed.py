@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from nabla.engines.native.graphs import Graphs
     from nabla.engines.native.writer import Writer
 
+UNSIGNED = np.dtype(np.uint64)
 Box = tuple[tuple[int, int], ...]
 """Along each axis, from where to where."""
 MOST = 16
@@ -93,9 +94,9 @@ class Along:
             return Form(int(i.value)), None
         if self.is_inside:
             return form(i), None
-        zero, length = Num(0, INDEX), Num(self.length, INDEX)
-        inside = w.op("logical_and", BOOL, w.op("greater_equal", BOOL, i, zero), w.op("less", BOOL, i, length))
-        return form(w.op("where", INDEX, inside, i, zero)), inside
+        # As an unsigned number, what is below zero is large.
+        inside = w.op("less", BOOL, w.op("convert", UNSIGNED, i), Num(self.length, UNSIGNED))
+        return form(w.op("where", INDEX, inside, i, Num(0, INDEX))), inside
 
 
 def _known(w: Writer, x: Value) -> np.ndarray | None:
