@@ -306,5 +306,12 @@ OPERATIONS: dict[str, Row] = {
 }
 """By name. Besides primitives: to rotate the bits of a word, by which random bits are made; what numbers are sorted by; functions
 from outside."""
+OF_LIBRARY = frozenset([
+    prim.name for prim in (
+        f.power, f.cbrt, f.hypot, f.exp, f.exp2, f.expm1, f.log_, f.log2, f.log10, f.log1p, f.logistic, f.sin, f.cos, f.tan,
+        f.arcsin, f.arccos, f.arctan, f.arctan2, f.sinh, f.cosh, f.tanh, f.sech2, f.arcsinh, f.arccosh, f.arctanh, f.erf, f.erfc,
+    )
+])  # fmt: skip
+"""What calls functions of the C library, which serve several numbers in the time of one."""
 OF_HALVES = frozenset(["nextafter"])
 """What is done on numbers of half precision themselves. All else is computed in single precision and rounded."""

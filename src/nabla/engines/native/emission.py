@@ -221,23 +221,57 @@ class Function:
 
     def block(self, block: Block) -> None:
         code = self.code
-        paired = False
-        for s, following in zip(block, [*block[1:], None]):
-            if paired:
-                paired = False
-                continue
-            paired = memory.is_pair(self, s, following)
+        done = 0
+        while done < len(block):
+            s, *others = run = block[done : done + self._together(block, done)]
+            done += len(run)
             if self.module.checked:
-                for x in (s, following) if paired else (s,):
+                for x in run:
                     check(self, x)
-            if paired:
-                memory.interleaved(self, s, following)
-            else:
+            if not others:
                 _WRITES[type(s)](self, s)
+            elif type(s) is Store:
+                memory.interleaved(self, s, others[0])
+            else:
+                self._packed(run)
             if len(code.lines) - code.begun > CUT:
                 on = code.label("on")
                 code.jump(on)
                 code.start(on)
+
+    def _together(self, block: Block, start: int) -> int:
+        """How many statements are written as one: stores of both parts of complex numbers; one function of several numbers."""
+        s = block[start]
+        if type(s) is Store and start + 1 < len(block):
+            return 1 + memory.is_pair(self, s, block[start + 1])
+        if type(s) is not Op or s.name not in arithmetic.OF_LIBRARY or self.lanes > 1 or not self.code.vector_functions:
+            return 1
+        dtype = s.args[0].dtype
+        if dtype.kind != "f" or dtype == HALF:
+            return 1
+        given: set[Any] = set()
+        for count, x in enumerate(block[start : start + self.code.widest // dtype.itemsize]):
+            same = type(x) is Op and (x.name, x.params, x.args[0].dtype) == (s.name, s.params, dtype)
+            if not same or not given.isdisjoint(x.args):
+                return count
+            given.add(x.out)
+        return len(given)
+
+    def _packed(self, run: list[Op]) -> None:
+        """One function of several numbers, in as many lanes of a vector."""
+        code, dtype = self.code, run[0].args[0].dtype
+        lanes, kind = code.widest // dtype.itemsize, type_of(dtype)
+        columns = []
+        for numbers in zip(*[s.args for s in run]):
+            column = code.spread(self.name(numbers[0]), dtype, lanes)
+            for i, x in enumerate(numbers[1:], 1):
+                column = code.op(f"insertelement <{lanes} x {kind}> {column}, {kind} {self.name(x)}, i64 {i}")
+            columns.append(column)
+        code.lanes = lanes
+        found = self.operation(run[0], columns)
+        code.lanes = 1
+        for i, s in enumerate(run):
+            self.names[s.out] = code.op(f"extractelement <{lanes} x {kind}> {found}, i64 {i}")
 
     def _op(self, s: Op) -> None:
         wide = self.lanes > 1 and any(x in self.varying for x in s.args)
