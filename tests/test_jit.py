@@ -218,6 +218,32 @@ def test_methods_and_self():
     close(g, 2 * X)
 
 
+def test_a_compiled_function_inside_another_is_only_its_function():
+    """What it keeps of its own calls is nothing that the other one reads."""
+    scale = nb.array(2.0)
+    inner = jit(lambda x: x * scale)
+    outer = jit(lambda x: inner(x) + 1.0)
+    close(outer(X), 2 * X + 1)
+    for size in range(1, 6):
+        for _ in range(4):
+            inner(np.ones(size))
+    close(outer(X), 2 * X + 1)
+    assert outer.compilations == 1
+    scale = nb.array(3.0)
+    close(outer(X), 3 * X + 1)
+    assert outer.compilations == 1
+    inner = jit(lambda x: x - scale)
+    close(outer(X), X - 3 + 1)
+    assert outer.compilations == 2
+
+
+def test_a_compiled_function_may_call_itself():
+    product = jit(lambda x: x[0] * product(x[1:]) if len(x) > 1 else x[0])
+    close(product(nb.array([2.0, 3.0, 4.0])), 24.0)
+    close(product(nb.array([2.0, 3.0, 4.0])), 24.0)
+    assert product.compilations == 1
+
+
 def test_an_object_is_not_kept_by_its_compiled_methods():
     m = Model()
     close(m.apply(X), 2 * X.sum())

@@ -133,15 +133,20 @@ def test_the_same_bits_on_every_call_and_compilation():
 def test_threads():
     x = np.linspace(0, 1, 100)
     run = compile(closed(lambda x: [f.sin(x)], x))
-    found = []
-    threads = [threading.Thread(target=lambda i=i: found.append((i, run(x + i)[0]))) for i in range(8)]
+    found, switched = [], []
+
+    def calls(i):
+        found.extend([(i, run(x + i)[0]) for _ in range(20)])
+        switched.append(jax.enable_x64.value)
+
+    threads = [threading.Thread(target=calls, args=(i,)) for i in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     for i, out in found:
         np.testing.assert_allclose(out, np.sin(x + i), rtol=1e-14)
-    assert len(found) == 8
+    assert len(found) == 8 * 20 and switched == 8 * [False]
 
 
 # ---- devices --------------------------------------------------------------------------------------------------

@@ -256,6 +256,20 @@ def test_softmax_at_infinities():
 # ---- indexing -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128"])
+def test_large_parts_are_added_to_the_bit(dtype):
+    """Parts that overlap and each cover most of the array, so that they are added as wholes."""
+    rng = np.random.default_rng(0)
+    parts = [rng.normal(size=(5, 6)).astype(dtype) for _ in range(3)]
+    parts[0][:, :] = -parts[0].dtype.type(0)
+    parts[2][3:] = np.inf
+    specs = (((1, 5, 1), (1, 6, 1)), ((0, 5, 1), (1, 6, 1)), ((1, 5, 1), (0, 6, 1)))
+    found, expected = on_both(lambda *xs: [assemble(*xs, shape=(6, 7), specs=specs, disjoint=False)], *parts)
+    same(found, expected)
+    (alone,), _ = on_both(lambda *xs: [assemble(*xs, shape=(6, 7), specs=(specs[0], specs[0]), disjoint=False)], parts[0], parts[0])
+    assert np.signbit(alone[1:, 1:].real).all() and np.signbit(alone[1:, 1:].imag).all() == (alone.dtype.kind == "c")
+
+
 def random_spec(rng, shape, with_arrays):
     """An int, a range or an index array for each axis, and the index arrays, which broadcast."""
     spec, arrays = [], []

@@ -83,6 +83,9 @@ class Jitted:
         "_shortcuts",
     )  # fmt: skip
 
+    only_wraps = True
+    """What it reads is what its function reads (roads.py)."""
+
     def __init__(self, fn: Callable[..., Any], argnums: tuple[int, ...], argnames: tuple[str, ...], engine: Engine) -> None:
         wraps(fn, self)
         self._fn = fn

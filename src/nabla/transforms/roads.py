@@ -151,6 +151,8 @@ class Roads:
             self._function(fn.__func__, name, depth)
         elif isinstance(fn, FunctionType):
             self._code(fn, depth)
+        elif _only_wraps(fn):
+            pass
         elif not isinstance(fn, type) and isinstance(call := vars(type(fn)).get("__call__"), FunctionType):
             self._object(fn, "self", names_of(call), depth)
             self._function(call, name, depth)
@@ -208,7 +210,7 @@ class Roads:
         elif callable(value):
             self.guards.append((get, value, never, name))
             self._function(value, name, depth)
-            if not isinstance(value, (FunctionType, MethodType, partial)):
+            if not isinstance(value, (FunctionType, MethodType, partial)) and not _only_wraps(value):
                 self._object(value, name, names, depth)
         else:
             self.guards.append((get, value, never, name))
@@ -262,6 +264,11 @@ class Roads:
     def _grad_of(self, leaf: Hidden) -> None:
         if leaf.is_leaf:
             self._value(lambda: getattr(leaf.get(), "grad", MISSING), f"{leaf.name}.grad", frozenset(), 0)
+
+
+def _only_wraps(fn: Any) -> bool:
+    """Whether what is called is a compiled function: it reads what its function reads, and the programs it keeps are its own."""
+    return getattr(type(fn), "only_wraps", False)
 
 
 def _holds(guard: Guard) -> bool:

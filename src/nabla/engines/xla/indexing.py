@@ -235,7 +235,7 @@ def _assemble(*parts: Any, shape: Shape, specs: tuple[i.Spec, ...], disjoint: bo
         if disjoint:
             out = window.place(out, box)
         else:
-            out = lax.add(out, window.spread(box, -0.0)) if whole and 0 not in window.counts else window.add(out, box)
+            out = lax.add(out, window.spread(box, -dtype.type(0))) if whole and 0 not in window.counts else window.add(out, box)
     return out
 
 
