@@ -103,3 +103,20 @@ def test_products_by_a_thin_factor(n):
             rtol=rtol,
             atol=rtol,
         )
+
+
+def test_what_is_reshaped_goes_where_it_becomes_a_part():
+    """An axis that is put together from two is no reason to write it anywhere else before."""
+    x, y = RNG.normal(size=(26, 50, 3)), RNG.normal(size=(150, 4))
+
+    def f(x, y):
+        return nb.concat([nb.sin(y), nb.cos(x).reshape((26, 150)).T, y], axis=1)
+
+    assert "arena" not in text(f, x, y)
+    agrees(f, x, y)
+    agrees(lambda x, y: 2.0 * nb.concat([nb.cos(x).mT.reshape((-1, 50)), y.T.reshape((-1, 50))]), x, y)
+    agrees(lambda x, y: nb.concat([nb.cos(x).reshape((26, 1, 150)), nb.exp(y.T.reshape((4, 1, 150)))]).mT, x, y)
+    agrees(lambda x, y: nb.concat([z := nb.cos(x).reshape((26, 150)), nb.sin(z)], axis=1), x, y)
+    agrees(lambda x, y: nb.concat([z := nb.cos(x).reshape((26, 150)), z]), x, y)
+    agrees(lambda x, y: nb.concat([(x + 1j * x).reshape((26, 150)), y.T + 0j]), x, y)
+    agrees(nb.jacfwd(lambda x: nb.concat([(x * x).reshape((-1, 2)), x.T], axis=1)), RNG.normal(size=(2, 8)))

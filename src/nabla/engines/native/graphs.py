@@ -37,6 +37,7 @@ from nabla.engines.native.values import (
     Array,
     Indices,
     Lazy,
+    Merged,
     Pair,
     Small,
     Unsupported,
@@ -82,6 +83,8 @@ class Graphs:
         """Nodes of whose numbers at most half are read, and those by one other node."""
         self.compared: set[Node] = set()
         """Products of few terms, and what is computed from them, up to where the place of an extremum is looked for."""
+        self.moved: dict[Node, Node] = {}
+        """Of nodes that are transposed, if anything, and become a part of something larger, who reads each."""
 
     def write(self, graph: Graph, inputs: Sequence[Value]) -> list[Value]:
         """The outputs of a graph at `inputs`, written here."""
@@ -99,6 +102,7 @@ class Graphs:
         passed = self.pass_on(graph, uses)
         self.few |= few_wanted(graph, uses)
         self.compared |= compared(graph, uses)
+        self.moved.update(only_moved(graph, uses))
         for i, node in enumerate(graph.nodes):
             given = [values[x] if x in values else values.setdefault(x, w.constant(x)) for x in node.inputs]
             written = node.inputs[1:2] if node.prim.updates else node.inputs if node.prim in control.ROWS else None
@@ -144,10 +148,13 @@ class Graphs:
                     raise Unsupported(node.prim.name)
             if any(type(x) is tuple for x in given):
                 raise Unsupported("several values as one")
+            if given and type(given[0]) is Merged and node.prim is s.transpose:
+                return given[0]
             tiny = self.is_tiny(node, given)
             if tiny and recipe is _elementwise:
                 return _each(w, node, [w.small(x) for x in given])
-            found = recipe(w, node, [w.picked(x) if tiny else w.lazy(x) for x in given], tiny)
+            inputs: list[Any] = [x if type(x) is Merged else w.picked(x) if tiny else w.lazy(x) for x in given]
+            found = recipe(w, node, inputs, tiny)
             return w.written_out(found) if tiny and isinstance(found, Lazy) else found
         except Unsupported:
             if node.prim in control.ROWS:
@@ -203,6 +210,15 @@ def compared(graph: Graph, uses: Mapping[Node, int]) -> set[Node]:
         if node in wanted or (node.prim in orders.EXTREMA and node.size >= orders.MANY):
             wanted.update([x for x in node.inputs if x in found and uses[x] == 1])
     return wanted
+
+
+def only_moved(graph: Graph, uses: Mapping[Node, int]) -> dict[Node, Node]:
+    """Who reads nodes that are transposed, if anything, and become a part of something larger; all this for nobody else."""
+    found: dict[Node, Node] = {}
+    for node in reversed(graph.nodes):
+        if node.prim is joining.concat or (node.prim is s.transpose and node in found):
+            found.update({x: node for x in node.inputs if uses[x] == 1 and node.inputs.count(x) == 1})
+    return found
 
 
 class Holders:
@@ -335,7 +351,7 @@ def _reduction(by: str) -> Recipe:
     return recipe
 
 
-def _concat(w: Writer, node: Node, inputs: list[Lazy], tiny: bool) -> Value:
+def _concat(w: Writer, node: Node, inputs: list[Any], tiny: bool) -> Value:
     axis = node.params["axis"]
     if tiny:
         return Small(np.concatenate([w.small(x).names for x in inputs], axis), node.dtype)
@@ -343,6 +359,9 @@ def _concat(w: Writer, node: Node, inputs: list[Lazy], tiny: bool) -> Value:
     for x in inputs:
         spec = [(start if a == axis else 0, n, 1) for a, n in enumerate(x.shape)]
         here = recipes.window(spec)
+        if type(x) is Merged:  # it is there
+            start += x.shape[axis]
+            continue
         at = plus(room.at, offset_of(room.shape, here(tuple([ZERO] * len(x.shape)))))
         is_there = x.array is not None and (x.array.buffer, x.array.at) == (room.buffer, at)
         start += x.shape[axis]
@@ -367,8 +386,26 @@ def _reshape(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Val
         seen = recipes.reshape(w, x, node.shape)
         if seen is not None:
             return seen
+        merged = recipes.merged(x, node.shape) if node in g.moved and node not in w.targets else None
+        if merged is not None:
+            return _brought(g, node, merged)
     room = w.memory(x)
     return Array(room.buffer, room.at, node.shape, room.dtype, room.owned)
+
+
+def _brought(g: Graphs, node: Node, x: Merged) -> Merged:
+    """Written now to its place in what it becomes a part of."""
+    w, part = g.w, node
+    while g.moved[part].prim is s.transpose:
+        part = g.moved[part]
+        x = Merged(x.recipe, tuple([x.groups[place] for place in part.params["perm"]]))
+    whole = g.moved[part]
+    axis = whole.params["axis"]
+    start = sum(y.shape[axis] for y in whole.inputs[: whole.inputs.index(part)])
+    here = recipes.window([(start if a == axis else 0, n, 1) for a, n in enumerate(x.shape)])
+    room = w.targets[whole] = w.result(whole)
+    _copied(w, room, lambda index: here(x.merged(index)), x.recipe)
+    return x
 
 
 def _output(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable, Sequence
 import numpy as np
 
 from nabla.engines.native.loops import ZERO, Form, Num, plus, times
-from nabla.engines.native.values import Array, Indices, Lazy, Number, Pair, Small, aligned, constant, part_of_complex
+from nabla.engines.native.values import Array, Indices, Lazy, Merged, Number, Pair, Small, aligned, constant, part_of_complex
 
 if TYPE_CHECKING:
     from nabla.engines.native.writer import Writer
@@ -56,6 +56,15 @@ def broadcast(w: Writer, x: Lazy, shape: tuple[int, ...]) -> Lazy:
 def transpose(w: Writer, x: Lazy, perm: Sequence[int]) -> Lazy:
     places = [perm.index(axis) for axis in range(len(perm))]
     return moved(w, x, tuple(x.shape[axis] for axis in perm), lambda index: tuple([index[i] for i in places]))
+
+
+def merged(x: Lazy, shape: tuple[int, ...]) -> Merged | None:
+    """x reshaped, where axes are only put together."""
+    found = _groups(shape, x.shape)
+    if found is None or sum(len(finer) for _, finer in found) < len(x.shape):
+        return None
+    groups = dict(found)
+    return Merged(x, tuple([tuple(groups.get(axis, ())) for axis in range(len(shape))]))
 
 
 def flip(w: Writer, x: Lazy, axes: Sequence[int]) -> Lazy:

@@ -65,6 +65,23 @@ class Lazy(NamedTuple):
     array: Array | None = None
 
 
+class Merged(NamedTuple):
+    """A recipe of which groups of axes are one axis each. From its own indices those of the recipe would have to be
+    found by divisions; so it is written at once where it goes, and stands for what lies there."""
+
+    recipe: Lazy
+    groups: tuple[tuple[int, ...], ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple([prod(self.recipe.shape[axis] for axis in group) for group in self.groups])
+
+    def merged(self, index: Indices) -> Indices:
+        """From an index of the recipe to its own."""
+        shape = self.recipe.shape
+        return tuple([offset_of([shape[axis] for axis in group], [index[axis] for axis in group]) for group in self.groups])
+
+
 Value = Any  # Small | Array | Lazy, or a tuple of these for a node of several outputs
 
 
