@@ -24,14 +24,15 @@ NATIVE = {
     "erfcinv", "erfcx", "erfi", "erfinv", "exp", "exp1", "exp2", "expi", "expm1", "expn", "exprel", "first_only", "flip",
     "floor", "floor_divide", "fmod", "gamma", "gammaln", "gammasgn", "gcd", "greater", "greater_equal", "hypot", "imag",
     "index", "index_add", "index_set", "isfinite", "isinf", "isnan", "kolmogi", "kolmogorov", "leaf", "less", "less_equal",
-    "log", "log10", "log1p", "log2", "log_ndtr", "log_softmax", "logaddexp", "logical_and", "logical_not", "logical_or",
-    "logical_xor", "logit", "logrel", "logsumexp", "lu", "lu_parts", "lu_solve", "max", "maximum", "min", "minimum",
-    "multiply", "named", "ndtr", "ndtri", "negative", "nextafter", "not_equal", "owens_t", "pinv", "placeholder", "pmax",
-    "polygamma", "polygamma_rise", "power", "power_by", "prod", "psum", "put", "qr", "random_binomial", "random_poisson",
-    "random_wald", "real", "reciprocal", "recurrence", "remainder", "reshape", "rgamma", "rint", "row_order", "safe_multiply",
-    "scaled_airy", "scan", "searchsorted", "sech2", "shared", "sigmoid", "sign", "signbit", "sin", "sinc", "sinh", "slogdet",
-    "softmax", "softplus", "sort", "spectral_function", "sqrt", "square", "subtract", "sum", "svd", "svdvals", "tan", "tanh",
-    "threefry", "transpose", "triangular_solve", "trunc", "variable", "where", "while",
+    "log", "log10", "log1p", "log2", "log_ndtr", "log_softmax", "logaddexp", "loggamma_slope", "logical_and", "logical_not",
+    "logical_or", "logical_xor", "logit", "logrel", "logsumexp", "lu", "lu_parts", "lu_solve", "max", "maximum", "min",
+    "minimum", "multiply", "named", "ndtr", "ndtri", "negative", "nextafter", "not_equal", "owens_t", "pinv", "placeholder",
+    "pmax", "polygamma", "polygamma_rise", "power", "power_by", "prod", "psum", "put", "qr", "random_binomial",
+    "random_loggamma", "random_poisson", "random_wald", "real", "reciprocal", "recurrence", "remainder", "reshape", "rgamma",
+    "rint", "row_order", "safe_multiply", "scaled_airy", "scan", "searchsorted", "sech2", "shared", "sigmoid", "sign",
+    "signbit", "sin", "sinc", "sinh", "slogdet", "softmax", "softplus", "sort", "spectral_function", "sqrt", "square",
+    "subtract", "sum", "svd", "svdvals", "tan", "tanh", "threefry", "transpose", "triangular_solve", "trunc", "variable",
+    "where", "while",
 }  # fmt: skip
 """Primitives that are machine code in every mode; of others the kernels of the NumPy engine are called."""
 NOT_OF_COMPLEX = {"airy", "scaled_airy", "argsort", "searchsorted", "sort"}

@@ -108,6 +108,12 @@ def test_draws_of_several_attempts(shape, dtype):
     agrees(nb.vmap(lambda k: nb.random.poisson(k, 20.0, shape)), np.arange(5, dtype="u8"))
 
 
+def test_slopes_of_gamma_numbers():
+    shapes = np.exp(np.linspace(-5.0, 9.0, 300))
+    slopes = nb.grad(lambda k, a: nb.random.loggamma(k, a).sum(), argnums=1)
+    agrees(slopes, nb.random.key(1).numpy(), shapes, rtol=1e-13)
+
+
 def test_derivatives_of_cumulative_operations():
     for shape, axis in (((7,), 0), ((9, 40), 1)):
         x = 1.0 + 0.1 * RNG.normal(size=shape)

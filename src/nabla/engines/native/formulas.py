@@ -9,6 +9,7 @@ import numpy as np
 
 from nabla.engines.native import complex_numbers
 from nabla.engines.native.gamma_functions import beta, betaln, binom, gamma_density, poch, polygamma, polygamma_rise
+from nabla.engines.native.gamma_slopes import loggamma_slope
 from nabla.engines.native.loops import Num, Operand
 from nabla.engines.native.reals import DOUBLE, Real, of, test, where
 from nabla.engines.native.special_derivatives import DERIVATIVES
@@ -68,6 +69,7 @@ _ROWS: dict[str, Formula] = {
     "beta": beta,
     "binom": binom,
     "gamma_density": gamma_density,
+    "loggamma_slope": loggamma_slope,
     "poch": poch,
     "power": _power,
     **SCIPY,

@@ -6,7 +6,7 @@ That file says why each formula is taken where it is. Here all are computed, and
 from __future__ import annotations
 
 from math import comb, factorial, pi, sqrt
-from typing import Callable
+from typing import TYPE_CHECKING, Callable
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from nabla.engines.native.special_functions import of_scipy
 from nabla.engines.native.values import Unsupported
 from nabla.engines.numpy.polygamma import HIGHEST
 from nabla.engines.numpy.special import rule
+
+if TYPE_CHECKING:
+    from nabla.engines.native.writer import Writer
 
 Formula = Callable[[Real, int], Real]
 
@@ -63,22 +66,21 @@ def _dawsn(x: Real, n: int) -> Real:
     return where(far, total, up)
 
 
-def _integral(x: Real, moments: np.ndarray, term: Callable[[Real], Real]) -> Real:
-    """The sum of the moments times what `term` is at the nodes of Gauss's rule on (0, 1)."""
-    w = x.w
-    nodes, weights = w.table(rule()[0]), w.table(moments)
+def weighted_sum(w: Writer, nodes: np.ndarray, weights: np.ndarray, term: Callable[[Real], Real]) -> Real:
+    """The sum of the weights times what `term` is at the nodes: an integral by Gauss's rule."""
+    places, factors = w.table(nodes), w.table(weights)
 
     def turn(i: Form, so_far: Operand) -> list[Operand]:
-        return [(Real(w, so_far) + term(Real(w, w.load(nodes, (i,)))) * Real(w, w.load(weights, (i,)))).operand]
+        return [(Real(w, so_far) + term(Real(w, w.load(places, (i,)))) * Real(w, w.load(factors, (i,)))).operand]
 
-    return Real(w, w.loop(len(moments), turn, [Num(0.0, DOUBLE)], free=False)[0])
+    return Real(w, w.loop(len(nodes), turn, [Num(0.0, DOUBLE)], free=False)[0])
 
 
 def _exprel(x: Real, n: int) -> Real:
     far = abs(x) > 60.0 + n
     nodes, weights = rule()
     close, out = where(far, 0.0, x), where(far, x, 1.0)
-    found = _integral(x, weights * nodes**n, lambda node: of("exp", close * node))
+    found = weighted_sum(x.w, nodes, weights * nodes**n, lambda node: of("exp", close * node))
     power, up = of("exp", out) / out, of_scipy("exprel", out)
     for k in range(1, n + 1):
         up = where(out.equals(-np.inf), 0.0, power - float(k) * (up / out))
@@ -95,7 +97,7 @@ def _logrel(x: Real, n: int) -> Real:
     nodes, weights = rule()
     close, out = where(near, x, 0.0), where(near, 1.0, x)
     moments = (-nodes) ** n * weights * factorial(n)
-    found = _integral(x, moments, lambda node: whole_power(1.0 / (1.0 + close * node), n + 1))
+    found = weighted_sum(x.w, nodes, moments, lambda node: whole_power(1.0 / (1.0 + close * node), n + 1))
     up = where(out.equals(np.inf), 0.0, of("log1p", out) / out)
     for k in range(1, n + 1):
         up = ((-1.0) ** (k - 1) * factorial(k - 1) / whole_power(1.0 + out, k) - float(k) * up) / out

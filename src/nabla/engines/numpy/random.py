@@ -262,8 +262,8 @@ def _binomial(keys: Any, trials: Any, probability: Any) -> Any:
 #     F = z**a / gamma(a + 1) T,     T = sum over k of (-z)**k / k! a / (a + k),
 #     K(n) = -exp(z) / a sum over j of comb(n, j) B(n - j) T^(j).
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
-_FAR = 38.0
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(48)
+FAR = 38.0
 
 
 def _polygamma(k: int, a: Any) -> Any:
@@ -323,18 +323,18 @@ def _slope_by_integral(a: Any, y: Any, n: int) -> Any:
     side = np.where(up, 1.0, -1.0)
     # A bound of the s where h(s) = 38, from which Newton's method comes down to it
     drop = (z - a) * side
-    s = np.where(up, (-drop + np.sqrt(drop**2 + 2 * _FAR * z)) / z, (_FAR + z) / a)
-    close = 1.5 * (-drop + np.sqrt(drop**2 + 4 / 3 * _FAR * z)) / z
+    s = np.where(up, (-drop + np.sqrt(drop**2 + 2 * FAR * z)) / z, (FAR + z) / a)
+    close = 1.5 * (-drop + np.sqrt(drop**2 + 4 / 3 * FAR * z)) / z
     s = np.where(~up & (close < 1), np.minimum(s, close), s)
     for _ in range(6):
         h = drop * s + z * _expm1_less(side * s)
-        s = s - np.where(h > _FAR, (h - _FAR) / (drop + z * side * np.expm1(side * s)), 0.0)
+        s = s - np.where(h > FAR, (h - FAR) / (drop + z * side * np.expm1(side * s)), 0.0)
     half = 0.5 * s
-    t = half[:, None] * (1 + _NODES)
+    t = half[:, None] * (1 + NODES)
     h = drop[:, None] * t + z[:, None] * _expm1_less(side[:, None] * t)
     moved = score[:, None] + side[:, None] * t
     rest = [-_polygamma(k, a)[:, None] for k in range(1, n)]
-    total = (np.exp(-h) * _bell(moved, rest, n)[n]) @ _WEIGHTS
+    total = (np.exp(-h) * _bell(moved, rest, n)[n]) @ WEIGHTS
     return side * half * total
 
 
