@@ -237,6 +237,32 @@ def test_a_compiled_function_inside_another_is_only_its_function():
     assert outer.compilations == 2
 
 
+def test_an_object_that_two_functions_read_is_followed_for_both():
+    class Layer:
+        def __init__(self, w):
+            self.w = nb.array(w)
+            self.act = jit(lambda x: x * self.w)
+
+        def __call__(self, x):
+            return self.act(x)
+
+    class Net:
+        def __init__(self):
+            self.layers = [Layer(2.0), Layer(3.0)]
+
+        def __call__(self, x):
+            for layer in self.layers:
+                x = layer(x)
+            return x
+
+    net = Net()
+    f = jit(net)
+    close(f(X), 6 * X)
+    net.layers[1].w = nb.array(10.0)
+    close(f(X), 20 * X)
+    assert f.compilations == 1
+
+
 def test_a_compiled_function_may_call_itself():
     product = jit(lambda x: x[0] * product(x[1:]) if len(x) > 1 else x[0])
     close(product(nb.array([2.0, 3.0, 4.0])), 24.0)

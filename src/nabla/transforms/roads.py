@@ -70,7 +70,7 @@ class Roads:
         self.guards: list[Guard] = []
         self._seen = set() if seen is None else seen  # functions
         self._seen_later: set[int] = set() if seen is None else seen
-        self._objects: set[int] = set()
+        self._objects: dict[int, frozenset[str]] = {}  # the attributes of each that were followed
         self._methods: set[tuple[int, int]] = set()
         self._function(fn, "")
 
@@ -217,9 +217,10 @@ class Roads:
             self._object(value, name, names, depth)
 
     def _object(self, value: Any, name: str, names: frozenset[str], depth: int) -> None:
-        if depth < DEEPEST and id(value) not in self._objects:
-            self._objects.add(id(value))
-            self._attributes(value, name, names, depth + 1)
+        known = self._objects.get(id(value), frozenset())
+        if depth < DEEPEST and not names <= known:
+            self._objects[id(value)] = known | names
+            self._attributes(value, name, names - known, depth + 1)
 
     def _attributes(self, value: Any, name: str, names: frozenset[str], depth: int) -> None:
         """The attributes that the code speaks of, and that can be read without running anything."""
