@@ -25,7 +25,7 @@ help:
 	@echo 'make test       run the tests, less the exhaustive table'
 	@echo 'make test-all   run every test there is'
 	@echo 'make test-native   run the tests of compiled programs, with memory checked, and as for lesser processors'
-	@echo 'make endurance  see that 100,000 compilations and calls leave nothing behind: half an hour'
+	@echo 'make endurance  see that 100,000 compilations and calls leave nothing behind: some twenty minutes'
 	@echo 'make conformance SUITE=path   run the tests of the array API standard, checked out there'
 	@echo 'make lint       check style, types and the direction of imports'
 	@echo 'make format     put the style right'

@@ -162,13 +162,23 @@ def test_a_fork_waits_for_who_is_in_llvm():
     assert printed_by(FORK, NABLA_CACHE="off") == "[102, 102]\n"
 
 
+def size():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+@pytest.mark.parametrize("level", [0, 2])
+def test_what_compiles_is_used_again(level):
+    for _ in range(50):
+        objects.emitted(ADD.format(1), level)
+    before = size()
+    for _ in range(500):
+        objects.emitted(ADD.format(1), level)
+    assert size() - before < 500 * 600
+
+
 def test_functions_that_are_gone_leave_no_memory(monkeypatch):
     monkeypatch.setenv("NABLA_CACHE", "off")
-
-    def size():
-        with open("/proc/self/statm") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
-
     code = objects.emitted(ADD.format(1), 0)
     for _ in range(4 * objects.TOGETHER):
         objects.loaded(code, ["add"], [])

@@ -11,10 +11,10 @@ import hashlib
 import itertools
 import re
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any, Iterator, Sequence
 
 from nabla.engines.native import cache, machine, tiers
 from nabla.errors import EngineError
@@ -78,20 +78,17 @@ def emitted(text: str, level: int, assembly: bool = False) -> bytes:
     Threads may do this at the same time: each has a context and a target machine of its own, as LLVM wants it. So the long calls go
     past the lock by which llvmlite lets in one thread only, behind which a short compilation would wait for a long one.
     """
-    target = _own_target(level)
-    with llvm.create_context() as context, llvm.parse_assembly(text, context) as module:
+    with _tools(level) as (target, builder), llvm.create_context() as context, llvm.parse_assembly(text, context) as module:
         module.triple = target.triple
         module.data_layout = str(target.target_data)
         module.verify()
         if level:
-            options = llvm.create_pipeline_tuning_options(speed_level=level)
-            with llvm.create_pass_builder(target, options) as builder:
-                passes = builder.getModulePassManager()
-                try:
-                    _without_lock("LLVMPY_RunNewModulePassManager")(passes, module, builder)
-                finally:  # to close it would not free it: the base class that does comes second in llvmlite
-                    llvm.newpassmanagers.NewPassManager._dispose(passes)
-                    passes.detach()
+            passes = builder.getModulePassManager()
+            try:
+                _without_lock("LLVMPY_RunNewModulePassManager")(passes, module, builder)
+            finally:  # to close it would not free it: the base class that does comes second in llvmlite
+                llvm.newpassmanagers.NewPassManager._dispose(passes)
+                passes.detach()
         with llvm.ffi.OutputString() as error:
             buffer = _without_lock("LLVMPY_TargetMachineEmitToMemory")(target, module, int(not assembly), error)
             if not buffer:
@@ -134,17 +131,24 @@ def _recipe() -> str:
     return digest.hexdigest()
 
 
-_targets = threading.local()
+_unused: dict[str, list[tuple[Any, Any]]] = {}
 
 
-def _own_target(level: int) -> Any:
-    """This thread's target machine."""
+@contextmanager
+def _tools(level: int) -> Iterator[tuple[Any, Any]]:
+    """A target machine, and what builds passes for it, for nobody else meanwhile. They are used again and again: of a builder of
+    passes that is gone llvmlite keeps a kilobyte."""
     own = machine.machine()
-    known: dict[Any, Any] = _targets.__dict__
-    key = f"{own.triple} {own.cpu} {own.features} {level}"
-    if key not in known:
-        known[key] = machine.target_machine(level)
-    return known[key]
+    unused = _unused.setdefault(f"{own.triple} {own.cpu} {own.features} {level}", [])
+    try:
+        tools = unused.pop()
+    except IndexError:
+        target = machine.target_machine(level)
+        tools = target, llvm.create_pass_builder(target, llvm.create_pipeline_tuning_options(speed_level=level))
+    try:
+        yield tools
+    finally:
+        unused.append(tools)
 
 
 @lru_cache(maxsize=1)
