@@ -107,6 +107,8 @@ class _Checker:
                 for x in s.args:
                     if type(x) is Part:
                         self.form(x.at, seen, s, x.buffer.count, x.reach)
+                if not {x.buffer for x in s.args if type(x) is Part}.issuperset(s.writes):
+                    self.fail(s, "it writes to what it is not given")
             elif kind is Watch:
                 self.form(s.at, seen, s, None)
             elif kind is If:

@@ -69,6 +69,10 @@ class Decomposition(Calls):
         """Arguments that routines for complex numbers have alone."""
         return list(args) if self.complex else []
 
+    def scratch(self, count: int) -> list[Array]:
+        """Room for so many parts, for such a routine."""
+        return [self.w.room((count,), self.part)] if self.complex else []
+
     def copy(self, room: Array, source: Callable[[Indices], Number]) -> None:
         super().copy(room, lambda index: self.numbers.to(source(index), part_of_complex(room.dtype)))
 
@@ -145,7 +149,7 @@ def _eig(vectors: bool) -> Any:
         w, n = s.w, s.n
         spectrum = [w.room((n,), s.dtype) for _ in range(1 if s.complex else 2)]  # of real matrices real and imaginary parts
         v = w.room((n, n), s.dtype) if vectors else spectrum[0]
-        scratch = w.room((2 * n,), s.part)
+        scratch = s.scratch(2 * n)
 
         def eigenvalue(index: Indices) -> Number:
             found = [w.load(x, index) for x in spectrum]
@@ -171,8 +175,8 @@ def _eig(vectors: bool) -> Any:
             a = s.columns(own, known)
             args: list[Argument] = [letter("N"), letter("V" if vectors else "N"), size(n), at(a), size(n), *map(at, spectrum)]
             right: list[Argument] = [at(v), size(n)] if vectors else _no_matrix(a)
-            args += [*_no_matrix(a), *right, Space(s.dtype), *s.of_parts(at(scratch))]
-            failed = s.call("geev", args, [a, v, *spectrum, scratch])
+            args += [*_no_matrix(a), *right, Space(s.dtype), *map(at, scratch)]
+            failed = s.call("geev", args, [a, v, *spectrum, *scratch])
             s.put(0, i, known, eigenvalue)
             if vectors:
                 s.put(1, i, known, eigenvector)
@@ -210,8 +214,8 @@ def _singular(s: Decomposition, a: Array, known: Operand, conjugate: bool = Fals
 
 def _gesdd(s: Decomposition, args: Sequence[Argument], writes: Sequence[Array]) -> Operand:
     most = max(s.m, s.n)
-    whole, parts = s.w.room((8 * s.k,), INT), s.w.room((s.k * max(5 * s.k + 7, 2 * most + 2 * s.k + 1),), s.part)
-    return s.call("gesdd", [*args, *s.of_parts(at(parts)), at(whole)], [*writes, whole, parts])
+    rooms = [*s.scratch(s.k * max(5 * s.k + 7, 2 * most + 2 * s.k + 1)), s.w.room((8 * s.k,), INT)]
+    return s.call("gesdd", [*args, *map(at, rooms)], [*writes, *rooms])
 
 
 def _svd(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
