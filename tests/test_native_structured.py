@@ -286,3 +286,13 @@ def test_the_nearest_of_many_points_without_their_distances(dtype):
     y[120, 1] = np.nan
     agrees(lambda x, y: nb.argmin(x @ y.T, axis=1), x, y)
     agrees(lambda x, y: nb.argmin(x @ y.T, axis=1) + (x @ y.T)[:, 0], x[:7], y[:50])  # the products are wanted, too
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4", "f2", "i8", "u1"])
+def test_a_product_by_one_is_no_operation(dtype):
+    signs = np.array([1, 1, 2, 1], dtype)
+    graph = nb.make_graph(lambda x: x * nb.array(signs))(np.ones(4, dtype))
+    text = str(written(graph, checked)[0])
+    assert text.count("multiply") == 1
+    x = np.array([-0.0, np.inf, 3.0, np.nan] if dtype.startswith("f") else [0, 5, 7, 9], dtype)
+    assert NATIVE_ENGINE.executable(graph)(x)[0].tobytes() == (x * signs).tobytes()

@@ -14,6 +14,7 @@ from nabla.engines.native.loops import (
     If,
     Index,
     Load,
+    Num,
     Op,
     Operand,
     Part,
@@ -142,7 +143,7 @@ class Forwarder:
                     scope.written(s.buffer, s.at, s.value)
                 elif kind is Op or kind is Index:
                     key = (s.name, s.out.dtype, s.args, s.params) if kind is Op else s.at
-                    found = scope.result(key)
+                    found = scope.result(key) or (_itself(s) if kind is Op else None)
                     if found is not None:
                         rewriter.operands[s.out] = found
                         continue
@@ -164,6 +165,15 @@ class Forwarder:
             c.end = self.rewriter.operand(c.end)
         scope.forget(writes, s)
         s.summary = None
+
+
+def _itself(s: Op) -> Operand | None:
+    """The operand whose every bit a product by one has."""
+    if s.name == "multiply" and s.out.dtype.kind in "iuf":
+        for x, y in (s.args, s.args[::-1]):
+            if type(x) is Num and x.value == 1:
+                return y
+    return None
 
 
 def forwarded(program: Program) -> Program:
