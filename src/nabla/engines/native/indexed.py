@@ -287,7 +287,7 @@ def _are_zeros(x: Value) -> bool:
     """Whether x is zeros in registers, none of them negative."""
     if not isinstance(x, Small) or x.dtype.kind not in "iuf" or x.dtype == HALF:
         return False
-    return all(name == Num(0, x.dtype) for name in x.names.reshape(-1))
+    return all(type(name) is Num and name.value == 0 and not np.signbit(name.value) for name in x.names.reshape(-1))
 
 
 def _added_up(w: Writer, node: Node, places: Places, new: Lazy) -> Small:
