@@ -41,7 +41,7 @@ TERMS = 16
 """Terms of a sum up to which they are few."""
 BLOCK = 1_000_000
 """Multiplications that a thread is given at least, of a large product."""
-NARROW, MOST = 32, 8
+NARROW, MOST = 64, 8
 """Rows or columns of what a thread is given, and how many of these are wanted at most: for each, all of one factor is copied."""
 AT_ONCE = 6
 """Multiplications and additions in the time of an operation."""
