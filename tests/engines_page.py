@@ -5,8 +5,8 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 from nabla.engines import numpy as numpy_engine
-from nabla.engines.native.arithmetic import OPERATIONS
-from nabla.engines.native.graphs import FORMULAS, RECIPES, ROWS
+from nabla.engines.native.llvm.arithmetic import OPERATIONS
+from nabla.engines.native.lowering.graphs import FORMULAS, RECIPES, ROWS
 from nabla.engines.numpy.table import KERNELS as NUMPY
 from nabla.engines.xla.table import HOST, KERNELS as XLA, PARTLY_ON_HOST
 from nabla.primitives.formulas import select

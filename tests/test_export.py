@@ -141,7 +141,7 @@ def test_what_was_compiled_is_kept_on_disk(tmp_path):
 import sys
 from pathlib import Path
 import nabla as nb
-from nabla.engines.native.cache import directory as keeps_in
+from nabla.engines.native.runtime.cache import directory as keeps_in
 g = nb.jit(lambda x: x * 3.0, engine="xla")
 g(1.0)
 nb.set_compilation_cache(sys.argv[1])

@@ -10,7 +10,7 @@ from nabla.autodiff.closing import close
 from nabla.engines.native.checking import checked
 from nabla.engines.native.compile import ENGINE as NATIVE_ENGINE, written
 from nabla.engines.native.loops import Call, walk
-from nabla.engines.native.routines import Reference
+from nabla.engines.native.runtime.routines import Reference
 from nabla.engines.numpy.compile import ENGINE as NUMPY_ENGINE
 from nabla.graph.simplify import simplify
 

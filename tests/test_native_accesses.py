@@ -8,9 +8,9 @@ from test_native_levels import SMALL
 
 import nabla as nb
 from nabla.engines.native.compile import ENGINE
-from nabla.engines.native.emission import Module
+from nabla.engines.native.llvm.emission import Module
 from nabla.engines.native.loops import Form, Load, Store, walk
-from nabla.engines.native.machine import machine
+from nabla.engines.native.runtime.machine import machine
 from nabla.errors import ArgumentError, BoundsError, EngineError
 
 PROGRAMS = {**LARGE, **SMALL}
@@ -66,7 +66,7 @@ def test_switched_on_by_name(monkeypatch):
 THREADS = """
 import numpy as np
 import nabla as nb
-from nabla.engines.native.calling import is_short
+from nabla.engines.native.runtime.calling import is_short
 
 nb.set_num_threads(2)
 x = np.linspace(1.0, 2.0, 2000)

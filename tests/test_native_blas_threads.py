@@ -10,7 +10,7 @@ from scipy.linalg import cython_blas
 from test_native_structured import agrees
 
 import nabla as nb
-from nabla.engines.native import blas_threads
+from nabla.engines.native.runtime import blas_threads
 
 RNG = np.random.default_rng(8)
 BLAS = ctypes.CDLL(cython_blas.__file__)
@@ -143,7 +143,7 @@ FORK = """
 import ctypes, os, threading, warnings
 import numpy as np
 import nabla as nb
-from nabla.engines.native import blas_threads, objects
+from nabla.engines.native.runtime import blas_threads, objects
 from scipy.linalg import cython_blas
 blas = ctypes.CDLL(cython_blas.__file__)
 blas.scipy_openblas_set_num_threads(2)

@@ -5,7 +5,7 @@ import pytest
 from test_native_structured import agrees
 
 import nabla as nb
-from nabla.engines.native import convolution
+from nabla.engines.native.kernels import convolution
 
 RNG = np.random.default_rng(6)
 LAYERS = {

@@ -9,9 +9,9 @@ import pytest
 from test_native import LARGE, RNG, lorenz
 
 import nabla as nb
-from nabla.engines.native import blas_threads, calling, levels, objects, tiers
 from nabla.engines.native.compile import ENGINE
-from nabla.engines.native.levels import FULL, QUICK
+from nabla.engines.native.runtime import blas_threads, calling, levels, objects, tiers
+from nabla.engines.native.runtime.levels import FULL, QUICK
 
 
 def until(condition):

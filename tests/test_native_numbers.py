@@ -13,12 +13,12 @@ from test_xla import Inputs
 
 import nabla as nb
 from nabla.autodiff.closing import close
-from nabla.engines.native.arithmetic import OPERATIONS
 from nabla.engines.native.compile import ENGINE as NATIVE_ENGINE
-from nabla.engines.native.complex_numbers import COMPLEX
-from nabla.engines.native.formulas import FORMULAS
-from nabla.engines.native.special_derivatives import DERIVATIVES
-from nabla.engines.native.special_functions import SCIPY
+from nabla.engines.native.kernels.complex_numbers import COMPLEX
+from nabla.engines.native.kernels.formulas import FORMULAS
+from nabla.engines.native.kernels.special_derivatives import DERIVATIVES
+from nabla.engines.native.kernels.special_functions import SCIPY
+from nabla.engines.native.llvm.arithmetic import OPERATIONS
 from nabla.engines.numpy.compile import ENGINE as NUMPY_ENGINE
 from nabla.engines.numpy.table import KERNELS
 from nabla.primitives import incomplete, special as s

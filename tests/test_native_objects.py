@@ -9,7 +9,7 @@ import pytest
 from processes import printed_by
 
 import nabla as nb
-from nabla.engines.native import cache, machine, objects
+from nabla.engines.native.runtime import cache, machine, objects
 
 ADD = """
 define i64 @add(i64 %x) {{
@@ -127,7 +127,7 @@ def test_threads_compile_at_the_same_time(monkeypatch):
 FORK = f"""
 import ctypes, os, threading, time
 import llvmlite.binding as llvm
-from nabla.engines.native import objects
+from nabla.engines.native.runtime import objects
 
 def answer(i):
     return objects.built({ADD!r}.format(i), 1, "add").function("add", ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64))(1)
@@ -248,7 +248,7 @@ def test_what_cannot_be_written_is_not_kept(tmp_path, monkeypatch, counted):
 
 COMPILES = f"""
 import ctypes
-from nabla.engines.native import objects
+from nabla.engines.native.runtime import objects
 
 for i in range(3):
     library = objects.built({ADD!r}.format(i), 2, "add")
@@ -307,7 +307,7 @@ def test_the_oldest_are_removed(place, monkeypatch):
 
 PROCESS = f"""
 import ctypes, sys
-from nabla.engines.native import objects
+from nabla.engines.native.runtime import objects
 emitted, real = [], objects.emitted
 objects.emitted = lambda text, level: emitted.append(text) or real(text, level)
 found = []
@@ -381,7 +381,7 @@ def test_names_of_vector_functions(architecture, lanes, expected):
 
 
 TARGET = """
-from nabla.engines.native import machine, objects
+from nabla.engines.native.runtime import machine, objects
 own = machine.machine()
 text = "define void @run(ptr %x) {\\n  %a = load <8 x double>, ptr %x\\n  %b = fadd <8 x double> %a, %a\\n"
 text += "  store <8 x double> %b, ptr %x\\n  ret void\\n}"

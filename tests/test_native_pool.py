@@ -10,7 +10,7 @@ import pytest
 from processes import printed_by
 
 import nabla as nb
-from nabla.engines.native import machine, objects, pool
+from nabla.engines.native.runtime import machine, objects, pool
 
 PIECE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
 PARALLEL = ctypes.CFUNCTYPE(None, PIECE, ctypes.c_void_p, ctypes.c_int64)
@@ -181,7 +181,7 @@ def test_the_environment(monkeypatch):
 FORKS = """
 import ctypes, os, threading, warnings
 import nabla as nb
-from nabla.engines.native import pool
+from nabla.engines.native.runtime import pool
 
 PIECE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
 PARALLEL = ctypes.CFUNCTYPE(None, PIECE, ctypes.c_void_p, ctypes.c_int64)
@@ -232,7 +232,7 @@ def test_a_fork_has_threads_of_its_own():
 ENDS = """
 import ctypes, os, threading, time
 import nabla as nb
-from nabla.engines.native import pool
+from nabla.engines.native.runtime import pool
 PIECE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
 PARALLEL = ctypes.CFUNCTYPE(None, PIECE, ctypes.c_void_p, ctypes.c_int64)
 nb.set_num_threads(4)

@@ -7,9 +7,9 @@ import pytest
 
 import nabla as nb
 from nabla.engines.native.compile import ENGINE, written
-from nabla.engines.native.emission import Module
-from nabla.engines.native.levels import LARGEST, QUICK, Code
-from nabla.engines.native.machine import machine
+from nabla.engines.native.llvm.emission import Module
+from nabla.engines.native.runtime.levels import LARGEST, QUICK, Code
+from nabla.engines.native.runtime.machine import machine
 from nabla.graph.simplify import simplify
 
 
@@ -90,7 +90,7 @@ def test_a_long_chain_runs(x):
 
 def test_very_long_code_is_compiled_quickly_only(monkeypatch):
     lowering = ENGINE.lower(nb.make_graph(lambda x: chain(x, 100))(1.0))
-    monkeypatch.setattr("nabla.engines.native.levels.objects.built", lambda text, level, *names: Built(level))
+    monkeypatch.setattr("nabla.engines.native.runtime.levels.objects.built", lambda text, level, *names: Built(level))
     monkeypatch.setenv("NABLA_CACHE", "off")
     for tiers in ("on", "off"):
         monkeypatch.setenv("NABLA_TIERS", tiers)

@@ -15,9 +15,9 @@ from test_native_levels import SMALL
 from test_native_numbers import DTYPES, arguments, check, graph_of, of_dtype
 
 import nabla as nb
-from nabla.engines.native import calling, machine, objects, pool
 from nabla.engines.native.compile import ENGINE
-from nabla.engines.native.machine import Machine, vector_symbols
+from nabla.engines.native.runtime import calling, machine, objects, pool
+from nabla.engines.native.runtime.machine import Machine, vector_symbols
 from nabla.engines.numpy.compile import ENGINE as REFERENCE
 
 PROGRAMS = """
@@ -27,7 +27,7 @@ import numpy as np
 import nabla as nb
 from nabla.engines.native.compile import ENGINE, written
 from nabla.engines.native.checking import checked
-from nabla.engines.native.machine import machine
+from nabla.engines.native.runtime.machine import machine
 from nabla.engines.numpy.compile import ENGINE as REFERENCE
 from nabla.graph.simplify import simplify
 from test_native import LARGE

@@ -6,8 +6,8 @@ import time
 import pytest
 from processes import printed_by
 
-from nabla.engines.native import tiers
-from nabla.engines.native.tiers import Background, Gate
+from nabla.engines.native.runtime import tiers
+from nabla.engines.native.runtime.tiers import Background, Gate
 from nabla.errors import ArgumentError
 
 
@@ -87,7 +87,7 @@ def test_switched_off(monkeypatch):
 
 FORKS = """
 import os, threading, time
-from nabla.engines.native import tiers
+from nabla.engines.native.runtime import tiers
 
 def build():
     with tiers.compiling:
@@ -127,7 +127,7 @@ def test_a_fork_waits_and_both_sides_go_on():
 
 ENDS = """
 import atexit, time
-from nabla.engines.native import tiers
+from nabla.engines.native.runtime import tiers
 
 def build():
     time.sleep(0.1)

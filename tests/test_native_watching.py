@@ -8,7 +8,7 @@ import nabla as nb
 from nabla.engines.native.checking import checked
 from nabla.engines.native.compile import written
 from nabla.engines.native.loops import Watch, walk
-from nabla.engines.native.watching import PAUSE
+from nabla.engines.native.passes.watching import PAUSE
 from nabla.graph.simplify import simplify
 
 PROCESS = """

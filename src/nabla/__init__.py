@@ -33,7 +33,7 @@ from nabla.dtypes import (
     uint64,
     using_default_dtype,
 )
-from nabla.engines.native.pool import get_num_threads, set_num_threads
+from nabla.engines.native.runtime.pool import get_num_threads, set_num_threads
 from nabla.errors import (
     ArgumentError,
     ArgumentTypeError,

@@ -15,7 +15,7 @@ from nabla import dtypes, tree
 from nabla.dtypes import ShapeDtype
 from nabla.engines.choice import engine_called
 from nabla.engines.engine import Executable
-from nabla.engines.native.cache import keep_in
+from nabla.engines.native.runtime.cache import keep_in
 from nabla.engines.xla.cache import set_compilation_cache as xla_keeps_in
 from nabla.engines.xla.export import read, written
 from nabla.engines.xla.kernel import is_installed

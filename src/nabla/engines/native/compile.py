@@ -12,25 +12,25 @@ import numpy as np
 
 from nabla.engines import engine
 from nabla.engines.engine import Engine, Executable
-from nabla.engines.native import machine, objects
-from nabla.engines.native.calling import caller, is_short
-from nabla.engines.native.emission import Module, vector_bytes
-from nabla.engines.native.forwarding import forwarded, hoisted, needed
-from nabla.engines.native.fusion import fused
-from nabla.engines.native.graphs import Graphs
-from nabla.engines.native.interchange import interchanged
-from nabla.engines.native.levels import FULL, Code
+from nabla.engines.native.llvm.emission import Module, vector_bytes
+from nabla.engines.native.llvm.text import TYPES
 from nabla.engines.native.loops import ZERO, Program
-from nabla.engines.native.nests import flattened, in_pieces, vectorized
-from nabla.engines.native.plan import planned
-from nabla.engines.native.pool import pool
-from nabla.engines.native.references import Kernels
-from nabla.engines.native.text import TYPES
-from nabla.engines.native.tiling import tiled
-from nabla.engines.native.unrolling import unrolled, unrolled_inside
-from nabla.engines.native.values import Array, Unsupported
-from nabla.engines.native.watching import watched
-from nabla.engines.native.writer import Writer
+from nabla.engines.native.lowering.graphs import Graphs
+from nabla.engines.native.lowering.values import Array, Unsupported
+from nabla.engines.native.lowering.writer import Writer
+from nabla.engines.native.passes.forwarding import forwarded, hoisted, needed
+from nabla.engines.native.passes.fusion import fused
+from nabla.engines.native.passes.interchange import interchanged
+from nabla.engines.native.passes.nests import flattened, in_pieces, vectorized
+from nabla.engines.native.passes.plan import planned
+from nabla.engines.native.passes.tiling import tiled
+from nabla.engines.native.passes.unrolling import unrolled, unrolled_inside
+from nabla.engines.native.passes.watching import watched
+from nabla.engines.native.runtime import machine, objects
+from nabla.engines.native.runtime.calling import caller, is_short
+from nabla.engines.native.runtime.levels import FULL, Code
+from nabla.engines.native.runtime.pool import pool
+from nabla.engines.native.runtime.references import Kernels
 from nabla.engines.numpy.compile import ENGINE as REFERENCE
 from nabla.graph.graph import Graph
 from nabla.graph.node import Node

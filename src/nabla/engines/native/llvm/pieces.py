@@ -1,0 +1,104 @@
+"""A loop in pieces: a function of its own, which the pool of threads calls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nabla.engines.native.llvm.text import in_memory, type_of
+from nabla.engines.native.llvm.turns import Phis, at_once, brought, counted, one_by_one
+from nabla.engines.native.loops import INDEX, Carry, Counter, For, Num, Watch, summary, walk
+from nabla.engines.native.lowering.recipes import STARTS
+
+if TYPE_CHECKING:
+    from nabla.engines.native.llvm.emission import Function
+
+
+def in_pieces(f: Function, s: For) -> None:
+    """The loop as a function of a context and the number of a piece."""
+    code, module = f.code, f.module
+    partials = [code.space(in_memory(c.inner.dtype), s.pieces) for c in s.carries]
+    inner = module.function()
+    own = inner.code
+    places: list[tuple[str, str]] = [("ptr", "%arena"), ("ptr", "%table")]
+    part = summary(s)
+    for buffer in sorted(part.reads | part.writes, key=lambda b: (b.place, b.number)):
+        if buffer.place != "arena":
+            inner.bases[buffer] = f"%given{len(places)}"
+            places.append(("ptr", f.bases[buffer]))
+    for reg in sorted(part.uses, key=lambda r: r.number):
+        inner.names[reg] = f"%given{len(places)}"
+        places.append((type_of(reg.dtype), f.names[reg]))
+    rooms = []
+    for p in partials:
+        rooms.append(f"%given{len(places)}")
+        places.append(("ptr", p))
+    long = module.checked or any(type(x) is Watch for x in walk(s.body))
+    if long:
+        stop = code.space("i64", 1)
+        code.do(f"store i64 0, ptr {stop}")
+        inner.stop = f"%given{len(places)}"
+        places.append(("ptr", stop))
+    context = code.space("i64", len(places))
+    for i, (kind, name) in enumerate(places):
+        code.do(f"store {kind} {name}, ptr {code.op(f'getelementptr i64, ptr {context}, i64 {i}')}")
+    for i, (kind, _) in enumerate(places):
+        name = {0: "%arena", 1: "%table"}.get(i, f"%given{i}")
+        own.entry.append(f"  %at{i} = getelementptr i64, ptr %context, i64 {i}")
+        own.entry.append(f"  {name} = load {kind}, ptr %at{i}")
+    if s.own:
+        own.entry.append(f"  %before = mul i64 %piece, {s.at[1]}")
+        own.entry.append(f"  %begin.own = add i64 %before, {s.at[0]}")
+        own.entry.append("  %own = getelementptr i8, ptr %arena, i64 %begin.own")
+        inner.bases.update(dict.fromkeys(s.own, "%own"))
+    if long:
+        inner.look()
+    size = -(-s.count // s.pieces)
+    size = -(-size // s.lanes) * s.lanes
+    begin = own.op(f"mul i64 %piece, {size}")
+    end = own.op(f"add i64 {begin}, {size}")
+    end = own.op(f"select i1 {own.op(f'icmp slt i64 {end}, {s.count}')}, i64 {end}, i64 {s.count}")
+    begin = own.op(f"select i1 {own.op(f'icmp slt i64 {begin}, {end}')}, i64 {begin}, i64 {end}")
+    neutral = [
+        Carry(c.inner, Num(STARTS[str(c.by)](c.inner.dtype), c.inner.dtype), c.end, c.out, c.by) for c in s.carries
+    ]  # fmt: skip
+    whole = For(s.counter, s.count, s.body, neutral, True)
+    whole.lanes = s.lanes
+    if s.lanes > 1:
+        at_once(inner, whole, begin, end, neutral)
+    else:
+        one_by_one(inner, whole, begin, end)
+    for c, room in zip(s.carries, rooms):
+        _put(inner, c, room, "%piece", inner.names[c.out])
+    own.do("ret void")
+    number = len(module.functions)
+    module.define(f"define internal void @piece{number}(ptr %context, i64 %piece)", own)
+    f.routine("nabla_parallel", f"ptr @piece{number}, ptr {context}, i64 {s.pieces}", "ptr, ptr, i64")
+    if long:
+        status = code.op(f"load i64, ptr {stop}")
+        f.leave(code.op(f"icmp ne i64 {status}, 0"), status)
+    for c, partial in zip(s.carries, partials):
+        _bring(f, c, partial, s.pieces)
+
+
+def _put(f: Function, c: Carry, room: str, place: str, value: str) -> None:
+    code, kind = f.code, in_memory(c.inner.dtype)
+    if c.inner.dtype.kind == "b":
+        value = code.op(f"zext i1 {value} to i8")
+    code.do(f"store {kind} {value}, ptr {code.op(f'getelementptr {kind}, ptr {room}, i64 {place}')}")
+
+
+def _bring(f: Function, c: Carry, partial: str, pieces: int) -> None:
+    """What the pieces found, in their order."""
+    code, kind = f.code, in_memory(c.inner.dtype)
+    phis = Phis(f, [(c.inner, f.name(c.start))])
+
+    def body() -> list[str]:
+        place = code.op(f"getelementptr {kind}, ptr {partial}, i64 {f.names[number]}")
+        value = code.op(f"load {kind}, ptr {place}")
+        if c.inner.dtype.kind == "b":
+            value = code.op(f"trunc i8 {value} to i1")
+        return [brought(f, c, f.names[c.inner], value)]
+
+    number = Counter(INDEX, 0)
+    counted(f, number, "0", str(pieces), 1, phis, body)
+    f.names[c.out] = f.names[c.inner]

@@ -1,0 +1,251 @@
+"""Counted loops in LLVM's assembly.
+
+Their turns are taken one by one, or several at once: that is a loop of vectors, and one more turn for what is left, under a mask.
+Reductions have several accumulators, brought together in a fixed order.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Callable, Sequence
+
+from nabla.engines.native.llvm.text import literal, type_of
+from nabla.engines.native.loops import INDEX, Carry, For, Op, Reg, size_of, summary
+from nabla.engines.native.lowering.recipes import STARTS
+
+if TYPE_CHECKING:
+    from nabla.engines.native.llvm.emission import Function
+
+WAYS = 4
+"""Accumulators of a reduction: additions wait for each other."""
+
+
+def one_by_one(f: Function, s: For, begin: str, end: str) -> None:
+    wide = f.lanes > 1
+    starts = [(c.inner, f.spread(c.start) if wide else f.name(c.start)) for c in s.carries]
+    if wide:
+        f.varying.update([c.inner for c in s.carries])
+        f.varying.update([c.out for c in s.carries])
+    phis = Phis(f, starts)
+
+    def body() -> list[str]:
+        f.block(s.body)
+        return [f.spread(c.end) if wide else f.name(c.end) for c in s.carries]
+
+    counted(f, s.counter, begin, end, 1, phis, body)
+    for c in s.carries:
+        f.names[c.out] = f.names[c.inner]
+
+
+def counted(f: Function, counter: Reg, begin: str, end: str, step: int, phis: Phis, body: Callable[[], list[str]]) -> None:
+    """Turns from `begin` to below `end`; after it the phis hold what is left."""
+    code = f.code
+    head, turn, done = code.label("loop"), code.label("turn"), code.label("end")
+    before = code.block
+    code.open()
+    code.jump(head)
+    code.start(head)
+    number = code.name("n")
+    at = len(code.lines)
+    code.lines.append("")
+    phis.open(before)
+    code.branch(code.op(f"icmp slt i64 {number}, {end}"), turn, done)
+    code.start(turn)
+    code.open()
+    f.names[counter] = number
+    ends = body()
+    following = code.op(f"add nsw i64 {number}, {step}")
+    code.lines[at] = f"  {number} = phi i64 [ {begin}, %{before} ], [ {following}, %{code.block} ]"
+    phis.close(ends)
+    code.jump(head)
+    code.close()
+    code.close()
+    code.start(done)
+
+
+def at_once(f: Function, s: For, begin: str, end: str, carries: Sequence[Carry]) -> None:
+    """Turns from begin to end, `s.lanes` of them at once, and the rest under a mask, or one by one where lanes are read or
+    written so: under a mask, each would be a branch."""
+    code, lanes = f.code, s.lanes
+    if not carries and s.count >= lanes and _is_repeatable(s):
+        _reaching_back(f, s, begin, end)
+        return
+    known = begin == "0" and end.isdigit()
+    count = int(end) if known else 0
+    is_light = s.count >= 2 * lanes * WAYS and size_of(s.body) < 40
+    ways = WAYS if carries and is_light else 1
+    neutral = [literal(STARTS[str(c.by)](c.inner.dtype), c.inner.dtype) for c in carries]
+    starts = [[code.spread(x, c.inner.dtype, lanes) for c, x in zip(carries, neutral)] for _ in range(ways)]
+    uniform = set(f.varying)
+    f.lanes, f.vector, f.scattered = lanes, s.counter, False
+    f.varying.update([c.inner for c in carries])
+    state = starts
+
+    def turns(from_: str, to: str, width: int) -> None:
+        """Whole vectors, `width` of them in a turn."""
+        nonlocal state
+        phis = [Phis(f, [(c.inner, x) for c, x in zip(carries, xs)]) for xs in state[:width]]
+        together = Joined(phis)
+
+        def body() -> list[str]:
+            number = f.names[s.counter]
+            ends: list[str] = []
+            for way in range(width):
+                f.names[s.counter] = code.op(f"add nsw i64 {number}, {way * lanes}") if way else number
+                phis[way].enter()
+                f.block(s.body)
+                ends.extend([f.spread(c.end) for c in carries])
+            return ends
+
+        counted(f, s.counter, from_, to, width * lanes, together, body)
+        state = [phi.names for phi in phis] + state[width:]
+
+    if known:
+        whole = count // (ways * lanes) * (ways * lanes) if ways > 1 else 0
+        if whole:
+            turns("0", str(whole), ways)
+        singles = count // lanes * lanes
+        if singles > whole:
+            turns(str(whole), str(singles), 1)
+        middle, rest = str(singles), str(count - singles)
+    else:
+        span = code.op(f"sub i64 {end}, {begin}")
+        rest = code.op(f"and i64 {span}, {lanes - 1}")
+        middle = code.op(f"sub i64 {end}, {rest}")
+        first = begin
+        if ways > 1:
+            spare = code.op(f"and i64 {span}, {lanes * ways - 1}")
+            first = code.op(f"sub i64 {end}, {spare}")
+            turns(begin, first, ways)
+        turns(first, middle, 1)
+    single = f.scattered
+    if rest != "0" and not single and not known and not carries:
+        some, done = code.label("some"), code.label("done")
+        code.branch(code.op(f"icmp ne i64 {rest}, 0"), some, done)
+        code.start(some)
+        _rest(f, s, middle, rest, carries, state)
+        code.jump(done)
+        code.start(done)
+    elif rest != "0" and not single:
+        _rest(f, s, middle, rest, carries, state)
+    f.lanes, f.vector, f.varying = 1, None, uniform
+    for k, c in enumerate(carries):
+        f.names[c.out] = _gathered(f, c, [xs[k] for xs in state], lanes)
+    if rest != "0" and single:
+        one_by_one(f, For(s.counter, s.count, s.body, [_resumed(c) for c in carries], True), middle, end)
+
+
+def _reaching_back(f: Function, s: For, begin: str, end: str) -> None:
+    """The last vector starts so early that it ends where the loop does: some turns are taken twice."""
+    code, lanes = f.code, s.lanes
+    f.lanes, f.vector = lanes, s.counter
+
+    def body() -> list[str]:
+        if s.count % lanes:
+            number = f.names[s.counter]
+            late = code.op(f"icmp sgt i64 {number}, {s.count - lanes}")
+            f.names[s.counter] = code.op(f"select i1 {late}, i64 {s.count - lanes}, i64 {number}")
+        f.block(s.body)
+        return []
+
+    counted(f, s.counter, begin, end, lanes, Phis(f, []), body)
+    f.lanes, f.vector = 1, None
+
+
+def _rest(f: Function, s: For, begin: str, count: str, carries: Sequence[Carry], state: list[list[str]]) -> None:
+    """Fewer turns than there are lanes; none if count is zero."""
+    code, lanes = f.code, s.lanes
+    kind = f"<{lanes} x i64>"
+    numbers = ", ".join([f"i64 {i}" for i in range(lanes)])
+    f.mask = code.op(f"icmp ult {kind} <{numbers}>, {code.spread(count, INDEX, lanes)}")
+    f.names[s.counter] = begin
+    for c, x in zip(carries, state[0]):
+        f.names[c.inner] = x
+    f.block(s.body)
+    for k, c in enumerate(carries):
+        vector = f"<{lanes} x {type_of(c.inner.dtype)}>"
+        new = f.spread(c.end)
+        state[0][k] = code.op(f"select <{lanes} x i1> {f.mask}, {vector} {new}, {vector} {state[0][k]}")
+    f.mask = ""
+
+
+def _gathered(f: Function, c: Carry, vectors: list[str], lanes: int) -> str:
+    """Accumulators brought together, two by two, and with what was there before."""
+    code, dtype = f.code, c.inner.dtype
+    code.lanes = lanes
+    while len(vectors) > 1:
+        vectors = [brought(f, c, a, b) for a, b in zip(vectors[::2], vectors[1::2])]
+    code.lanes = 1
+    vector = f"<{lanes} x {type_of(dtype)}>"
+    parts = [code.op(f"extractelement {vector} {vectors[0]}, i64 {i}") for i in range(lanes)]
+    while len(parts) > 1:
+        parts = [brought(f, c, a, b) for a, b in zip(parts[::2], parts[1::2])]
+    return brought(f, c, f.name(c.start), parts[0])
+
+
+def brought(f: Function, c: Carry, a: str, b: str) -> str:
+    return f.operation(Op(c.out, str(c.by), (c.inner, c.inner)), [a, b])
+
+
+def _is_repeatable(s: For) -> bool:
+    """Whether a turn may be taken twice: it does not read what it writes."""
+    part = summary(s)
+    return part.reads.isdisjoint(part.writes)
+
+
+class Phis:
+    """Numbers handed from turn to turn."""
+
+    def __init__(self, f: Function, starts: Sequence[tuple[Reg, str]]) -> None:
+        self.f = f
+        self.starts = starts
+        self.before = ""
+        self.names: list[str] = []
+        self.at = 0
+
+    def open(self, before: str) -> None:
+        """At the head of the loop, which is entered from the block `before`."""
+        code = self.f.code
+        self.before = before
+        self.at = len(code.lines)
+        self.kinds = [_kind(self.f, reg) for reg, _ in self.starts]
+        self.names = [code.name("c") for _ in self.starts]
+        code.lines.extend([""] * len(self.starts))
+        self.enter()
+
+    def enter(self) -> None:
+        for (reg, _), name in zip(self.starts, self.names):
+            self.f.names[reg] = name
+
+    def close(self, ends: Sequence[str]) -> None:
+        """At the end of a turn."""
+        code = self.f.code
+        for k, ((_, start), name, end) in enumerate(zip(self.starts, self.names, ends)):
+            choices = f"[ {start}, %{self.before} ], [ {end}, %{code.block} ]"
+            code.lines[self.at + k] = f"  {name} = phi {self.kinds[k]} {choices}"
+        self.enter()
+
+
+class Joined(Phis):
+    """Those of several ways."""
+
+    def __init__(self, phis: list[Phis]) -> None:
+        self.phis = phis
+
+    def open(self, before: str) -> None:
+        for phi in self.phis:
+            phi.open(before)
+
+    def close(self, ends: Sequence[str]) -> None:
+        count = len(self.phis[0].starts)
+        for k, phi in enumerate(self.phis):
+            phi.close(ends[k * count : (k + 1) * count])
+
+
+def _resumed(c: Carry) -> Carry:
+    """The carry of further turns."""
+    return Carry(c.inner, c.out, c.end, c.out, c.by)
+
+
+def _kind(f: Function, reg: Reg) -> str:
+    single = type_of(reg.dtype)
+    return f"<{f.lanes} x {single}>" if reg in f.varying else single
