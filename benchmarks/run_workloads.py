@@ -374,12 +374,9 @@ def main():
     workloads = all_workloads()
     if options.memory_of:
         name, size, function, library = options.memory_of
-        asked = made([library])[0][library]
-        print(
-            json.dumps(
-                memory_here(asked, *asked.calls(workloads[name], workloads[name].make(**workloads[name].sizes[size]))[function])
-            )
-        )
+        asked, workload = made([library])[0][library], workloads[name]
+        calls = asked.calls(workload, workload.make(**workload.sizes[size]))
+        print(json.dumps(memory_here(asked, *calls[function])))
         return
     pairs = wanted(parser, options, workloads)
     libraries = [*(options.engine or ["native"]), *(name for name in ("jax", "torch") if name not in options.without)]
