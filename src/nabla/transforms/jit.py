@@ -72,7 +72,9 @@ def jit(
     if fn is None:
         return decorator(jit, static_argnums=static_argnums, static_argnames=static_argnames, engine=engine)
     want_callable("jit", fn)
-    return Jitted(fn, _numbers(static_argnums), _names(static_argnames), engine_called(engine))
+    argnums, argnames = _numbers(static_argnums), _names(static_argnames)
+    _want_parameters(fn, argnums, argnames)
+    return Jitted(fn, argnums, argnames, engine_called(engine))
 
 
 class Jitted:
@@ -98,10 +100,12 @@ class Jitted:
         self._lock = RLock()
         self._history: list[tuple[str, Times]] = []
 
-    def __get__(self, instance: Any, owner: Any = None) -> Jitted:
+    def __get__(self, instance: Any, owner: Any = None) -> Jitted | MethodType:
         """As a method: a function of its own for each object, which the object itself keeps."""
         if instance is None:
             return self
+        if isinstance(instance, type):  # a classmethod: to Python it is called with the class as its first argument
+            return MethodType(self, instance)
         try:
             methods = instance.__dict__.get(METHODS)
             if methods is None or methods.of is not instance:
@@ -399,6 +403,24 @@ def _shown(key: Any) -> str:
     shown = [kind.__name__ if isinstance(kind, type) else str(list(kind[0])) for kind in kinds]
     parts = [f"{name}: {kind}" for name, kind in zip(argument_names(structure), shown)]
     return ", ".join(parts + [repr(statics)] if statics is not None else parts) or "no arguments"
+
+
+def _want_parameters(fn: Callable[..., Any], argnums: tuple[int, ...], argnames: tuple[str, ...]) -> None:
+    """Static arguments are among the parameters, where these are known."""
+    try:
+        parameters = inspect.signature(fn).parameters.values() if argnums or argnames else ()
+    except (TypeError, ValueError):  # a builtin without a signature
+        return
+    kinds = [p.kind for p in parameters]
+    by_place = kinds.count(inspect.Parameter.POSITIONAL_ONLY) + kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    names = [p.name for p in parameters if p.kind is not p.POSITIONAL_ONLY]
+    signature = ", ".join(map(str, parameters))
+    for i in argnums:
+        if not -by_place <= i < by_place and inspect.Parameter.VAR_POSITIONAL not in kinds:
+            raise ArgumentError(f"jit: static_argnums has {i}, but the function takes {by_place} by position: ({signature})")
+    for name in argnames:
+        if name not in names and inspect.Parameter.VAR_KEYWORD not in kinds:
+            raise ArgumentError(f"jit: static_argnames has {name!r}, but the function's parameters are ({signature})")
 
 
 def _numbers(argnums: Any) -> tuple[int, ...]:

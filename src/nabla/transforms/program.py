@@ -11,7 +11,7 @@ from nabla import dtypes, tree
 from nabla.autodiff.closing import Piece, piece
 from nabla.autodiff.interning import description, same
 from nabla.engines.engine import Compilation, Engine, Executable, Lowering
-from nabla.errors import ArgumentError
+from nabla.errors import ArgumentError, TracedValueError
 from nabla.graph.graph import Graph
 from nabla.graph.node import Node, is_scalar, runtime
 from nabla.graph.simplify import heads_read
@@ -319,6 +319,7 @@ def _attempt(
         found.realized()
         graph = found.graph([*sources, *found.captured], all_names, token)
         graph, spoken_of = _without_others(graph, len(sources) - len(axes), list(axes))
+        _want_kept(roads, graph, len(inputs), token)
         roads.watch_contents()
         roads.settle()
         cuts = [(i, token not in node.tokens.members) for i, node in written]
@@ -350,6 +351,21 @@ def _find_more(roads: Roads, capture: Capture, sources: Sequence[Node], token: T
         )
     for handle in handles:
         roads.capture(handle)
+
+
+def _want_kept(roads: Roads, graph: Graph, first: int, token: Token) -> None:
+    """Refuse a function that puts a traced tensor in the place of one that it reads: the next call would not find it there. The
+    hidden inputs of the graph begin at `first`."""
+    read = heads_read(graph, graph.outputs)
+    for hidden, stand_in in zip(roads.hidden, graph.inputs[first:]):
+        now = hidden.get()
+        if now is not hidden.value and isinstance(now, Tensor) and token in now._node.tokens.members and stand_in in read:
+            token.moved.append((now, as_node(hidden.value)))
+            raise TracedValueError(
+                f"jit: the function at {token.line} reads {hidden.name} and gives this name to a tensor that it computes. Python "
+                f"runs only while the function is traced, so that later calls would not see it. Return the tensor and assign it "
+                f"outside, or write it in place: {hidden.name}[...] = value."
+            )
 
 
 def _without_others(graph: Graph, first: int, axes: list[str]) -> tuple[Graph, list[str]]:

@@ -198,13 +198,16 @@ class Roads:
         elif isinstance(value, ModuleType):
             if value.__name__.partition(".")[0] not in FOREIGN:
                 self._attributes(value, name, names, depth)
-        elif isinstance(value, type) or (getattr(value, "__module__", None) or "").partition(".")[0] in FOREIGN:
+        elif (getattr(value, "__module__", None) or "").partition(".")[0] in FOREIGN:
             inner = getattr(value, "__wrapped__", None)
             if inner is not None:  # what a transform made of a function
                 self.guards.append((get, value, never, name))
                 self._function(inner, name, depth)
             elif not tree.is_leaf(value):
                 self._container(get, name, names, depth)
+        elif isinstance(value, type):
+            self.guards.append((get, value, never, name))
+            self._object(value, name, names, depth)
         elif not tree.is_leaf(value):
             self._container(get, name, names, depth)
         elif callable(value):
@@ -223,15 +226,19 @@ class Roads:
             self._attributes(value, name, names - known, depth + 1)
 
     def _attributes(self, value: Any, name: str, names: frozenset[str], depth: int) -> None:
-        """The attributes that the code speaks of, and that can be read without running anything."""
+        """The attributes that the code speaks of, and that can be read without running anything; of methods and properties what
+        their code reads."""
         for wanted in sorted(_known(value, names)):
             found = inspect.getattr_static(value, wanted, MISSING)
-            if found is MISSING or isinstance(found, (property, classmethod, staticmethod)):
-                continue
-            if isinstance(found, FunctionType) and not isinstance(value, ModuleType):
+            if isinstance(found, property):
+                found = found.fget
+            elif isinstance(found, (classmethod, staticmethod)):
+                found = found.__func__
+            elif isinstance(value, (ModuleType, type)):
+                found = MISSING
+            if isinstance(found, FunctionType):
                 self._object_method(value, found, depth)
-                continue
-            if attribute(value, wanted) is not MISSING:
+            elif attribute(value, wanted) is not MISSING:
                 self._value(partial(attribute, value, wanted), f"{name}.{wanted}", names, depth)
 
     def _object_method(self, value: Any, function: FunctionType, depth: int) -> None:
@@ -251,6 +258,8 @@ class Roads:
         if isinstance(value, View):  # what is read and written is the tensor of which it shows a part
             self.guards.append((lambda: _shown(get()), _shown(value), _equal, name))
             self._hide(lambda: get()._base, name, value._base)
+            return
+        if isinstance(value, Tensor) and value._node.tokens.ended is not None:  # left by another trace: to read it is an error
             return
         known = self._by_id.get(id(value))
         if known is not None:
@@ -295,7 +304,8 @@ def _names(code: CodeType) -> set[str]:
 def _known(value: Any, names: frozenset[str]) -> set[str]:
     """Those of `names` that the object or its classes have."""
     known: set[str] = set()
-    for space in (getattr(value, "__dict__", {}), *[vars(cls) for cls in type(value).__mro__]):
+    classes = (*(value.__mro__ if isinstance(value, type) else ()), *type(value).__mro__)
+    for space in (getattr(value, "__dict__", {}), *map(vars, classes)):
         known |= names & space.keys()
     return known
 
