@@ -160,6 +160,19 @@ def test_what_closures_and_globals_name_is_read_at_each_call():
     SCALE, WEIGHT, TABLE["n"], TABLE["w"][0] = 2.0, nb.array([1.0, 2.0, 3.0]), 3, nb.array(2.0)
 
 
+def test_a_list_that_becomes_shorter_while_it_is_traced():
+    seen = [1, 2, 3]
+
+    def f(x):
+        seen.clear()
+        return x * 2.0
+
+    g = jit(f)
+    close(g(X), X * 2.0)
+    seen.append(4)
+    close(g(X), X * 2.0)
+
+
 def helper(x):
     return x * WEIGHT
 

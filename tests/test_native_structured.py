@@ -296,3 +296,22 @@ def test_a_product_by_one_is_no_operation(dtype):
     assert text.count("multiply") == 1
     x = np.array([-0.0, np.inf, 3.0, np.nan] if dtype.startswith("f") else [0, 5, 7, 9], dtype)
     assert NATIVE_ENGINE.executable(graph)(x)[0].tobytes() == (x * signs).tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4", "f2", "i8", "u1", "?", "c16"])
+@pytest.mark.parametrize("shape", [(), (1,), (3,), (2, 20), (1000,), (0, 3)], ids=str)
+def test_whether_any_or_all_numbers_are_not_zero(shape, dtype):
+    for x in (np.zeros(shape, dtype), np.ones(shape, dtype), RNG.integers(0, 2, size=shape).astype(dtype)):
+        agrees(lambda x: (nb.any(x), nb.all(x)), x)
+        agrees(along_axes(nb.any, nb.all), x)
+        if dtype == "c16":
+            agrees(lambda x: (nb.any(x), nb.all(x)), x * 1j)
+
+
+def test_no_lines_at_all():
+    agrees(along_axes(nb.sum, nb.prod, nb.any, nb.all), np.ones((0, 7, 9)))
+
+
+def test_a_result_that_is_known_before_the_program_runs():
+    f = nb.jit(lambda x: (x * 2.0, nb.linalg.eigh(np.diag([1.0, 2.0])).eigenvalues), engine="native")
+    assert [y.tolist() for y in f(np.ones(2))] == [[2.0, 2.0], [1.0, 2.0]]

@@ -55,6 +55,11 @@ def test_products_with_zeros_have_the_right_derivative():
     assert hessian[3, 4] == 1.0 and hessian[0, 1] == 3.0
 
 
+def test_products_of_integers_wrap_around():
+    x = np.array([2**40, 3, 2**30, -7])
+    assert nb.segment_prod(x, [0, 0, 0, 1], 2).tolist() == [0, -7]
+
+
 def test_extrema_of_integers_and_of_nan():
     assert nb.segment_max(np.array([3, 1], np.int8), [0, 0], 2).tolist() == [3, -128]
     assert nb.segment_min(np.array([3, 1], np.uint8), [0, 0], 2).tolist() == [1, 255]

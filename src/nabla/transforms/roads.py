@@ -337,13 +337,11 @@ def structure(get: Get) -> tree.TreeDef:
 
 
 def leaf(get: Get, index: int) -> Any:
-    containers = _round.containers
-    if containers is None:
-        return tree.leaves(get())[index]
+    containers = {} if _round.containers is None else _round.containers
     found = containers.get(id(get))
     if found is None:
         found = containers[id(get)] = tree.leaves(get())
-    return found[index]
+    return found[index] if index < len(found) else MISSING  # it may have become smaller
 
 
 class _Round(local):

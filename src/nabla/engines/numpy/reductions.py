@@ -67,8 +67,8 @@ def _recurrence(a: Any, b: Any, axis: int, reverse: bool) -> Any:
     rows, factors = out.swapaxes(0, axis), a.swapaxes(0, axis)
     if reverse:
         rows, factors = rows[::-1], factors[::-1]
-    if out.size < FEW_LANES * n:
-        run = _solved if n >= LONG and out.dtype.kind in "fc" and np.isfinite(factors).all() else _stepped
+    if out.size < FEW_LANES * n and out.dtype.kind in "fc":  # integers of Python do not wrap around
+        run = _solved if n >= LONG and np.isfinite(factors).all() else _stepped
         lanes, steps = (x.reshape(n, -1).T.astype(out.dtype, copy=False) for x in (rows, factors))
         rows[...] = np.array([run(f, lane) for f, lane in zip(steps, lanes)]).T.reshape(rows.shape)
     else:
@@ -88,7 +88,7 @@ def _solved(a: Any, b: Any) -> Any:
 
 
 def _stepped(a: Any, b: Any) -> Any:
-    """One lane over Python numbers: a short one, of integers, or with infinities, which LAPACK need not multiply by zero."""
+    """One lane over Python numbers: a short one, or with infinities, which LAPACK need not multiply by zero."""
     return np.array(list(accumulate(zip(a[1:].tolist(), b[1:].tolist()), _step, initial=b[0].item())), b.dtype)
 
 

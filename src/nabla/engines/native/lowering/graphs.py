@@ -330,16 +330,18 @@ def _reduction(by: str) -> Recipe:
         x, axes = inputs[0], node.params["axes"]
         if not prod(x.shape) and by not in ("add", "logical_or", "logical_and", "multiply"):
             raise Unsupported("an extremum of nothing")
+        if node.dtype.kind == "b":  # whether each number is not zero
+            x = recipes.convert(w, x, node.dtype)
         if x.dtype.kind == "c" and by not in COMPLEX:
             raise Unsupported(f"{by} of complex numbers")
         if x.dtype == node.dtype == HALF and by in ("add", "multiply"):  # in single precision, and rounded in the end
             return recipes.convert(w, w.lazy(recipes.reduced(w, recipes.convert(w, x, SINGLE), axes, SINGLE, by)), HALF)
         if not tiny:
             return recipes.reduced(w, x, axes, node.dtype, by, w.targets.get(node))
-        places = [np.arange(n) for n in x.shape]
         kept = [axis for axis in range(len(x.shape)) if axis not in axes]
         names = np.empty([x.shape[axis] for axis in kept], object)
-        whole = w.small(x).names.transpose(*kept, *axes).reshape(*names.shape, -1) if places else w.small(x).names.reshape(1)
+        length = prod([x.shape[axis] for axis in axes])
+        whole = w.small(x).names.transpose(*kept, *axes).reshape(*names.shape, length)
         for at in np.ndindex(*names.shape):
             line = list(whole[at])
             names[at] = (

@@ -145,7 +145,7 @@ class Writer:
         for x, room in zip(outputs, rooms):
             if outputs.count(x) == 1:
                 self.targets[x] = room
-                if x.prim is output:
+                if x.prim is output and x.inputs:  # one that has a value already has none
                     self.targets[x.inputs[0], x.params["index"]] = room
         try:
             yield
