@@ -10,7 +10,7 @@ from test_native import LARGE, RNG, lorenz
 
 import nabla as nb
 from nabla.engines.native.compile import ENGINE
-from nabla.engines.native.runtime import blas_threads, calling, levels, objects, pool, tiers
+from nabla.engines.native.runtime import levels, objects, tiers
 from nabla.engines.native.runtime.levels import FULL, QUICK
 
 
@@ -28,15 +28,30 @@ def code_of(run):
 
 @pytest.fixture
 def emitted(monkeypatch):
-    """The levels of what is compiled, in order; nothing comes from the disk. What all programs share is there."""
-    calling._door()
-    pool.pool()
-    blas_threads.are_limited()
+    """The levels of programs that are compiled, in order; nothing comes from the disk."""
     seen, real = [], objects.emitted
-    monkeypatch.setattr(objects, "emitted", lambda text, level: seen.append(level) or real(text, level))
+
+    def emitted(text, level):
+        seen.extend([level] if "@run(" in text else [])
+        return real(text, level)
+
+    monkeypatch.setattr(objects, "emitted", emitted)
     monkeypatch.setenv("NABLA_CACHE", "off")
     monkeypatch.delenv("NABLA_TIERS", raising=False)
     return seen
+
+
+def test_what_programs_share_is_compiled_once(monkeypatch):
+    monkeypatch.setenv("NABLA_CACHE", "off")
+    texts, real = [], objects.emitted
+    monkeypatch.setattr(objects, "emitted", lambda text, level: texts.append(text) or real(text, level))
+    x = np.arange(96.0)
+    for k in (2.0, 3.0):
+        found = nb.jit(lambda x, k=k: k * x.reshape(32, 3).sum(1), engine="native")(x)
+        assert np.array_equal(found, k * x.reshape(32, 3).sum(1))
+    programs = [text for text in texts if "@run(" in text]
+    assert len(programs) == 2 and not any("alwaysinline" in text for text in programs)
+    assert sum("@evenly.spaced.v" in text for text in texts if text not in programs) <= 1
 
 
 def every(x):

@@ -123,15 +123,16 @@ def coefficient(x: Form, reg: Reg) -> int:
 
 class Buffer:
     """Memory for `count` numbers. place: "input", "output", "constant" (with which one) or "arena", whose offset in bytes the
-    memory plan gives."""
+    memory plan gives. numbers: what it holds, of short constants."""
 
-    __slots__ = ("at", "count", "dtype", "number", "place")
+    __slots__ = ("at", "count", "dtype", "number", "numbers", "place")
 
     def __init__(self, dtype: np.dtype, count: int, place: str, number: int) -> None:
         self.dtype = dtype
         self.count = count
         self.place = place
         self.number = number
+        self.numbers: Sequence[Num] = ()
         self.at = -1
 
     @property

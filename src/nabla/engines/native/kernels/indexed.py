@@ -28,6 +28,7 @@ from nabla.engines.native.lowering.values import (
     Value,
     aligned,
     constant,
+    is_known,
     part_of_complex,
     shape_of,
 )  # fmt: skip
@@ -101,7 +102,7 @@ class Along:
 
 def _known(w: Writer, x: Value) -> np.ndarray | None:
     """The numbers of a constant."""
-    if isinstance(x, Small) and _is_known(x):
+    if isinstance(x, Small) and is_known(x):
         return np.array([int(name.value) for name in x.names.reshape(-1)], object).reshape(x.shape)
     if isinstance(x, Array) and x.buffer.place == "constant" and x.at == ZERO:
         kept = w.constants[x.buffer.number]
@@ -193,7 +194,7 @@ def read(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
         rows = _rows(x, spec, node.shape)
         if rows is not None:
             return w.small(rows) if tiny else rows
-    known = isinstance(x, Small) and all(isinstance(a, Small) and _is_known(a) for a in given[1:])
+    known = isinstance(x, Small) and all(isinstance(a, Small) and is_known(a) for a in given[1:])
     source = w.picked(x) if known and tiny else w.lazy(x)
     places = Places(w, shape, spec, given[1:], tiny)
     if not tiny and not places.are_distinct and prod(places.shape) * 2 > prod(shape):
@@ -216,10 +217,6 @@ def _at_hand(w: Writer, x: Lazy) -> Lazy:
     return w.of_array(w.memory(x)) if x.cost > CHEAP else x
 
 
-def _is_known(x: Small) -> bool:
-    return all(isinstance(name, Num) for name in x.names.reshape(-1))
-
-
 def _rows(x: Array, spec: Sequence[Any], shape: tuple[int, ...]) -> Array | None:
     """Whole rows, which lie side by side."""
     entry = spec[0]
@@ -238,7 +235,7 @@ def update(adds: bool) -> Any:
         x, v, *indices = given
         spec = node.params["spec"]
         shape = shape_of(x)
-        known = all(isinstance(a, Small) and _is_known(a) for a in indices)
+        known = all(isinstance(a, Small) and is_known(a) for a in indices)
         if isinstance(x, Small) and known and prod(shape_of(v)) <= w.most:
             return _in_registers(w, node, x, w.small(v), indices, adds)
         places = Places(w, shape, spec, indices)

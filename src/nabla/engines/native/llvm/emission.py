@@ -9,7 +9,7 @@ Here are functions, their operands, and all statements but reads and writes (mem
 from __future__ import annotations
 
 from itertools import groupby
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 from nabla.engines.native.llvm import arithmetic, memory, pieces, turns
 from nabla.engines.native.llvm.accesses import are_checked, check
@@ -209,14 +209,12 @@ class Function:
             return self.code.op(f"getelementptr {kind}, ptr {base}, i64 {name}", "p")
         return self.code.op(f"getelementptr [1 x {kind}], ptr {base}, i64 {const}, i64 {name}", "p")
 
-    def pointers(self, buffer: Buffer, at: Form) -> str:
-        """The address in each lane."""
-        lanes = self.lanes
-        kind = f"<{lanes} x i64>"
+    def distances(self, at: Form) -> str:
+        """How far each lane lies from the first, counted in numbers."""
         first, *rest = self.beside(at)
         for x in rest:
-            first = self.code.once(f"add {kind} {first}, {x}", first, x)
-        return self.code.op(f"getelementptr {in_memory(buffer.dtype)}, ptr {self.pointer(buffer, at)}, {kind} {first}")
+            first = self.code.once(f"add <{self.lanes} x i64> {first}, {x}", first, x)
+        return first
 
     # Statements
 
@@ -269,7 +267,7 @@ class Function:
                 column = code.op(f"insertelement <{lanes} x {kind}> {column}, {kind} {self.name(x)}, i64 {i}")
             columns.append(column)
         code.lanes = lanes
-        found = self.operation(run[0], columns)
+        found = self.operation(code, run[0], columns)
         code.lanes = 1
         for i, s in enumerate(run):
             self.names[s.out] = code.op(f"extractelement <{lanes} x {kind}> {found}, i64 {i}")
@@ -279,13 +277,14 @@ class Function:
         code = self.code
         code.lanes = self.lanes if wide else 1
         names = [self.spread(x) if wide else self.name(x) for x in s.args]
-        self.names[s.out] = self.operation(s, names)
+        self.names[s.out] = self.operation(code, s, names)
         if wide:
             self.varying.add(s.out)
         code.lanes = 1
 
-    def operation(self, s: Op, names: list[str]) -> str:
-        code, dtype = self.code, s.args[0].dtype
+    @staticmethod
+    def operation(code: Code, s: Op, names: Sequence[str]) -> str:
+        dtype = s.args[0].dtype
         if s.name == "convert":
             return convert(code, names[0], dtype, s.out.dtype)
         if s.name == "where":
@@ -311,6 +310,23 @@ class Function:
     def routine(self, name: str, arguments: str, kinds: str) -> None:
         self.module.declared[name] = f"declare void @{name}({kinds})"
         self.code.do(f"call void @{name}({arguments})")
+
+    def shared(self, symbol: str, result: str, given: Sequence[tuple[str, str]], write: Callable[..., str]) -> str:
+        """What a function of these operands, each a type and a name, gives. It stands in the text once, for all who need the same:
+        without passes, LLVM takes long for instructions that take vectors apart. With them it puts the function in place."""
+        module = self.module
+        if symbol not in module.declared:
+            module.declared[symbol] = ""  # its place: before what calls it
+            code = module.function().code
+            names = [f"%x{i}" for i in range(len(given))]
+            code.do(f"ret {result} {write(code, *names)}")
+            head = ", ".join([f"{kind} {name}" for (kind, _), name in zip(given, names)])
+            module.declared[symbol] = f"define internal {result} @{symbol}({head}) alwaysinline {{\n{code.text()}\n}}"
+        call = f"call {result} @{symbol}({', '.join([f'{kind} {name}' for kind, name in given])})"
+        if result != "void":
+            return self.code.op(call)
+        self.code.do(call)
+        return ""
 
     def _call(self, s: Call) -> None:
         code = self.code

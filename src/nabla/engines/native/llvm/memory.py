@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nabla.engines.native.llvm.text import in_memory
+from nabla.engines.native.llvm.text import Code, in_memory
 from nabla.engines.native.loops import Buffer, Form, Load, Store
 
 if TYPE_CHECKING:
@@ -32,41 +32,67 @@ def _loaded(f: Function, buffer: Buffer, at: Form, step: int | None) -> str:
             mask = f.mask if step == 1 else _reversed(f, f.mask, "i1")
             arguments = f"ptr {pointer}, i32 {dtype.itemsize}, <{lanes} x i1> {mask}, {vector} splat ({kind} {_one(kind)})"
             kinds = f"ptr, i32, <{lanes} x i1>, {vector}"
-            found = f.intrinsic(f"llvm.masked.load.v{lanes}{_short(kind)}.p0", vector, arguments, kinds)
+            found = f.intrinsic(f"llvm.masked.load.{_short(kind, lanes)}.p0", vector, arguments, kinds)
         else:
             found = code.op(f"load {vector}, ptr {pointer}, align {dtype.itemsize}")
         if step == -1:
             found = _reversed(f, found, kind)
-    elif step == 2 and not f.mask:
-        f.scattered = True
-        found = _every_second(f, buffer, at)
-    elif step is not None and not f.mask and not f.module.machine.gathers:
-        f.scattered = True
-        found = "poison"
-        for i in range(lanes):
-            one = code.op(f"load {kind}, ptr {f.pointer(buffer, Form(at.const + i * step, at.terms))}")
-            found = code.op(f"insertelement {vector} {found}, {kind} {one}, i64 {i}")
     else:
         f.scattered = True
-        pointers = f.pointers(buffer, at)
-        mask = f.mask or "splat (i1 true)"
-        found = f.intrinsic(
-            f"llvm.masked.gather.v{lanes}{_short(kind)}.v{lanes}p0", vector,
-            f"<{lanes} x ptr> {pointers}, i32 {dtype.itemsize}, <{lanes} x i1> {mask}, {vector} splat ({kind} {_one(kind)})",
-            f"<{lanes} x ptr>, i32, <{lanes} x i1>, {vector}",
-        )  # fmt: skip
+        pointer = f.pointer(buffer, at)
+        if step == 2 and not f.mask:
+            found = _every_second(f, pointer, kind)
+        elif step is not None and not f.mask and not f.module.machine.gathers:
+            found = _evenly_spaced(f, pointer, kind, step)
+        else:
+            found = _gathered(f, pointer, f.distances(at), kind)
     return code.op(f"trunc {vector} {found} to <{lanes} x i1>") if dtype.kind == "b" else found
 
 
-def _every_second(f: Function, buffer: Buffer, at: Form) -> str:
+def _every_second(f: Function, pointer: str, kind: str) -> str:
     """A vector of numbers two apart, as the parts of complex numbers are, from two vectors of all that end with the last."""
-    code, lanes, kind = f.code, f.lanes, in_memory(buffer.dtype)
-    parts = []
-    for start in (0, lanes - 1):
-        pointer = f.pointer(buffer, Form(at.const + start, at.terms))
-        parts.append(code.op(f"load <{lanes} x {kind}>, ptr {pointer}, align {buffer.dtype.itemsize}"))
-    order = ", ".join([f"i32 {2 * i if 2 * i < lanes else 2 * i + 1}" for i in range(lanes)])
-    return code.op(f"shufflevector <{lanes} x {kind}> {parts[0]}, <{lanes} x {kind}> {parts[1]}, <{lanes} x i32> <{order}>")
+    lanes, vector = f.lanes, f"<{f.lanes} x {kind}>"
+
+    def write(code: Code, first: str) -> str:
+        second = code.op(f"getelementptr {kind}, ptr {first}, i64 {lanes - 1}")
+        parts = [code.op(f"load {vector}, ptr {place}, align {_size(kind)}") for place in (first, second)]
+        order = ", ".join([f"i32 {2 * i if 2 * i < lanes else 2 * i + 1}" for i in range(lanes)])
+        return code.op(f"shufflevector {vector} {parts[0]}, {vector} {parts[1]}, <{lanes} x i32> <{order}>")
+
+    return f.shared(f"every.second.{_short(kind, lanes)}", vector, [("ptr", pointer)], write)
+
+
+def _evenly_spaced(f: Function, pointer: str, kind: str, step: int) -> str:
+    """A vector of numbers `step` apart."""
+    vector = f"<{f.lanes} x {kind}>"
+
+    def write(code: Code, first: str, step: str) -> str:
+        found = "poison"
+        for i in range(f.lanes):
+            one = code.op(f"load {kind}, ptr {_place(code, kind, first, step, i)}")
+            found = code.op(f"insertelement {vector} {found}, {kind} {one}, i64 {i}")
+        return found
+
+    return f.shared(f"evenly.spaced.{_short(kind, f.lanes)}", vector, [("ptr", pointer), ("i64", str(step))], write)
+
+
+def _place(code: Code, kind: str, first: str, step: str, i: int) -> str:
+    return code.op(f"getelementptr {kind}, ptr {first}, i64 {code.op(f'mul i64 {step}, {i}')}")
+
+
+def _gathered(f: Function, pointer: str, distances: str, kind: str) -> str:
+    """A vector of numbers anywhere."""
+    lanes, vector = f.lanes, f"<{f.lanes} x {kind}>"
+
+    def write(code: Code, first: str, distances: str, mask: str = "splat (i1 true)") -> str:
+        places = code.op(f"getelementptr {kind}, ptr {first}, <{lanes} x i64> {distances}")
+        rest = f"i32 {_size(kind)}, <{lanes} x i1> {mask}, {vector} splat ({kind} {_one(kind)})"
+        name = f"llvm.masked.gather.{_short(kind, lanes)}.v{lanes}p0"
+        code.declared[name] = f"declare {vector} @{name}(<{lanes} x ptr>, i32, <{lanes} x i1>, {vector})"
+        return code.op(f"call {vector} @{name}(<{lanes} x ptr> {places}, {rest})")
+
+    operands = [("ptr", pointer), (f"<{lanes} x i64>", distances), (f"<{lanes} x i1>", f.mask)][: 3 if f.mask else 2]
+    return f.shared(f"{'masked.' if f.mask else ''}gathered.{_short(kind, lanes)}", vector, operands, write)
 
 
 def is_pair(f: Function, s: Any, following: Any) -> bool:
@@ -80,14 +106,19 @@ def is_pair(f: Function, s: Any, following: Any) -> bool:
 
 def interleaved(f: Function, s: Store, following: Store) -> None:
     """Two stores of numbers two apart, one beside the other."""
-    code, lanes, kind = f.code, f.lanes, in_memory(s.buffer.dtype)
+    lanes, kind = f.lanes, in_memory(s.buffer.dtype)
     f.scattered = True
     values = [f.spread(x.value) for x in (s, following)]
-    order = ", ".join([f"i32 {i + part * lanes}" for i in range(lanes) for part in (0, 1)])
     vector = f"<{lanes} x {kind}>"
-    both = code.op(f"shufflevector {vector} {values[0]}, {vector} {values[1]}, <{2 * lanes} x i32> <{order}>")
-    pointer = f.pointer(s.buffer, s.at)
-    code.do(f"store <{2 * lanes} x {kind}> {both}, ptr {pointer}, align {s.buffer.dtype.itemsize}")
+
+    def write(code: Code, pointer: str, *values: str) -> str:
+        order = ", ".join([f"i32 {i + part * lanes}" for i in range(lanes) for part in (0, 1)])
+        both = code.op(f"shufflevector {vector} {values[0]}, {vector} {values[1]}, <{2 * lanes} x i32> <{order}>")
+        code.do(f"store <{2 * lanes} x {kind}> {both}, ptr {pointer}, align {_size(kind)}")
+        return ""
+
+    operands = [("ptr", f.pointer(s.buffer, s.at)), (vector, values[0]), (vector, values[1])]
+    f.shared(f"interleaved.{_short(kind, lanes)}", "void", operands, write)
 
 
 def store(f: Function, s: Store) -> None:
@@ -112,23 +143,43 @@ def store(f: Function, s: Store) -> None:
         if f.mask:
             mask = f.mask if step == 1 else _reversed(f, f.mask, "i1")
             arguments = f"{vector} {value}, ptr {pointer}, i32 {dtype.itemsize}, <{lanes} x i1> {mask}"
-            f.routine(f"llvm.masked.store.v{lanes}{_short(kind)}.p0", arguments, f"{vector}, ptr, i32, <{lanes} x i1>")
+            f.routine(f"llvm.masked.store.{_short(kind, lanes)}.p0", arguments, f"{vector}, ptr, i32, <{lanes} x i1>")
         else:
             code.do(f"store {vector} {value}, ptr {pointer}, align {dtype.itemsize}")
         return
     f.scattered = True
+    pointer = f.pointer(buffer, s.at)
     if step is not None and not f.mask and not f.module.machine.gathers:
-        for i in range(lanes):
+        _space_evenly(f, pointer, kind, step, value)
+    else:
+        _scatter(f, pointer, f.distances(s.at), kind, value)
+
+
+def _space_evenly(f: Function, pointer: str, kind: str, step: int, value: str) -> None:
+    vector = f"<{f.lanes} x {kind}>"
+
+    def write(code: Code, first: str, step: str, value: str) -> str:
+        for i in range(f.lanes):
             one = code.op(f"extractelement {vector} {value}, i64 {i}")
-            code.do(f"store {kind} {one}, ptr {f.pointer(buffer, Form(s.at.const + i * step, s.at.terms))}")
-        return
-    pointers = f.pointers(buffer, s.at)
-    mask = f.mask or "splat (i1 true)"
-    f.routine(
-        f"llvm.masked.scatter.v{lanes}{_short(kind)}.v{lanes}p0",
-        f"{vector} {value}, <{lanes} x ptr> {pointers}, i32 {dtype.itemsize}, <{lanes} x i1> {mask}",
-        f"{vector}, <{lanes} x ptr>, i32, <{lanes} x i1>",
-    )  # fmt: skip
+            code.do(f"store {kind} {one}, ptr {_place(code, kind, first, step, i)}")
+        return ""
+
+    f.shared(f"space.evenly.{_short(kind, f.lanes)}", "void", [("ptr", pointer), ("i64", str(step)), (vector, value)], write)
+
+
+def _scatter(f: Function, pointer: str, distances: str, kind: str, value: str) -> None:
+    lanes, vector = f.lanes, f"<{f.lanes} x {kind}>"
+
+    def write(code: Code, first: str, distances: str, value: str, mask: str = "splat (i1 true)") -> str:
+        places = code.op(f"getelementptr {kind}, ptr {first}, <{lanes} x i64> {distances}")
+        name = f"llvm.masked.scatter.{_short(kind, lanes)}.v{lanes}p0"
+        code.declared[name] = f"declare void @{name}({vector}, <{lanes} x ptr>, i32, <{lanes} x i1>)"
+        code.do(f"call void @{name}({vector} {value}, <{lanes} x ptr> {places}, i32 {_size(kind)}, <{lanes} x i1> {mask})")
+        return ""
+
+    operands = [("ptr", pointer), (f"<{lanes} x i64>", distances), (vector, value), (f"<{lanes} x i1>", f.mask)]
+    name = f"{'masked.' if f.mask else ''}scatter.{_short(kind, lanes)}"
+    f.shared(name, "void", operands if f.mask else operands[:3], write)
 
 
 def _reversed(f: Function, value: str, kind: str) -> str:
@@ -142,5 +193,10 @@ def _one(kind: str) -> str:
     return {"double": "1.0", "float": "1.0", "half": "0xH3C00"}.get(kind, "1")
 
 
-def _short(kind: str) -> str:
-    return {"double": "f64", "float": "f32", "half": "f16"}.get(kind, kind)
+def _short(kind: str, lanes: int) -> str:
+    return f"v{lanes}{ {'double': 'f64', 'float': 'f32', 'half': 'f16'}.get(kind, kind) }"
+
+
+def _size(kind: str) -> int:
+    """Bytes."""
+    return {"double": 8, "float": 4, "half": 2}.get(kind) or int(kind[1:]) // 8

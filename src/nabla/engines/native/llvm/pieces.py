@@ -97,7 +97,7 @@ def _bring(f: Function, c: Carry, partial: str, pieces: int) -> None:
         value = code.op(f"load {kind}, ptr {place}")
         if c.inner.dtype.kind == "b":
             value = code.op(f"trunc i8 {value} to i1")
-        return [brought(f, c, f.names[c.inner], value)]
+        return [brought(f, c, f.names[c.inner], value, code)]
 
     number = Counter(INDEX, 0)
     counted(f, number, "0", str(pieces), 1, phis, body)

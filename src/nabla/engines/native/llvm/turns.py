@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable, Sequence
 
-from nabla.engines.native.llvm.text import literal, type_of
+from nabla.engines.native.llvm.text import Code, literal, type_of
 from nabla.engines.native.loops import INDEX, Carry, For, Op, Reg, size_of, summary
 from nabla.engines.native.lowering.recipes import STARTS
 
@@ -170,20 +170,28 @@ def _rest(f: Function, s: For, begin: str, count: str, carries: Sequence[Carry],
 
 def _gathered(f: Function, c: Carry, vectors: list[str], lanes: int) -> str:
     """Accumulators brought together, two by two, and with what was there before."""
-    code, dtype = f.code, c.inner.dtype
-    code.lanes = lanes
-    while len(vectors) > 1:
-        vectors = [brought(f, c, a, b) for a, b in zip(vectors[::2], vectors[1::2])]
-    code.lanes = 1
-    vector = f"<{lanes} x {type_of(dtype)}>"
-    parts = [code.op(f"extractelement {vector} {vectors[0]}, i64 {i}") for i in range(lanes)]
+    kind = type_of(c.inner.dtype)
+    vector = f"<{lanes} x {kind}>"
+
+    def write(code: Code, start: str, *vectors: str) -> str:
+        code.lanes = lanes
+        found = _in_pairs(f, c, vectors, code)
+        code.lanes = 1
+        parts = [code.op(f"extractelement {vector} {found}, i64 {i}") for i in range(lanes)]
+        return brought(f, c, start, _in_pairs(f, c, parts, code), code)
+
+    given = [(kind, f.name(c.start)), *[(vector, x) for x in vectors]]
+    return f.shared(f"gathered.{c.by}.{len(vectors)}.v{lanes}{c.inner.dtype}", kind, given, write)
+
+
+def _in_pairs(f: Function, c: Carry, parts: Sequence[str], code: Code) -> str:
     while len(parts) > 1:
-        parts = [brought(f, c, a, b) for a, b in zip(parts[::2], parts[1::2])]
-    return brought(f, c, f.name(c.start), parts[0])
+        parts = [brought(f, c, a, b, code) for a, b in zip(parts[::2], parts[1::2])]
+    return parts[0]
 
 
-def brought(f: Function, c: Carry, a: str, b: str) -> str:
-    return f.operation(Op(c.out, str(c.by), (c.inner, c.inner)), [a, b])
+def brought(f: Function, c: Carry, a: str, b: str, code: Code) -> str:
+    return f.operation(code, Op(c.out, str(c.by), (c.inner, c.inner)), [a, b])
 
 
 def _is_repeatable(s: For) -> bool:

@@ -30,17 +30,6 @@ Number = Any  # Operand | Pair
 Indices = tuple[Form, ...]
 
 
-class Small(NamedTuple):
-    """The numbers of a tensor, in an array of objects of its shape."""
-
-    names: np.ndarray
-    dtype: np.dtype
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.names.shape
-
-
 class Array(NamedTuple):
     """A tensor in memory in C order, from buffer[at] on, counted in its own numbers. owned: nobody outside the program sees it, and
     those inside who have it are known."""
@@ -50,6 +39,18 @@ class Array(NamedTuple):
     shape: tuple[int, ...]
     dtype: np.dtype
     owned: bool
+
+
+class Small(NamedTuple):
+    """The numbers of a tensor, in an array of objects of its shape. array: where they lie in memory that stays as it is."""
+
+    names: np.ndarray
+    dtype: np.dtype
+    array: Array | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.names.shape
 
 
 class Lazy(NamedTuple):
@@ -93,6 +94,11 @@ CHEAP = 3
 """The cost of a number up to which it is computed again by each who wants it."""
 DEEPEST = 40
 """The depth of a recipe from which on it is written to memory."""
+
+
+def is_known(x: Small) -> bool:
+    """Whether all its numbers are constants."""
+    return all(type(name) is Num for name in x.names.reshape(-1).tolist())
 
 
 def specs_of(node: Node) -> list[tuple[tuple[int, ...], np.dtype]]:

@@ -43,6 +43,7 @@ from nabla.engines.native.lowering.values import (
     Small,
     Value,
     constant,
+    is_known,
     offset_of,
     part_of_complex,
     places,
@@ -65,7 +66,7 @@ class Writer:
         self.constants: list[np.ndarray] = []  # what the constant buffers hold
         self.references: list[Node] = []  # nodes that their reference kernels compute
         self.targets: dict[Any, Array] = {}  # where results of the whole go, by node, or by a node and which of its values
-        self._tables: dict[bytes, Array] = {}
+        self._tables: dict[Any, Array] = {}
         self._made: dict[Any, Any] = {}  # what the current block has computed
         self._registers = 0
 
@@ -221,7 +222,9 @@ class Writer:
         shape = x.shape
         if isinstance(x, Lazy) and x.cost > CHEAP and prod(shape) > 4:
             x = self.memory(x)
-        return self.written_out(self.of_array(x) if isinstance(x, Array) else x)
+        found = self.written_out(self.of_array(x) if isinstance(x, Array) else x)
+        array = x.array if isinstance(x, Lazy) else x
+        return found._replace(array=array) if array is not None and array.buffer.place == "input" else found
 
     def written_out(self, x: Lazy) -> Small:
         """All its numbers, each by itself."""
@@ -248,8 +251,10 @@ class Writer:
         """x as an array; one that has to be made goes to `room`."""
         if isinstance(x, Array):
             return x
-        if isinstance(x, Lazy) and x.array is not None and room is None:
+        if isinstance(x, (Lazy, Small)) and x.array is not None and room is None:
             return x.array
+        if isinstance(x, Small) and room is None and x.names.size > 1 and x.dtype.kind != "c" and is_known(x):
+            return self._literal(x)
         key = ("memory", id(x.names)) if isinstance(x, Small) else None
         if room is None and key in self._made:
             return self._made[key][0]
@@ -309,9 +314,16 @@ class Writer:
         self.constants.append(kept)
         return Array(self.buffer(dtype, kept.size, "constant", len(self.constants) - 1), ZERO, kept.shape, dtype, False)
 
+    def _literal(self, x: Small) -> Array:
+        """Known numbers, in memory; each is still known where it is read at a known place."""
+        numbers = x.names.reshape(-1).tolist()
+        found = self.table(np.array([y.value for y in numbers], x.dtype).reshape(x.shape))
+        found.buffer.numbers = numbers
+        return found
+
     def table(self, values: np.ndarray) -> Array:
         """Numbers that a formula looks up, the same ones for all that do."""
-        key = values.tobytes()
+        key = values.shape, values.dtype, values.tobytes()
         if key not in self._tables:
             self._tables[key] = self._kept(values, values.dtype)
         return self._tables[key]

@@ -132,7 +132,7 @@ class Forwarder:
             else:
                 s = rewriter.statement(old)
                 if kind is Load:
-                    found = scope.cell(s.buffer, s.at)
+                    found = s.buffer.numbers[s.at.const] if s.buffer.numbers and not s.at.terms else scope.cell(s.buffer, s.at)
                     if found is not None and found.dtype == s.out.dtype:
                         rewriter.operands[s.out] = found
                         continue

@@ -27,10 +27,13 @@ ADDRESSES: dict[str, int] = {}
 TOGETHER = 64
 """Libraries to a linker. It keeps some kilobytes of each that is gone, until it is gone itself, with the last of them."""
 
+_shared = re.compile(r"define internal ([^@\n]+) @([\w.]+)\(([^\n]*)\) alwaysinline \{\n(.*?)^\}\n", re.MULTILINE | re.DOTALL)
+_argument = re.compile(r" %\w+")
+_libraries: list[Library] = []
 _numbers = itertools.count()
 _linkers: list[Any] = []
 _linking = threading.Lock()
-_declared = re.compile(r"^declare [^@\n]*@([\w.$]+)\(", re.MULTILINE)
+_declared = re.compile(r"declare [^@\n]*@([\w.$]+)\([^\n]*")  # with no ^ before it, which makes it ten times slower
 
 
 class Library:
@@ -51,7 +54,21 @@ def built(text: str, level: int, *functions: str) -> Library:
     """Functions of the text, ready to be called; the object code comes from the cache on disk where that has it."""
     with tiers.compiling:
         _have_forks_wait()
-        return loaded(cache.kept(_facts(text, level), lambda: emitted(text, level)), functions, outside(text))
+        own = text if level else _without_shared(text)
+        return loaded(cache.kept(_facts(text, level), lambda: emitted(own, level)), functions, outside(own))
+
+
+def _without_shared(text: str) -> str:
+    """The text with declarations of the functions that other texts have too. They are compiled once, and well, for all texts that
+    are compiled without passes: for these to put them in place takes passes."""
+    found = {name: f"define {result} @{name}({given}) {{\n{body}}}" for result, name, given, body in _shared.findall(text)}
+    missing = [found[name] for name in found if name not in ADDRESSES]
+    if missing:
+        declared = [x[0] for x in _declared.finditer(text) if any(f"@{x[1]}(" in y for y in missing)]
+        library = built("\n".join([*declared, *missing]), 2, *[name for name in found if name not in ADDRESSES])
+        _libraries.append(library)
+        ADDRESSES.update(library.addresses)
+    return _shared.sub(lambda x: f"declare {x[1]} @{x[2]}({_argument.sub('', x[3])})\n", text)
 
 
 def kept(text: str, level: int, *functions: str) -> Library | None:
