@@ -1,7 +1,7 @@
-"""Many threads, forks, the end of the process, and many programs: compiled code minds none of them."""
+"""Many threads, forks, the end of the process, other processes, and many programs: compiled code minds none of them."""
 
 import pytest
-from processes import printed_by
+from processes import TESTS, printed_by
 
 THREADS = """
 import threading
@@ -126,6 +126,22 @@ some(1000, {count})
 print((resident() - before) / {count} < {bytes})
 """
 
+TEXTS = """
+import hashlib, sys
+sys.path.insert(0, {tests!r})
+import numpy as np
+import nabla as nb
+from nabla.engines.native.compile import ENGINE
+from test_native import LARGE
+from test_native_levels import SMALL
+from test_native_loops import PROGRAMS, X
+
+programs = [*LARGE.values(), *SMALL.values(), *[(f, X) for f in PROGRAMS.values()]]
+programs.append((lambda a: (nb.linalg.svd(a), nb.linalg.eigh(a), nb.linalg.qr(a)), np.eye(12)))
+for f, *arrays in programs:
+    print(hashlib.sha256(ENGINE.lower(nb.make_graph(f)(*arrays)).source.encode()).hexdigest())
+"""
+
 
 def test_eight_threads_compile_and_call_one_function():
     assert printed_by(THREADS, NABLA_CACHE="off") == "3 {180}\n"
@@ -147,3 +163,8 @@ def test_the_end_while_programs_are_compiled_again():
 def test_programs_that_are_gone_leave_nothing(tiers):
     code = MANY.format(calls=50, warm=100, count=150, bytes=20_000)
     assert printed_by(code, NABLA_CACHE="off", NABLA_TIERS=tiers) == "True\n"
+
+
+def test_each_process_writes_the_same_texts():
+    """Under which object code lies on the disk; what lies where in the memory of a process says nothing."""
+    assert printed_by(TEXTS.format(tests=TESTS)) == printed_by(TEXTS.format(tests=TESTS))

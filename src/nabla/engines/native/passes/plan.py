@@ -1,8 +1,12 @@
-"""Where temporaries lie: in one arena, each as long as it is needed, in the place of others before and after it."""
+"""Where temporaries lie: in one arena, each as long as it is needed, in the place of others before and after it.
+
+Those that begin at the same time are given their places in the order of their numbers: the same program has the same text in each
+process, under which its code is found on disk.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Iterable
 
 from nabla.engines.native.loops import Block, Buffer, For, Program, blocks, summary
 
@@ -35,7 +39,7 @@ def _plan(block: Block, base: int, own: set[Buffer]) -> int:
     alive: list[Buffer] = []
     top = base
     for k, s in enumerate(block):
-        for buffer in starting.get(k, ()):
+        for buffer in _in_order(starting.get(k, ())):
             _place(buffer, alive, base)
             top = max(top, buffer.at + buffer.nbytes)
         if k in inside:
@@ -50,7 +54,7 @@ def _inside(s: Any, base: int, own: set[Buffer]) -> int:
     the same time."""
     parts = blocks(s)
     if type(s) is For and s.pieces:
-        for buffer in sorted(own - s.own, key=lambda b: b.number):
+        for buffer in _in_order(own - s.own):
             buffer.at = base
             base = _aligned(base + buffer.nbytes)
         s.at = base, _aligned(_plan(s.body, 0, set(s.own)))
@@ -58,17 +62,17 @@ def _inside(s: Any, base: int, own: set[Buffer]) -> int:
     if len(parts) == 1:
         return _plan(parts[0], base, own)
     seen: dict[Buffer, int] = {}
-    shared: list[Buffer] = []
+    shared: set[Buffer] = set()
     for k, block in enumerate(parts):
         for x in block:
             part = summary(x)
             for buffer in part.reads | part.writes:
-                if buffer in own and seen.setdefault(buffer, k) != k and buffer not in shared:
-                    shared.append(buffer)
-    for buffer in shared:
+                if buffer in own and seen.setdefault(buffer, k) != k:
+                    shared.add(buffer)
+    for buffer in _in_order(shared):
         buffer.at = base
         base = _aligned(base + buffer.nbytes)
-    return max([base, *[_plan(block, base, own.difference(shared)) for block in parts]])
+    return max([base, *[_plan(block, base, own - shared) for block in parts]])
 
 
 def _place(buffer: Buffer, alive: list[Buffer], base: int) -> None:
@@ -81,6 +85,10 @@ def _place(buffer: Buffer, alive: list[Buffer], base: int) -> None:
         passed += 1
     buffer.at = at
     alive.insert(passed, buffer)
+
+
+def _in_order(buffers: Iterable[Buffer]) -> list[Buffer]:
+    return sorted(buffers, key=lambda buffer: buffer.number)
 
 
 def _aligned(x: int) -> int:
