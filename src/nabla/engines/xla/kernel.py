@@ -30,12 +30,11 @@ def is_installed() -> bool:
 
 
 class Part(NamedTuple):
-    """A part of an array, from `start` on along an axis."""
+    """A part of an array, from `start` on along its second axis."""
 
     array: Any
     whole: Any
     start: int
-    axis: int
 
 
 class _Origins(local):
