@@ -70,9 +70,7 @@ class Module:
 
     def function(self) -> Function:
         """One to be written."""
-        code = Code(self.machine.vectors, vector_bytes(self.machine), self.machine.halves)
-        code.declared = self.declared
-        return Function(self, code)
+        return Function(self, Code(self.machine.vectors, vector_bytes(self.machine), self.machine.halves, self.declared))
 
     def text(self) -> str:
         f = self.function()
@@ -192,9 +190,9 @@ class Function:
         for reg, k in at.terms:
             if reg in self.varying:
                 name = self.names[reg]
-                found.append(code.once(f"mul {kind} {name}, splat (i64 {k})", name) if k != 1 else name)
+                found.append(code.once(f"mul {kind} {name}, {code.spread(str(k), INDEX, lanes)}", name) if k != 1 else name)
             elif reg is self.vector:
-                found.append(f"<{', '.join([f'i64 {i * k}' for i in range(lanes)])}>")
+                found.append(code.constant(kind, f"<{', '.join([f'i64 {i * k}' for i in range(lanes)])}>"))
         return found
 
     def pointer(self, buffer: Buffer, at: Form) -> str:
@@ -277,10 +275,23 @@ class Function:
         code = self.code
         code.lanes = self.lanes if wide else 1
         names = [self.spread(x) if wide else self.name(x) for x in s.args]
-        self.names[s.out] = self.operation(code, s, names)
+        if wide and s.name in arithmetic.SHARED:
+            self.names[s.out] = self._shared(s, names)
+        else:
+            self.names[s.out] = self.operation(code, s, names)
         if wide:
             self.varying.add(s.out)
         code.lanes = 1
+
+    def _shared(self, s: Op, names: list[str]) -> str:
+        """An operation on vectors as a function that programs share."""
+        lanes, kind = self.lanes, self.code.kind(s.out.dtype)
+
+        def write(code: Code, *names: str) -> str:
+            code.lanes = lanes
+            return self.operation(code, s, names)
+
+        return self.code.shared(f"{s.name}.v{lanes}{s.out.dtype}", kind, [(kind, name) for name in names], write)
 
     @staticmethod
     def operation(code: Code, s: Op, names: Sequence[str]) -> str:
@@ -310,23 +321,6 @@ class Function:
     def routine(self, name: str, arguments: str, kinds: str) -> None:
         self.module.declared[name] = f"declare void @{name}({kinds})"
         self.code.do(f"call void @{name}({arguments})")
-
-    def shared(self, symbol: str, result: str, given: Sequence[tuple[str, str]], write: Callable[..., str]) -> str:
-        """What a function of these operands, each a type and a name, gives. It stands in the text once, for all who need the same:
-        without passes, LLVM takes long for instructions that take vectors apart. With them it puts the function in place."""
-        module = self.module
-        if symbol not in module.declared:
-            module.declared[symbol] = ""  # its place: before what calls it
-            code = module.function().code
-            names = [f"%x{i}" for i in range(len(given))]
-            code.do(f"ret {result} {write(code, *names)}")
-            head = ", ".join([f"{kind} {name}" for (kind, _), name in zip(given, names)])
-            module.declared[symbol] = f"define internal {result} @{symbol}({head}) alwaysinline {{\n{code.text()}\n}}"
-        call = f"call {result} @{symbol}({', '.join([f'{kind} {name}' for kind, name in given])})"
-        if result != "void":
-            return self.code.op(call)
-        self.code.do(call)
-        return ""
 
     def _call(self, s: Call) -> None:
         code = self.code

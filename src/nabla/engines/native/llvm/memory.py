@@ -59,7 +59,7 @@ def _every_second(f: Function, pointer: str, kind: str) -> str:
         order = ", ".join([f"i32 {2 * i if 2 * i < lanes else 2 * i + 1}" for i in range(lanes)])
         return code.op(f"shufflevector {vector} {parts[0]}, {vector} {parts[1]}, <{lanes} x i32> <{order}>")
 
-    return f.shared(f"every.second.{_short(kind, lanes)}", vector, [("ptr", pointer)], write)
+    return f.code.shared(f"every.second.{_short(kind, lanes)}", vector, [("ptr", pointer)], write)
 
 
 def _evenly_spaced(f: Function, pointer: str, kind: str, step: int) -> str:
@@ -73,7 +73,7 @@ def _evenly_spaced(f: Function, pointer: str, kind: str, step: int) -> str:
             found = code.op(f"insertelement {vector} {found}, {kind} {one}, i64 {i}")
         return found
 
-    return f.shared(f"evenly.spaced.{_short(kind, f.lanes)}", vector, [("ptr", pointer), ("i64", str(step))], write)
+    return f.code.shared(f"evenly.spaced.{_short(kind, f.lanes)}", vector, [("ptr", pointer), ("i64", str(step))], write)
 
 
 def _place(code: Code, kind: str, first: str, step: str, i: int) -> str:
@@ -92,7 +92,7 @@ def _gathered(f: Function, pointer: str, distances: str, kind: str) -> str:
         return code.op(f"call {vector} @{name}(<{lanes} x ptr> {places}, {rest})")
 
     operands = [("ptr", pointer), (f"<{lanes} x i64>", distances), (f"<{lanes} x i1>", f.mask)][: 3 if f.mask else 2]
-    return f.shared(f"{'masked.' if f.mask else ''}gathered.{_short(kind, lanes)}", vector, operands, write)
+    return f.code.shared(f"{'masked.' if f.mask else ''}gathered.{_short(kind, lanes)}", vector, operands, write)
 
 
 def is_pair(f: Function, s: Any, following: Any) -> bool:
@@ -118,7 +118,7 @@ def interleaved(f: Function, s: Store, following: Store) -> None:
         return ""
 
     operands = [("ptr", f.pointer(s.buffer, s.at)), (vector, values[0]), (vector, values[1])]
-    f.shared(f"interleaved.{_short(kind, lanes)}", "void", operands, write)
+    f.code.shared(f"interleaved.{_short(kind, lanes)}", "void", operands, write)
 
 
 def store(f: Function, s: Store) -> None:
@@ -164,7 +164,7 @@ def _space_evenly(f: Function, pointer: str, kind: str, step: int, value: str) -
             code.do(f"store {kind} {one}, ptr {_place(code, kind, first, step, i)}")
         return ""
 
-    f.shared(f"space.evenly.{_short(kind, f.lanes)}", "void", [("ptr", pointer), ("i64", str(step)), (vector, value)], write)
+    f.code.shared(f"space.evenly.{_short(kind, f.lanes)}", "void", [("ptr", pointer), ("i64", str(step)), (vector, value)], write)
 
 
 def _scatter(f: Function, pointer: str, distances: str, kind: str, value: str) -> None:
@@ -179,7 +179,7 @@ def _scatter(f: Function, pointer: str, distances: str, kind: str, value: str) -
 
     operands = [("ptr", pointer), (f"<{lanes} x i64>", distances), (vector, value), (f"<{lanes} x i1>", f.mask)]
     name = f"{'masked.' if f.mask else ''}scatter.{_short(kind, lanes)}"
-    f.shared(name, "void", operands if f.mask else operands[:3], write)
+    f.code.shared(name, "void", operands if f.mask else operands[:3], write)
 
 
 def _reversed(f: Function, value: str, kind: str) -> str:

@@ -45,16 +45,29 @@ class _Scope(NamedTuple):
 
 
 class Code:
-    """One function being written: blocks of instructions, in static single assignment form."""
+    """One function being written: blocks of instructions, in static single assignment form. alone: one that programs share, in
+    which all stands that it needs.
 
-    def __init__(self, vector_functions: Mapping[tuple[str, int], str], widest: int, halves: bool) -> None:
+    Without passes, LLVM selects instructions fast as long as it meets none that takes vectors apart, puts them together, or has
+    constant ones. So the first two are shared functions, and constant vectors are read from memory. Where LLVM tries, all this goes.
+    """
+
+    def __init__(
+        self,
+        vector_functions: Mapping[tuple[str, int], str],
+        widest: int,
+        halves: bool,
+        declared: dict[str, str],
+        alone: bool = False,
+    ) -> None:
         self.lanes = 1
+        self.alone = alone
         self.vector_functions = vector_functions
         self.widest = widest  # bytes of a vector
         self.halves = halves  # whether the processor converts numbers of half precision
         self.entry: list[str] = []  # what stands before everything else: space on the stack, what is given
         self.lines: list[str | list[str]] = []
-        self.declared: dict[str, str] = {}
+        self.declared = declared
         self.block = "begin"
         self.begun = 0  # the line where the block begins
         self._count = 0
@@ -148,8 +161,7 @@ class Code:
 
     def number(self, value: Any, dtype: np.dtype) -> str:
         """A constant, in all lanes."""
-        single = literal(value, dtype)
-        return single if self.lanes == 1 else f"splat ({type_of(dtype)} {single})"
+        return self.spread(literal(value, dtype), dtype, self.lanes)
 
     def intrinsic(self, name: str, dtype: np.dtype, *arguments: str) -> str:
         """One of LLVM's own functions."""
@@ -262,11 +274,45 @@ class Code:
         kind = type_of(dtype)
         if lanes == 1:
             return name
-        if not name.startswith("%"):
-            return f"splat ({kind} {name})"
         vector = f"<{lanes} x {kind}>"
-        first = self.once(f"insertelement {vector} poison, {kind} {name}, i64 0", name)
-        return self.once(f"shufflevector {vector} {first}, {vector} poison, <{lanes} x i32> zeroinitializer", first)
+        if not name.startswith("%"):
+            return self.constant(vector, f"splat ({kind} {name})")
+
+        def write(code: Code, name: str) -> str:
+            first = code.once(f"insertelement {vector} poison, {kind} {name}, i64 0", name)
+            return code.once(f"shufflevector {vector} {first}, {vector} poison, <{lanes} x i32> zeroinitializer", first)
+
+        if self.alone or kind == "i1":
+            return write(self, name)
+        return self.shared(f"spread.v{lanes}{kind}", vector, [(kind, name)], write, once=True)
+
+    def constant(self, vector: str, numbers: str) -> str:
+        """A constant vector of that type."""
+        if self.alone or vector.endswith("i1>"):
+            return numbers
+        name = f'@"{numbers} {vector}"'
+        self.declared[name] = f"{name} = private unnamed_addr constant {vector} {numbers}"
+        return self.once(f"load {vector}, ptr {name}")
+
+    def shared(
+        self, symbol: str, result: str, given: Sequence[tuple[str, str]], write: Callable[..., str], once: bool = False
+    ) -> str:
+        """What a function of these operands, each a type and a name, gives. It stands in the text once, for all who need the same.
+        once: it has to do with nothing but its operands."""
+        if symbol not in self.declared:
+            self.declared[symbol] = ""  # its place: before what it needs
+            code = Code(self.vector_functions, self.widest, self.halves, self.declared, alone=True)
+            names = [f"%x{i}" for i in range(len(given))]
+            code.do(f"ret {result} {write(code, *names)}")
+            head = ", ".join([f"{kind} {name}" for (kind, _), name in zip(given, names)])
+            self.declared[symbol] = f"define internal {result} @{symbol}({head}) alwaysinline {{\n{code.text()}\n}}"
+        call = f"call {result} @{symbol}({', '.join([f'{kind} {name}' for kind, name in given])})"
+        if once:
+            return self.once(call, *[name for _, name in given])
+        if result != "void":
+            return self.op(call)
+        self.do(call)
+        return ""
 
     def _call(self, function: str, dtype: np.dtype, arguments: Sequence[str]) -> str:
         kind = self.kind(dtype)

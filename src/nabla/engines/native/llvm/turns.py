@@ -181,7 +181,7 @@ def _gathered(f: Function, c: Carry, vectors: list[str], lanes: int) -> str:
         return brought(f, c, start, _in_pairs(f, c, parts, code), code)
 
     given = [(kind, f.name(c.start)), *[(vector, x) for x in vectors]]
-    return f.shared(f"gathered.{c.by}.{len(vectors)}.v{lanes}{c.inner.dtype}", kind, given, write)
+    return f.code.shared(f"gathered.{c.by}.{len(vectors)}.v{lanes}{c.inner.dtype}", kind, given, write)
 
 
 def _in_pairs(f: Function, c: Carry, parts: Sequence[str], code: Code) -> str:
