@@ -585,3 +585,30 @@ def test_pseudoinverse_of_hermitian_matrices():
 def test_refusals_of_the_further_functions(call, error, text):
     with pytest.raises(error, match=text):
         call()
+
+
+# ---- in graphs that are differentiated as a whole --------------------------------------------------------------
+
+WRAPPED = {
+    "jit": nb.jit,
+    "checkpoint": nb.checkpoint,
+    "cond": lambda f: lambda t: nb.cond(t > 0.0, f, lambda t: t, t),
+    "scan": lambda f: lambda t: nb.scan(lambda total, _: (total + f(t * total), total), 1.0, None, length=3)[0],
+    "while": lambda f: lambda t: nb.while_loop(lambda v: v[1] < 3, lambda v: (v[0] + f(t * v[0]), v[1] + 1), (1.0, 0))[0],
+}
+
+
+@pytest.mark.parametrize("wrap", WRAPPED.values(), ids=WRAPPED)
+@pytest.mark.parametrize("of", ["solve", "slogdet"])
+def test_factors_are_kept_for_the_derivatives_of_graphs(of, wrap):
+    """Of what is factored in a graph, derivatives read the factors."""
+    a = np.array([[3.0, 1.0], [0.5, 2.0]])
+    b = np.array([1.0, -2.0])
+    fn = {
+        "solve": lambda t: nb.linalg.solve(a + t * np.eye(2), b * t).sum(),
+        "slogdet": lambda t: nb.linalg.slogdet(a + t * np.eye(2))[1],
+    }[of]
+    nb.testing.check_grads(wrap(fn), (0.7,))
+    lanes = np.array([0.7, 0.2, 1.5])
+    expected = np.stack([nb.grad(wrap(fn))(t) for t in lanes])
+    np.testing.assert_allclose(nb.jit(nb.vmap(nb.grad(wrap(fn))))(lanes), expected, rtol=1e-9)

@@ -151,7 +151,7 @@ def _reduced(inputs: tuple[Node, ...], body: Sequence[Node], outputs: tuple[Node
             continue
         if whole and node not in used and node not in wanted and not node.prim.acts:
             continue
-        alone = whole and node in used and node not in wanted  # else somebody takes all of it, as solutions take factors
+        alone = whole and node in used and node not in wanted
         small = node.prim.reduced(node, used[node]) if alone else None
         if small is None:
             wanted.update(node.inputs)

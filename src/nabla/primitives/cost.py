@@ -44,12 +44,11 @@ def operations(node: Node) -> int:
     if prim is conv:
         w = node.inputs[1]
         return 2 * node.size * prod(w.shape[2:])
-    arrays = [x for x in node.inputs if type(x.dtype) is not tuple]
-    read = sum(x.size for x in arrays)
+    read = sum(x.size for x in node.inputs)
     if isinstance(prim, Elementwise):
         return node.size
-    if isinstance(prim, General) and any(len(x.shape) >= 2 for x in arrays):
-        return max(x.size * x.shape[-1] for x in arrays if len(x.shape) >= 2)
+    if isinstance(prim, General) and any(len(x.shape) >= 2 for x in node.inputs):
+        return max(x.size * x.shape[-1] for x in node.inputs if len(x.shape) >= 2)
     return read
 
 

@@ -24,7 +24,7 @@ from nabla.primitives.base import Constant, Shape, constant, same, scalar, share
 from nabla.primitives.contraction import dot_general
 from nabla.primitives.kinds import General
 from nabla.primitives.shape import broadcast, cast, conjugate, flip, imag, real, reshape, spread, swap_last, transpose
-from nabla.primitives.structure import output
+from nabla.primitives.structure import output, outputs
 
 
 def product(x: Node, y: Node, *, flip_x: bool = False, flip_y: bool = False) -> Node:
@@ -99,8 +99,8 @@ def _solution_shape(*inputs: Node, **params: Any) -> tuple[Shape, np.dtype]:
 def _solution_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
     """Where only the right-hand side is mapped, its lanes are further columns: the matrix is not factored for each."""
     *matrix, b = inputs
-    if mapped[0]:
-        return node.prim(*matrix, spread(b, mapped[-1], size), **node.params), True
+    if True in mapped[:-1]:
+        return node.prim(*[spread(x, on, size) for x, on in zip(inputs, mapped)], **node.params), True
     last = b.ndim - 1
     columns = transpose(b, perm=(*range(1, last), 0, last))
     merged = reshape(columns, shape=(*columns.shape[:-2], size * b.shape[last]))
@@ -120,37 +120,42 @@ lu = Constant("lu", _lu_shape, batch=_stacked)
 them."""
 
 
+def factors(a: Node) -> list[Node]:
+    """The two outputs of lu(a)."""
+    return outputs(lu(a))
+
+
 def _lu_solve_jvp(node: Node, tangents: Sequence[Node | None]) -> Node:
     """From a x = b follows a dx = db - da x."""
-    a, factors, _ = node.inputs
-    da, _, db = tangents
+    a, packed, pivots, _ = node.inputs
+    da, _, _, db = tangents
     right = db
     if da is not None:
         change = product(da, node, flip_x=node.params["transposed"])
         right = -change if db is None else db - change
     assert right is not None
-    return lu_solve(a, factors, right, **node.params)
+    return lu_solve(a, packed, pivots, right, **node.params)
 
 
 def _lu_solve_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | None]:
     """gb = a^-T g and ga = -gb x^T."""
-    a, factors, _ = node.inputs
+    a, packed, pivots, _ = node.inputs
     transposed = node.params["transposed"]
-    gb = lu_solve(a, factors, g, transposed=not transposed, what=node.params["what"])
+    gb = lu_solve(a, packed, pivots, g, transposed=not transposed, what=node.params["what"])
     ga = None
     if wants[0]:
         ga = -(product(node, gb, flip_y=True) if transposed else product(gb, node, flip_y=True))
-    return ga, None, gb if wants[2] else None
+    return ga, None, None, gb if wants[3] else None
 
 
 lu_solve = General(
     "lu_solve", _solution_shape, jvp=_lu_solve_jvp, vjp=_lu_solve_vjp, batch=_solution_batch, eager=_not_yet_factored
 )
-"""The x of a x = b, or of a^T x = b, from a, lu(a) and b of shape (..., n, k). `what` is named where a is singular."""
+"""The x of a x = b, or of a^T x = b, from a, its factors and b of shape (..., n, k). `what` is named where a is singular."""
 
 
 def inverse(a: Node, what: str) -> Node:
-    return lu_solve(a, lu(a), identity(a), transposed=False, what=what)
+    return lu_solve(a, *factors(a), identity(a), transposed=False, what=what)
 
 
 # Triangular systems
@@ -241,13 +246,13 @@ cholesky = General("cholesky", same, jvp=_cholesky_jvp, vjp=_cholesky_vjp, batch
 # t = tr(a^-1 da) = d log det: d logabsdet = Re t, and d sign = i sign Im t, which is zero for a real matrix.
 
 
-def _slogdet_shape(a: Node, factors: Node) -> tuple[Any, Any]:
+def _slogdet_shape(a: Node, packed: Node, pivots: Node) -> tuple[Any, Any]:
     return (a.shape[:-2], a.shape[:-2]), (a.dtype, dtypes.to_real(a.dtype))
 
 
 def _inverse_transposed(node: Node) -> Node:
-    a, factors = node.inputs
-    return lu_solve(a, factors, identity(a), transposed=True, what="the derivative of slogdet")
+    a, packed, pivots = node.inputs
+    return lu_solve(a, packed, pivots, identity(a), transposed=True, what="the derivative of slogdet")
 
 
 def inner_product(x: Node, y: Node) -> Node:
@@ -274,11 +279,15 @@ def _slogdet_vjp(node: Node, g: Mapping[int, Node], wants: Sequence[bool]) -> Se
     if gs is not None and a.dtype.kind == "c":
         turn = cast(imag(gs * output(node, index=0)), a.dtype) * 1j
         weight = turn if weight is None else weight + turn
-    return None if weight is None else per_matrix(weight) * _inverse_transposed(node), None
+    return None if weight is None else per_matrix(weight) * _inverse_transposed(node), None, None
 
 
-slogdet = General("slogdet", _slogdet_shape, jvp=_slogdet_jvp, vjp=_slogdet_vjp, batch=_stacked)
-"""The pair for a, from a and lu(a)."""
+def _slogdet_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
+    return slogdet(*[spread(x, on, size) for x, on in zip(inputs, mapped)]), True
+
+
+slogdet = General("slogdet", _slogdet_shape, jvp=_slogdet_jvp, vjp=_slogdet_vjp, batch=_slogdet_batch)
+"""The pair for a, from a and its factors."""
 
 
 # det: d det(a) = sum(c * da), where c are the cofactors of a. They exist for singular matrices too, where the usual

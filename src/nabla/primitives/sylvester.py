@@ -15,7 +15,7 @@ import numpy as np
 from nabla.graph.node import Node
 from nabla.primitives.base import Shape, same
 from nabla.primitives.kinds import General
-from nabla.primitives.linalg import _always, _stacked, adjoint, lu, lu_solve, product
+from nabla.primitives.linalg import _always, _stacked, adjoint, factors, lu_solve, product
 from nabla.primitives.shape import spread, swap_last
 
 # a x + x b = q: dq - da x - x db is what the equation has for dx on its right side, and its transpose is that of a^T and b^T.
@@ -70,7 +70,7 @@ def _unitary_jvp(node: Node, tangents: Sequence[Node | None]) -> Node | None:
     du = product(node, sylvester(p, p, t - adjoint(t), what=_NO_FACTOR))
     if da.shape[-2] > da.shape[-1]:
         outside = swap_last(da - product(node, t))
-        du = du + swap_last(lu_solve(p, lu(p), outside, transposed=True, what=_NO_FACTOR))
+        du = du + swap_last(lu_solve(p, *factors(p), outside, transposed=True, what=_NO_FACTOR))
     return du
 
 

@@ -125,10 +125,9 @@ def _lu(a: Any) -> Any:
     return packed, pivots
 
 
-def _lu_solve(a: Any, factors: Any, b: Any, transposed: bool, what: str) -> Any:
+def _lu_solve(a: Any, packed: Any, pivots: Any, b: Any, transposed: bool, what: str) -> Any:
     if not b.size:
         return b
-    packed, pivots = factors
     regular = packed.diagonal(axis1=-2, axis2=-1).all(axis=-1)
     if not regular.all():
         raise _singular(what, _first(np.logical_not(regular)))
@@ -200,8 +199,7 @@ def _not_positive(a: Any) -> tuple[int, ...]:
 # Determinants
 
 
-def _slogdet(a: Any, factors: Any) -> Any:
-    packed, pivots = factors
+def _slogdet(a: Any, packed: Any, pivots: Any) -> Any:
     diagonal = packed.diagonal(axis1=-2, axis2=-1)
     size = np.abs(diagonal)
     exchanges = np.count_nonzero(pivots != np.arange(a.shape[-1], dtype=np.int32), axis=-1)

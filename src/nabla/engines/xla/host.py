@@ -6,7 +6,6 @@ that makes the call does not know that the program around it has 64-bit numbers,
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -19,23 +18,19 @@ from nabla.primitives.base import Primitive
 
 
 def call(prim: Primitive, shape: Any, dtype: Any, *xs: Any, **params: Any) -> Any:
-    """The value of `prim` for the inputs `xs`, each an array or a tuple of them; the tuple of its values, where shape and dtype are
-    tuples of several.
+    """The value of `prim` for the inputs `xs`; the tuple of its values, where shape and dtype are tuples of several.
 
     A matrix for which it raises gives NaN, all its stack with it: a compiled program cannot raise at a line.
     """
     kernel = KERNELS[prim]
     several = type(dtype) is tuple
     announced = list(zip(shape, dtype)) if several else [(shape, dtype)]
-    counts = [len(x) if type(x) is tuple else 0 for x in xs]
-    flat = [part for x in xs for part in (x if type(x) is tuple else (x,))]
-    dtypes = [x.dtype for x in flat]
+    dtypes = [x.dtype for x in xs]
 
     @np.errstate(all="ignore")
     def on_host(*halves: Any) -> list[np.ndarray]:
-        arrays = iter([_joined(x, dtype) for x, dtype in zip(halves, dtypes)])
         try:
-            found = kernel(*[tuple(islice(arrays, n)) if n else next(arrays) for n in counts], **params)
+            found = kernel(*[_joined(x, dtype) for x, dtype in zip(halves, dtypes)], **params)
         except LinAlgError:
             return [_split(np.full(shape, np.nan if dtype.kind in "fc" else 0, dtype)) for shape, dtype in announced]
         except BaseException as error:
@@ -44,7 +39,7 @@ def call(prim: Primitive, shape: Any, dtype: Any, *xs: Any, **params: Any) -> An
         return [_split(np.asarray(x, dtype)) for x, (_, dtype) in zip(found if several else [found], announced)]
 
     shapes = [jax.ShapeDtypeStruct(*_carrier(shape, dtype)) for shape, dtype in announced]
-    outs = jax.pure_callback(on_host, shapes, *[_split_traced(x) for x in flat])
+    outs = jax.pure_callback(on_host, shapes, *[_split_traced(x) for x in xs])
     values = [_joined_traced(x, dtype) for x, (_, dtype) in zip(outs, announced)]
     return tuple(values) if several else values[0]
 

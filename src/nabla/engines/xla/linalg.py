@@ -62,8 +62,7 @@ def solved(packed: Any, pivots: Any, b: Any, transposed: bool) -> Any:
     return jnp.take_along_axis(x, jnp.argsort(order, axis=-1)[..., None], axis=-2)
 
 
-def _lu_solve(a: Any, factors: Any, b: Any, transposed: bool, what: str) -> Any:
-    packed, pivots = factors
+def _lu_solve(a: Any, packed: Any, pivots: Any, b: Any, transposed: bool, what: str) -> Any:
     return _unless_singular(packed, solved(packed, pivots, b, transposed))
 
 
@@ -84,8 +83,7 @@ def _parity(pivots: Any, dtype: Any) -> Any:
     return (1 - 2 * (exchanges % 2)).astype(dtype)
 
 
-def _slogdet(a: Any, factors: Any) -> Any:
-    packed, pivots = factors
+def _slogdet(a: Any, packed: Any, pivots: Any) -> Any:
     on_diagonal = _diagonal(packed)
     signs = jnp.sign(on_diagonal)
     if a.dtype.kind == "f":

@@ -78,7 +78,7 @@ def tanm(x: ArrayLike, /) -> Tensor:
     """
     turned, x_is_real = _turned("tanm", x), as_node(x).dtype.kind != "c"
     cosine, sine = _cosine(*turned, x_is_real), _sine(*turned, x_is_real)
-    return p.lu_solve(cosine, p.lu(cosine), sine, transposed=False, what="tanm")  # type: ignore[return-value]
+    return p.lu_solve(cosine, *p.factors(cosine), sine, transposed=False, what="tanm")  # type: ignore[return-value]
 
 
 def _stretched(name: str, x: ArrayLike) -> tuple[Node, Node]:
@@ -118,4 +118,4 @@ def tanhm(x: ArrayLike, /) -> Tensor:
     """
     grown, shrunk = _stretched("tanhm", x)
     cosine = grown + shrunk
-    return p.lu_solve(cosine, p.lu(cosine), grown - shrunk, transposed=False, what="tanhm")  # type: ignore[return-value]
+    return p.lu_solve(cosine, *p.factors(cosine), grown - shrunk, transposed=False, what="tanhm")  # type: ignore[return-value]

@@ -95,7 +95,7 @@ def lu(a: ArrayLike, /, permute_l: bool = False, *, p_indices: bool = False) -> 
     """
     x = matrices("lu", as_node(a))
     m = x.shape[-2]
-    packed, pivots = outputs(p.lu(x))
+    packed, pivots = p.factors(x)
     order, l, u = _parts(x, packed, pivots)
     inverse_order: Node = argsort(order)  # type: ignore[assignment]
     if p_indices and not permute_l:
@@ -132,7 +132,7 @@ def lu_factor(a: ArrayLike, /) -> Any:
     """
     x = matrices("lu_factor", as_node(a))
     m, n = x.shape[-2:]
-    packed, pivots = outputs(p.lu(x))
+    packed, pivots = p.factors(x)
     _, l, u = _parts(x, packed, pivots)
     ones = constant(np.eye(m, min(m, n), dtype=x.dtype))
     return fitted(l - ones, x.ndim - 1, n) + fitted(u, x.ndim - 2, m), pivots

@@ -29,7 +29,7 @@ def solve(a: ArrayLike, b: ArrayLike, /) -> Tensor:
     """
 
     def solution(a: Node, b: Node) -> Node:
-        return p.lu_solve(a, p.lu(a), b, transposed=False, what="solve")
+        return p.lu_solve(a, *p.factors(a), b, transposed=False, what="solve")
 
     return solved("solve", solution, *system("solve", a, b))  # type: ignore[return-value]
 

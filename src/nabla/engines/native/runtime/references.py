@@ -52,30 +52,21 @@ class Kernels:
 
 class _Kernel:
     def __init__(self, node: Node) -> None:
-        several = type(node.dtype) is tuple
-        self._outputs = _specs(node)
-        self._inputs = [(type(x.dtype) is tuple, _specs(x)) for x in node.inputs]
-        self._several = several
+        self._outputs = [_spec(shape, dtype) for shape, dtype in specs_of(node)]
+        self._inputs = [_spec(x.shape, x.dtype) for x in node.inputs]
+        self._several = type(node.dtype) is tuple
         self._updates = node.prim.updates
         self._kernel = partial(KERNELS[node.prim], **node.params) if node.params else KERNELS[node.prim]
 
     def __call__(self, addresses: Any) -> None:
-        at = len(self._outputs)
-        inputs: list[Any] = []
-        for several, specs in self._inputs:
-            arrays = [_array(addresses[at + i], spec) for i, spec in enumerate(specs)]
-            at += len(specs)
-            inputs.append(tuple(arrays) if several else arrays[0])
+        first = len(self._outputs)
+        inputs = [_array(addresses[first + i], spec) for i, spec in enumerate(self._inputs)]
         if self._updates:
             inputs[0] = inputs[0].copy()
         with np.errstate(all="ignore"):
             found = self._kernel(*inputs)
         for i, (spec, value) in enumerate(zip(self._outputs, found if self._several else (found,))):
             _array(addresses[i], spec)[...] = value
-
-
-def _specs(node: Node) -> list[Spec]:
-    return [_spec(shape, dtype) for shape, dtype in specs_of(node)]
 
 
 def _spec(shape: tuple[int, ...], dtype: Any) -> Spec:
