@@ -314,7 +314,7 @@ OF_LIBRARY = frozenset([
 ])  # fmt: skip
 """What calls functions of the C library, which serve several numbers in the time of one."""
 SHARED = frozenset(["negative", "abs", "maximum", "minimum", "safe_multiply", "sign", "sqrt"])
-"""What is a shared function where it takes vectors: LLVM without passes is slow to choose instructions for it. All operands have the
-dtype of the result."""
+"""What is a shared function where it takes vectors, as LLVM without passes is slow to choose instructions for it. All operands have
+the dtype of the result."""
 OF_HALVES = frozenset(["nextafter"])
 """What is done on numbers of half precision themselves. All else is computed in single precision and rounded."""

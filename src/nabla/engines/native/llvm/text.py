@@ -48,8 +48,8 @@ class Code:
     """One function being written: blocks of instructions, in static single assignment form. alone: one that programs share, in
     which all stands that it needs.
 
-    Without passes, LLVM selects instructions fast as long as it meets none that takes vectors apart, puts them together, or has
-    constant ones. So the first two are shared functions, and constant vectors are read from memory. Where LLVM tries, all this goes.
+    Without passes, LLVM chooses instructions fast as long as it meets none that takes vectors apart, puts them together, or has
+    constant ones. So the first two are shared functions, and constant vectors are read from memory. With passes all this goes.
     """
 
     def __init__(
