@@ -1,4 +1,4 @@
-"""Convolutions on the native engine: in loops and by BLAS, whole and in blocks."""
+"""Convolutions on the native engine: in loops and as products, whole and in blocks."""
 
 import numpy as np
 import pytest
@@ -31,6 +31,6 @@ def test_layers(name, block, monkeypatch):
     agrees(layer, *[a.astype("f4") for a in arrays], rtol=1e-4, atol=1e-4)
 
 
-def test_dtypes_without_blas():
+def test_dtypes_in_loops():
     x, w = RNG.integers(-9, 9, size=(2, 3, 20, 20)), RNG.integers(-9, 9, size=(4, 3, 3, 3))
     agrees(lambda x, w: nb.nn.conv(x, w), x.astype("f2"), w.astype("f2"), rtol=1e-3, atol=1e-2)

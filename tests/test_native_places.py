@@ -81,8 +81,8 @@ def test_of_a_product_only_what_is_read_is_computed():
     many = lambda x, y, i: (x @ y + 1.0)[np.concatenate([i] * 20)]
     also = lambda x, y, i: ((x @ y)[i], x @ y)
     later = lambda x, y, i: (lambda z: (z[i], z * z))(2.0 * (x @ y))
-    for f, by_blas in ((few, False), (many, True), (also, True), (later, True)):
-        assert ("gemm" in text(f, x, y, i)) == by_blas
+    for f, whole in ((few, False), (many, True), (also, True), (later, True)):
+        assert ("gemm" in text(f, x, y, i)) == whole
         agrees(f, x, y, i, rtol=1e-10, atol=1e-12)
     agrees(nb.jacfwd(few, argnums=1), x, y, i, rtol=1e-10, atol=1e-12)
     agrees(nb.vmap(few, in_axes=(None, 0, None)), x, np.stack([y, -y, y * y]), i, rtol=1e-10, atol=1e-12)

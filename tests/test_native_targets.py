@@ -16,7 +16,7 @@ from test_native_numbers import DTYPES, arguments, check, graph_of, of_dtype
 
 import nabla as nb
 from nabla.engines.native.compile import ENGINE
-from nabla.engines.native.runtime import calling, machine, objects, pool
+from nabla.engines.native.runtime import calling, gemm, machine, objects, pool
 from nabla.engines.native.runtime.machine import Machine, vector_symbols
 from nabla.engines.numpy.compile import ENGINE as REFERENCE
 
@@ -124,8 +124,9 @@ def test_code_for_others(name, monkeypatch):
                 graphs[f"{dtype} {count}"] = graph_of(primitives, arguments(dtype, count))
     texts = {key: ENGINE.lower(graph).source for key, graph in graphs.items()}
     texts |= {"the door": calling.DOOR, "the pool": pool.text(own.architecture, True)}
+    texts |= {f"{name} products": gemm.text(own, np.dtype(name)) for name in ("float32", "float64")}
     whole = ""
-    for key in ("a chain", "by BLAS", "the pool"):
+    for key in ("a chain", "in blocks", "the pool"):
         assert objects.emitted(texts[key], 0).startswith(b"\xcf\xfa\xed\xfe" if "apple" in own.triple else b"\x7fELF")
     for key, text in texts.items():
         assembly = objects.emitted(text, 0 if key.split()[0] in DTYPES else 2, assembly=True).decode()

@@ -26,7 +26,7 @@ from nabla.engines.native.passes.plan import planned
 from nabla.engines.native.passes.tiling import tiled
 from nabla.engines.native.passes.unrolling import unrolled, unrolled_inside
 from nabla.engines.native.passes.watching import watched
-from nabla.engines.native.runtime import machine, objects
+from nabla.engines.native.runtime import gemm, machine, objects
 from nabla.engines.native.runtime.calling import caller, is_short
 from nabla.engines.native.runtime.levels import FULL, Code
 from nabla.engines.native.runtime.pool import pool
@@ -141,6 +141,7 @@ def _callable(lowering: Lowering) -> Executable:
     extra = np.array([kernels.address, *[x.ctypes.data for x in writer.constants]], np.int64)
     if "@nabla_parallel(" in lowering.source:
         pool()
+    gemm.provide(lowering.source)
     code = Code(lowering.source, lowering.program)
     # Threads of the pool that look for signals wait for Python's lock, so who waits for them may not have it.
     short = is_short(graph) and "@PyGILState_Ensure(" not in lowering.source

@@ -1,6 +1,6 @@
-"""conv: in loops where it is small, else as products of matrices by BLAS.
+"""conv: in loops where it is small, else as products of matrices.
 
-What all windows see is copied, a block at a time, into a matrix that BLAS multiplies by the weights. Where there are more places
+What all windows see is copied, a block at a time, into a matrix that is multiplied by the weights. Where there are more places
 than taps (a layer of a network) its rows are channels and taps, and a block has some of the places. Where there are few places and
 a large window (the derivative of a layer by its weights) its rows are places, and a block has some of the channels, whose products
 are added up.
@@ -9,15 +9,14 @@ are added up.
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any, Sequence
+from typing import TYPE_CHECKING, Sequence
 
+from nabla.engines.native.kernels.blocks import Matrix, in_blocks, multiply
 from nabla.engines.native.kernels.complex_numbers import COMPLEX
-from nabla.engines.native.kernels.products import AT_ONCE, BYTE, INT, in_blocks
-from nabla.engines.native.loops import ZERO, Call, Form, Num, Part, plus, times
+from nabla.engines.native.loops import ZERO, Form, Num, plus, times
 from nabla.engines.native.lowering import recipes
 from nabla.engines.native.lowering.lines import computed_in, narrowed, widened
 from nabla.engines.native.lowering.values import Array, Indices, Lazy, Number, Unsupported, Value, constant, offset_of
-from nabla.engines.native.runtime.routines import Blas
 from nabla.graph.node import Node
 from nabla.primitives.convolution import extent
 
@@ -26,9 +25,9 @@ if TYPE_CHECKING:
     from nabla.engines.native.lowering.writer import Writer
 
 WORTH = 20_000
-"""Multiplications for one row from which on a call of BLAS costs less than loops."""
+"""Multiplications for one row from which on a product of matrices costs less than loops."""
 FEW = 4
-"""Columns of the result below which the copy of the windows costs more than BLAS gains."""
+"""Columns of the result below which the copy of the windows costs more than the product gains."""
 BLOCK = 1 << 17
 """Elements of a block of windows: they stay in the cache."""
 
@@ -90,7 +89,7 @@ def conv(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
     windows = _Windows(w, node, *given)
     count = prod(node.shape[2:]) * windows.channels * prod(windows.taps)
     if dtype.kind == "f" and dtype.itemsize >= 4 and count >= WORTH and windows.columns >= FEW:
-        return _by_blas(w, node, windows)
+        return _by_products(w, node, windows)
     return _by_loops(w, node, windows)
 
 
@@ -116,27 +115,16 @@ def _by_loops(w: Writer, node: Node, windows: _Windows) -> Value:
     return recipes.elementwise(w, node.shape, node.dtype, lambda x: narrowed(w, x, node.dtype), [wide], 1)
 
 
-def _by_blas(w: Writer, node: Node, windows: _Windows) -> Value:
+def _by_products(w: Writer, node: Node, windows: _Windows) -> Value:
     out = w.result(node)
     write = _by_places if prod(windows.size) >= prod(windows.taps) else _by_rows
     w.nest((windows.groups, windows.rows), lambda line: write(w, windows, line, out))
     return out
 
 
-def _product(w: Writer, turned: bool, sizes: Sequence[int], a: Any, b: Any, beta: float, c: Any) -> None:
-    """C = A B + beta C for matrices that lie column by column, each with its address and the length of its columns; A perhaps
-    transposed."""
-    dtype = c[0].buffer.dtype
-    letters = [Num(ord("T" if turned else "N"), BYTE), Num(ord("N"), BYTE)]
-    (at_a, lead_a), (at_b, lead_b), (at_c, lead_c) = [(x, Num(lead, INT)) for x, lead in (a, b, c)]
-    args: list[Part | Num] = [*letters, *[Num(n, INT) for n in sizes], Num(1.0, dtype), at_a, lead_a, at_b, lead_b]
-    routine = Blas("dgemm" if dtype.itemsize == 8 else "sgemm")
-    time = prod(sizes) / AT_ONCE
-    w.block.append(Call(routine, [*args, Num(beta, dtype), at_c, lead_c], [c[0].buffer], time))
-
-
-def _at(x: Array, index: Sequence[Form], count: int) -> Part:
-    return Part(x.buffer, plus(x.at, offset_of(x.shape, index)), count)
+def _rows(x: Array, index: Sequence[Form], length: int) -> Matrix:
+    """Rows of that length, from an index on."""
+    return Matrix(x.buffer, plus(x.at, offset_of(x.shape, index)), length, 1, length)
 
 
 def _by_places(w: Writer, windows: _Windows, line: Indices, out: Array) -> None:
@@ -144,7 +132,8 @@ def _by_places(w: Writer, windows: _Windows, line: Indices, out: Array) -> None:
     width, all_places = windows.channels * prod(windows.taps), prod(windows.size)
     first, *others = windows.size or (1,)
     columns = windows.columns
-    weights = _at(windows.weights, (group, *[ZERO] * (len(windows.weights.shape) - 1)), columns * width)
+    weights = _rows(windows.weights, (group, *[ZERO] * (len(windows.weights.shape) - 1)), width)
+    whole = _rows(out, (*line, *[ZERO] * (len(out.shape) - 2)), all_places)
     behind = prod(others)
 
     def block(start: Form, length: int) -> None:
@@ -160,10 +149,8 @@ def _by_places(w: Writer, windows: _Windows, line: Indices, out: Array) -> None:
 
         w.nest(matrix.shape, fill)
         places = length * behind
-        into = _at(out, (*line, *[ZERO] * (len(out.shape) - 2)), (columns - 1) * all_places + places)
-        into = into._replace(at=plus(into.at, times(start, behind)))
-        of = Part(matrix.buffer, ZERO, places * width)
-        _product(w, False, (places, columns, width), (of, places), (weights, width), 0.0, (into, all_places))
+        into = whole._replace(at=plus(whole.at, times(start, behind)))
+        multiply(w, (columns, places, width), weights, Matrix(matrix.buffer, ZERO, 1, places, 1), into)
 
     in_blocks(w, first, -(-first // max(1, BLOCK // (width * behind))), block)
 
@@ -173,7 +160,7 @@ def _by_rows(w: Writer, windows: _Windows, line: Indices, out: Array) -> None:
     of_window, places = prod(windows.taps), prod(windows.size)
     width, ndim = windows.channels * of_window, len(windows.size)
     columns = windows.columns
-    into = _at(out, (*line, *[ZERO] * (len(out.shape) - 2)), columns * places)
+    into = _rows(out, (*line, *[ZERO] * (len(out.shape) - 2)), places)
     size = max(1, min(windows.channels, BLOCK // (places * of_window)))
     if size < windows.channels:
         zero = Num(0.0, out.dtype)
@@ -189,10 +176,9 @@ def _by_rows(w: Writer, windows: _Windows, line: Indices, out: Array) -> None:
 
         w.nest(matrix.shape, fill)
         own = length * of_window
-        weights = _at(windows.weights, (group, ZERO, start, *[ZERO] * ndim), (columns - 1) * width + own)
-        of = Part(matrix.buffer, ZERO, places * own)
-        beta = 0.0 if size == windows.channels else 1.0
-        _product(w, True, (places, columns, own), (of, own), (weights, width), beta, (into, places))
+        weights = _rows(windows.weights, (group, ZERO, start, *[ZERO] * ndim), width)
+        of = _rows(matrix, [ZERO] * len(matrix.shape), own)
+        multiply(w, (columns, places, own), weights, of, into, adds=size < windows.channels)
 
     count = windows.channels
     w.loop(count // size, lambda i: block(times(i, size), size), free=False)  # each adds to what the last one left

@@ -1,13 +1,14 @@
-"""Products: by BLAS, or, where they are not large enough for it, as sums in loops, or written out."""
+"""Products: in blocks for the routine of gemm.py, or, where they are not large enough for it, as sums in loops, or written out."""
 
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any, Callable, Sequence
+from typing import TYPE_CHECKING, Any, Sequence
 
 import numpy as np
 
-from nabla.engines.native.loops import ZERO, Call, Form, Num, Part, plus, times
+from nabla.engines.native.kernels.blocks import Matrix, multiply
+from nabla.engines.native.loops import Form, plus, times
 from nabla.engines.native.lowering import recipes
 from nabla.engines.native.lowering.values import (
     CHEAP,
@@ -23,8 +24,6 @@ from nabla.engines.native.lowering.values import (
     places,
     shape_of,
 )  # fmt: skip
-from nabla.engines.native.runtime import blas_threads
-from nabla.engines.native.runtime.routines import Blas
 from nabla.graph.node import Node
 from nabla.primitives import contraction
 
@@ -33,20 +32,14 @@ if TYPE_CHECKING:
     from nabla.engines.native.lowering.writer import Writer
 
 WORTH = 10_000
-"""Multiplications from which on a call of BLAS costs less than loops."""
+"""Multiplications from which on blocks cost less than loops."""
 WRITTEN_OUT = 1024
 """Multiplications up to which a product of small tensors is written out."""
 THIN = 4
-"""Rows or columns up to which a factor is thin: most of what BLAS would do is to copy the other one."""
+"""Rows or columns up to which a factor is thin: most of what blocks would do is to read the other one."""
 TERMS = 16
 """Terms of a sum up to which they are few."""
-BLOCK = 1_000_000
-"""Multiplications that a thread is given at least, of a large product."""
-NARROW, MOST = 64, 8
-"""Rows or columns of what a thread is given, and how many of these are wanted at most: for each, all of one factor is copied."""
-AT_ONCE = 6
-"""Multiplications and additions in the time of an operation."""
-INT, BYTE, HALF, SINGLE = (np.dtype(name) for name in ("int32", "int8", "float16", "float32"))
+HALF, SINGLE = np.dtype(np.float16), np.dtype(np.float32)
 
 
 def dot_general(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
@@ -76,7 +69,7 @@ def dot_general(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> 
     if node in g.compared and has_few_terms(node):
         return _by_terms(w, dtype, (x, *left), (y, *right))
     if count and count // prod(shapes[0][axis] for axis in xb) >= WORTH and dtype.kind in "fc":
-        return _by_blas(w, node, (x, *left), (y, *right))
+        return _by_gemm(w, node, (x, *left), (y, *right))
     return _by_loops(w, dtype, (x, *left), (y, *right), w.targets.get(node))
 
 
@@ -174,60 +167,51 @@ def _seen(w: Writer, x: Lazy, shape: tuple[int, ...], places: dict[int, int]) ->
     return recipes.moved(w, x, shape, lambda index: tuple([index[places[axis]] for axis in range(len(x.shape))]))
 
 
-def _by_blas(w: Writer, node: Node, left: Any, right: Any) -> Array:
-    """C' = B' A' column by column is C = A B row by row."""
-    a, a_turned = _matrix(w, *left)
-    b, b_turned = _matrix(w, *right)
-    x, xb, xf, xc = left
-    y, _, yf, _ = right
-    m, n, k = (prod(z.shape[axis] for axis in axes) for z, axes in ((x, xf), (y, yf), (x, xc)))
-    batch = prod(x.shape[axis] for axis in xb)
+def _by_gemm(w: Writer, node: Node, left: Any, right: Any) -> Array:
+    (x, xb, xf, xc), (y, yb, yf, yc) = left, right
+    batch, m, n, k = (prod(z.shape[axis] for axis in axes) for z, axes in ((x, xb), (x, xf), (y, yf), (x, xc)))
     room = w.result(node)
-    one, zero = Num(1.0, node.dtype), Num(0.0, node.dtype)
-    # What lies row by row is its transpose for BLAS; b, whose rows are to be summed over, is so where these come first.
-    leading = [Num(v, INT) for v in (n if b_turned else k, m if a_turned else k, n)]
-    letters = [Num(ord("T" if turned else "N"), BYTE) for turned in (not b_turned, a_turned)]
-    routine = Blas({"float32": "sgemm", "float64": "dgemm", "complex64": "cgemm", "complex128": "zgemm"}[node.dtype.name])
-    parts = 2 if node.dtype.kind == "c" else 1
-
-    def part(z: Array, i: Form, size: int, start: Form, reach: int) -> Part:
-        return Part(z.buffer, times(plus(z.at, times(i, size), start), parts), parts * reach)
-
-    def block(i: Form, row: Form, rows: int, column: Form, columns: int) -> None:
-        """Some rows and columns of a product."""
-        left = part(a, i, m * k, times(row, 1 if a_turned else k), (k - 1) * m + rows if a_turned else rows * k)
-        right = part(b, i, k * n, times(column, 1 if b_turned else k), (k - 1) * n + columns if b_turned else columns * k)
-        out = part(room, i, m * n, plus(times(row, n), column), (rows - 1) * n + columns)
-        sizes = [Num(v, INT) for v in (columns, rows, k)]
-        args: list[Part | Num] = [*letters, *sizes, one, right, leading[0], left, leading[1], zero, out, leading[2]]
-        w.block.append(Call(routine, args, [room.buffer], time=rows * columns * k * parts**2 / AT_ONCE))
+    into = room._replace(shape=(m, n))
+    # A may lie column by column, and so may B; else they lie row by row.
+    of_complex = node.dtype.kind == "c"
+    a_turned, b_turned = [not of_complex and order == sorted(order) for order in ([*xb, *xc, *xf], [*yb, *yf, *yc])]
+    a = _matrix(w, x, xb, xc, xf) if a_turned else _matrix(w, x, xb, xf, xc)
+    b = _matrix(w, y, yb, yf, yc) if b_turned else _matrix(w, y, yb, yc, yf)
+    if of_complex:
+        a, b, into = _seen_real(a), _as_real(w, b, (batch, k, n)), _seen_real(into)
+        n, k = 2 * n, 2 * k
 
     def turn(i: Form) -> None:
-        count = m * n * k // BLOCK if blas_threads.are_limited() else 1
-        if m >= n:
-            in_blocks(w, m, min(count, m // NARROW, MOST), lambda row, rows: block(i, row, rows, ZERO, n))
-        else:
-            in_blocks(w, n, min(count, n // NARROW, MOST), lambda column, columns: block(i, ZERO, m, column, columns))
+        of_a = Matrix(a.buffer, plus(a.at, times(i, m * k)), *((1, m, 1) if a_turned else (k, 1, k)))
+        of_b = Matrix(b.buffer, plus(b.at, times(i, k * n)), *((k, 1, k) if b_turned else (1, n, 1)))
+        multiply(w, (m, n, k), of_a, of_b, Matrix(into.buffer, plus(into.at, times(i, m * n)), n, 1, n))
 
     w.loop(batch, turn)
     return room
 
 
-def in_blocks(w: Writer, count: int, least: int, body: Callable[[Form, int], None]) -> None:
-    """body(start, length) for `least` or more blocks of `count`, so many that little is left over.
-    They may run at the same time."""
-    blocks = min(range(max(least, 1), max(2 * least, 2)), key=lambda n: count % n)
-    size, rest = divmod(count, blocks)
-    w.loop(blocks, lambda i: body(times(i, size), size), apart=True)
-    if rest:
-        body(Form(count - rest), rest)
+def _seen_real(x: Array) -> Array:
+    """Complex numbers as twice as many real ones."""
+    return Array(x.buffer, times(x.at, 2), (*x.shape[:-1], 2 * x.shape[-1]), x.buffer.dtype, x.owned)
 
 
-def _matrix(w: Writer, x: Lazy, shared: Sequence[int], free: Sequence[int], summed: Sequence[int]) -> tuple[Array, bool]:
-    """x in memory as a stack of matrices, and whether these lie transposed: for the left factor free axes are rows."""
-    order = [*shared, *free, *summed]
-    turned = [*shared, *summed, *free]
-    own = list(range(len(x.shape)))
-    if own == turned and own != order:
-        return w.memory(x), True
-    return w.memory(x if own == order else recipes.transpose(w, x, order)), False
+def _as_real(w: Writer, b: Array, shape: tuple[int, int, int]) -> Array:
+    """Complex numbers as matrices [[re, im], [-im, re]]: rows of numbers seen as real ones times these are the products seen so."""
+    count, rows, columns = shape
+    given, room = b._replace(shape=shape), w.room((count, rows, 2, columns, 2), b.buffer.dtype)
+
+    def move(index: Indices) -> None:
+        i, row, column = index
+        x = w.load(given, index)
+        parts = [[x.real, x.imag], [w.op("negative", room.dtype, x.imag), x.real]]
+        for p, q in places((2, 2)):
+            w.store(room, (i, row, p, column, q), parts[p.const][q.const])
+
+    w.nest(shape, move)
+    return room
+
+
+def _matrix(w: Writer, x: Lazy, *axes: Sequence[int]) -> Array:
+    """x in memory, its axes in that order."""
+    order = [axis for kind in axes for axis in kind]
+    return w.memory(x if order == sorted(order) else recipes.transpose(w, x, order))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 import numpy as np
 
-from nabla.engines.native.kernels.products import AT_ONCE, BYTE
+from nabla.engines.native.kernels.blocks import AT_ONCE
 from nabla.engines.native.linear_algebra.factorisations import INT, Numbers, complain
 from nabla.engines.native.loops import BOOL, INDEX, Call, Form, Num, Operand, Part, form, times
 from nabla.engines.native.lowering.lines import Lines
@@ -30,7 +30,7 @@ LETTERS = {"float32": "s", "float64": "d", "complex64": "c", "complex128": "z"}
 
 
 def letter(x: str) -> Num:
-    return Num(ord(x), BYTE)
+    return Num(ord(x), np.dtype(np.int8))
 
 
 def size(n: int) -> Num:

@@ -114,10 +114,10 @@ class Writer:
     def load(self, x: Array, index: Indices) -> Number:
         at = plus(x.at, offset_of(x.shape, index))
         if x.dtype.kind == "c":
-            return Pair(self._load(x.buffer, times(at, 2)), self._load(x.buffer, times(at, 2, 1)))
-        return self._load(x.buffer, at)
+            return Pair(self.read(x.buffer, times(at, 2)), self.read(x.buffer, times(at, 2, 1)))
+        return self.read(x.buffer, at)
 
-    def _load(self, buffer: Buffer, at: Form) -> Reg:
+    def read(self, buffer: Buffer, at: Form) -> Reg:
         out = self.reg(buffer.dtype)
         self.block.append(Load(out, buffer, at))
         return out

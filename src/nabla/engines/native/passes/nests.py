@@ -35,6 +35,7 @@ from nabla.engines.native.loops import (
 from nabla.engines.native.passes.forwarding import touched
 from nabla.engines.native.passes.fusion import Loop as Accessed, apart
 from nabla.engines.native.runtime import blas_threads
+from nabla.engines.native.runtime.gemm import Gemm
 from nabla.engines.native.runtime.routines import Reference
 
 # Neighbouring axes as one
@@ -276,7 +277,7 @@ def _cut(block: Block, touches: Counted) -> None:
 
 def _is_safe(s: Any) -> bool:
     """Whether several threads may do it at the same time: Python does not, nor does BLAS where it has threads of its own."""
-    return type(s) is not Call or (type(s.routine) is not Reference and blas_threads.are_limited())
+    return type(s) is not Call or type(s.routine) is Gemm or (type(s.routine) is not Reference and blas_threads.are_limited())
 
 
 def _own(s: For, touches: Counted) -> frozenset[Buffer] | None:

@@ -1,4 +1,4 @@
-"""The threads of BLAS: a program has it work in one thread, and cuts large products in pieces for its own threads.
+"""The threads of BLAS: a program has it work in one thread, and cuts loops around its calls in pieces for its own threads.
 
 So the two do not fight for the processors, and results do not hang on how many threads there are. SciPy's OpenBLAS can be told;
 where there is another BLAS that cannot, it is called as it is. Only large factorisations are left to its threads.
@@ -30,24 +30,37 @@ declare i32 @nabla_get_blas_threads()
 @users = internal global i64 0   ; programs that want one thread
 @before = internal global i32 1  ; threads before the first of them
 
-define internal void @take() {
+; How many users there are with this change. Nobody else looks until the lock is free.
+define internal i64 @counted(i64 %by) {
 begin:
   br label %try
 try:
   %both = cmpxchg ptr @lock, i32 0, i32 1 seq_cst seq_cst
   %mine = extractvalue { i32, i1 } %both, 1
-  br i1 %mine, label %end, label %try
+  br i1 %mine, label %count, label %try
+count:
+  %users = load i64, ptr @users
+  %now = add i64 %users, %by
+  store i64 %now, ptr @users
+  ret i64 %now
+}
+
+define internal void @put_back(i1 %wanted) {
+begin:
+  br i1 %wanted, label %do, label %end
+do:
+  %threads = load i32, ptr @before
+  call void @nabla_set_blas_threads(i32 %threads)
+  br label %end
 end:
+  store atomic i32 0, ptr @lock seq_cst, align 4
   ret void
 }
 
 define void @nabla_limit_blas() {
 begin:
-  call void @take()
-  %users = load i64, ptr @users
-  %more = add i64 %users, 1
-  store i64 %more, ptr @users
-  %first = icmp eq i64 %users, 0
+  %users = call i64 @counted(i64 1)
+  %first = icmp eq i64 %users, 1
   br i1 %first, label %limit, label %end
 limit:
   %threads = call i32 @nabla_get_blas_threads()
@@ -60,35 +73,18 @@ end:
 }
 
 define void @nabla_free_blas() {
-begin:
-  call void @take()
-  %users = load i64, ptr @users
-  %fewer = sub i64 %users, 1
-  store i64 %fewer, ptr @users
-  %last = icmp eq i64 %fewer, 0
-  br i1 %last, label %free, label %end
-free:
-  %threads = load i32, ptr @before
-  call void @nabla_set_blas_threads(i32 %threads)
-  br label %end
-end:
-  store atomic i32 0, ptr @lock seq_cst, align 4
+  %users = call i64 @counted(i64 -1)
+  %last = icmp eq i64 %users, 0
+  call void @put_back(i1 %last)
   ret void
 }
 
 ; In a process that a fork has made: what other threads of its parent wanted is nothing to it.
 define void @forked() {
-begin:
-  store i32 0, ptr @lock
   %users = load i64, ptr @users
   store i64 0, ptr @users
   %some = icmp ne i64 %users, 0
-  br i1 %some, label %free, label %end
-free:
-  %threads = load i32, ptr @before
-  call void @nabla_set_blas_threads(i32 %threads)
-  br label %end
-end:
+  call void @put_back(i1 %some)
   ret void
 }
 """

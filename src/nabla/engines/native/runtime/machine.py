@@ -55,6 +55,11 @@ class Machine:
         """Whether it reads and writes numbers in many places by one instruction, and gains by that: AVX-512 does."""
         return self.architecture == "x86_64" and self.lanes == 8
 
+    @property
+    def fuses(self) -> bool:
+        """Whether one instruction multiplies and adds, and rounds once."""
+        return self.architecture == "aarch64" or (self.architecture == "x86_64" and self.lanes >= 4)
+
 
 @lru_cache(maxsize=1)
 def machine() -> Machine:

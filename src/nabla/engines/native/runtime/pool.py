@@ -473,9 +473,9 @@ def get_num_threads() -> int:
 def set_num_threads(n: int) -> None:
     """Let n threads share the large loops of functions compiled by the native engine, from the next loop on.
 
-    n: from 1, which is the calling thread alone, to 1024. The results are the same bits for every n. Products of matrices are
-    shared in the same way, with SciPy's own BLAS. Large factorisations are left to the threads of that library, and so is all
-    linear algebra where SciPy has another one; they follow the environment variables OPENBLAS_NUM_THREADS and the like.
+    n: from 1, which is the calling thread alone, to 1024. The results are the same bits for every n. Large factorisations are left
+    to the threads of SciPy's BLAS, and so are all where SciPy is not from its wheels; these follow the environment variables
+    OPENBLAS_NUM_THREADS and the like.
 
     >>> before = nb.get_num_threads()
     >>> nb.set_num_threads(1)
