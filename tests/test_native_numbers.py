@@ -218,6 +218,13 @@ def test_sums_and_products_of_halves_are_rounded_once():
     graph = graph_of([(reduce_sum, {"axes": (0,)})], [x])
     assert is_native(graph)
     assert NATIVE_ENGINE.executable(graph)(x)[0] == np.float16(x.astype(float).sum())
+    few = np.linspace(0.4, 1.6, 12).reshape(3, 4).astype(np.float16)  # a tensor of which each number has a register
+    for prim, reduced in ((reduce_sum, np.sum), (reduce_prod, np.prod)):
+        for axes in ((0,), (1,), (0, 1)):
+            graph = graph_of([(prim, {"axes": axes})], [few])
+            assert is_native(graph)
+            expected = reduced(few.astype(np.float32), axis=axes).astype(np.float16)
+            np.testing.assert_allclose(NATIVE_ENGINE.executable(graph)(few)[0], expected, rtol=1e-3)
     m = np.linspace(-1.0, 1.0, 60 * 50).reshape(60, 50).astype(np.float16)
     graph = graph_of([(dot_general, {"contract": ((1,), (1,)), "batch": ((), ())})], [m, m])
     np.testing.assert_allclose(NATIVE_ENGINE.executable(graph)(m, m)[0], m.astype(float) @ m.astype(float).T, rtol=1e-3)

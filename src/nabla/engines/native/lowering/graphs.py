@@ -334,20 +334,21 @@ def _reduction(by: str) -> Recipe:
             x = recipes.convert(w, x, node.dtype)
         if x.dtype.kind == "c" and by not in COMPLEX:
             raise Unsupported(f"{by} of complex numbers")
-        if x.dtype == node.dtype == HALF and by in ("add", "multiply"):  # in single precision, and rounded in the end
-            return recipes.convert(w, w.lazy(recipes.reduced(w, recipes.convert(w, x, SINGLE), axes, SINGLE, by)), HALF)
+        dtype = node.dtype
+        if x.dtype == dtype == HALF and by in ("add", "multiply"):  # in single precision, and rounded in the end
+            x, dtype = recipes.convert(w, x, SINGLE), SINGLE
         if not tiny:
-            return recipes.reduced(w, x, axes, node.dtype, by, w.targets.get(node))
+            found: Value = recipes.reduced(w, x, axes, dtype, by, w.targets.get(node) if dtype is node.dtype else None)
+            return found if dtype is node.dtype else recipes.convert(w, w.lazy(found), HALF)
         kept = [axis for axis in range(len(x.shape)) if axis not in axes]
         names = np.empty([x.shape[axis] for axis in kept], object)
         length = prod([x.shape[axis] for axis in axes])
         whole = w.small(x).names.transpose(*kept, *axes).reshape(*names.shape, length)
         for at in np.ndindex(*names.shape):
             line = list(whole[at])
-            names[at] = (
-                w.total(line, part_of_complex(node.dtype), by) if line else constant(recipes.STARTS[by](node.dtype), node.dtype)
-            )
-        return Small(names, node.dtype)
+            names[at] = w.total(line, part_of_complex(dtype), by) if line else constant(recipes.STARTS[by](dtype), dtype)
+        found = Small(names, dtype)
+        return found if dtype is node.dtype else recipes.convert(w, w.picked(found), HALF)
 
     return recipe
 
