@@ -15,8 +15,8 @@ from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple, Seque
 
 import numpy as np
 
-INDEX = np.dtype(np.int64)
-BOOL = np.dtype(np.bool_)
+BOOL, INDEX = np.dtype(np.bool_), np.dtype(np.int64)
+HALF, SINGLE, DOUBLE = np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64)
 
 
 class Reg:
@@ -311,6 +311,13 @@ def walk(block: Block) -> Iterator[Any]:
         if type(s) in NESTING:
             for inner in blocks(s):
                 yield from walk(inner)
+
+
+def touched(s: Any) -> list[Buffer]:
+    """The buffers that a statement itself reads or writes."""
+    if type(s) in (Load, Store):
+        return [s.buffer]
+    return [x.buffer for x in s.args if type(x) is Part] if type(s) is Call else []
 
 
 def size_of(block: Block) -> int:

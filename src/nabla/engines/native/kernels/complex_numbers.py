@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
 
-from nabla.engines.native.lowering.reals import DOUBLE, Real, of, test, where
+from nabla.engines.native.loops import DOUBLE
+from nabla.engines.native.lowering.reals import Real, of, test, where
 from nabla.engines.native.lowering.values import Number, Pair
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ import numpy as np
 
 from nabla.engines.native.kernels.random_bits import WHOLE, scrambled
 from nabla.engines.native.kernels.special_functions import of_scipy
-from nabla.engines.native.loops import BOOL, INDEX, Block, If, Num, Operand
+from nabla.engines.native.loops import BOOL, DOUBLE, INDEX, Block, If, Num, Operand
 from nabla.engines.native.lowering import recipes
 from nabla.engines.native.lowering.lines import at_hand
-from nabla.engines.native.lowering.reals import DOUBLE, Real, of, where
+from nabla.engines.native.lowering.reals import Real, of, where
 from nabla.engines.native.lowering.values import Indices, Number, Value, aligned
 from nabla.graph.node import Node
 from nabla.primitives import random as r

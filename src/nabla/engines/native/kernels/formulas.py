@@ -5,21 +5,17 @@ from __future__ import annotations
 from math import log
 from typing import TYPE_CHECKING, Any, Callable, Sequence
 
-import numpy as np
-
 from nabla.engines.native.kernels import complex_numbers
 from nabla.engines.native.kernels.gamma_functions import beta, betaln, binom, gamma_density, poch, polygamma, polygamma_rise
 from nabla.engines.native.kernels.gamma_slopes import loggamma_slope
 from nabla.engines.native.kernels.special_derivatives import DERIVATIVES
 from nabla.engines.native.kernels.special_functions import SCIPY
-from nabla.engines.native.loops import Num, Operand
-from nabla.engines.native.lowering.reals import DOUBLE, Real, of, test, where
+from nabla.engines.native.loops import DOUBLE, HALF, SINGLE, Num, Operand
+from nabla.engines.native.lowering.reals import Real, of, test, where
 from nabla.engines.native.lowering.values import Unsupported
 
 if TYPE_CHECKING:
     from nabla.engines.native.lowering.writer import Writer
-
-HALF, SINGLE = np.dtype(np.float16), np.dtype(np.float32)
 
 
 def _logaddexp(x: Real, y: Real) -> Real:

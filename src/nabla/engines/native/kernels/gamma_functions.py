@@ -10,7 +10,8 @@ from math import factorial, log, pi
 import numpy as np
 
 from nabla.engines.native.kernels.special_functions import of_scipy
-from nabla.engines.native.lowering.reals import DOUBLE, Real, of, test, where
+from nabla.engines.native.loops import DOUBLE
+from nabla.engines.native.lowering.reals import Real, of, test, where
 from nabla.engines.native.lowering.values import Unsupported
 from nabla.engines.numpy.polygamma import BERNOULLI, HIGHEST, cotangent, steps_of, tail_of
 

@@ -9,7 +9,8 @@ from math import comb, log
 
 from nabla.engines.native.kernels.gamma_functions import polygamma
 from nabla.engines.native.kernels.special_derivatives import weighted_sum
-from nabla.engines.native.lowering.reals import DOUBLE, Real, of, where
+from nabla.engines.native.loops import DOUBLE
+from nabla.engines.native.lowering.reals import Real, of, where
 from nabla.engines.native.lowering.values import Unsupported
 from nabla.engines.numpy.polygamma import HIGHEST
 from nabla.engines.numpy.random import FAR, NODES, WEIGHTS

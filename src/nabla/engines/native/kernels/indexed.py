@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any, Sequence
 
 import numpy as np
 
-from nabla.engines.native.llvm.conversions import HALF
-from nabla.engines.native.loops import BOOL, INDEX, ZERO, Form, Num, Operand, form, plus, times
+from nabla.engines.native.loops import BOOL, HALF, INDEX, ZERO, Form, Num, Operand, form, plus, times
 from nabla.engines.native.lowering import recipes
+from nabla.engines.native.lowering.lines import at_hand
 from nabla.engines.native.lowering.values import (
-    CHEAP,
     Array,
     Indices,
     Lazy,
@@ -60,7 +59,7 @@ class Along:
         values = _known(w, x)
         self.is_inside = values is not None and values.size > 0 and bool(values.min() >= 0 and values.max() < n)
         self.even = _even(values) if values is not None and self.is_inside else None
-        self.recipe = None if self.even else w.picked(x) if tiny else _at_hand(w, w.lazy(x))
+        self.recipe = None if self.even else w.picked(x) if tiny else at_hand(w, w.lazy(x))
 
     @property
     def cost(self) -> int:
@@ -147,7 +146,7 @@ class Places:
                     inside = there if inside is None else self.w.op("logical_and", BOOL, inside, there)
             elif isinstance(entry, tuple):
                 i = next(rest)
-                found.append(Form(i.const * entry[2] + entry[0], tuple([(reg, k * entry[2]) for reg, k in i.terms])))
+                found.append(times(i, entry[2], entry[0]))
             else:
                 found.append(Form(entry))
         return tuple(found), inside
@@ -198,7 +197,7 @@ def read(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
     source = w.picked(x) if known and tiny else w.lazy(x)
     places = Places(w, shape, spec, given[1:], tiny)
     if not tiny and not places.are_distinct and prod(places.shape) * 2 > prod(shape):
-        source = _at_hand(w, source)
+        source = at_hand(w, source)
 
     def at(index: Indices) -> Number:
         place, inside = places.at(index)
@@ -210,11 +209,6 @@ def read(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
     cost = source.cost + sum(x.cost for x in places.arrays)
     part = Lazy(places.shape, node.dtype, at, cost, depth, reads)
     return w.written_out(part) if tiny else part
-
-
-def _at_hand(w: Writer, x: Lazy) -> Lazy:
-    """x, computed before if it is costly: a number of it may be wanted many times."""
-    return w.of_array(w.memory(x)) if x.cost > CHEAP else x
 
 
 def _rows(x: Array, spec: Sequence[Any], shape: tuple[int, ...]) -> Array | None:
@@ -242,7 +236,7 @@ def update(adds: bool) -> Any:
         if adds and _are_zeros(x) and len(indices) == len(spec) and prod(places.shape) >= MANY * node.size:
             return _added_up(w, node, places, w.lazy(v))
         # One after the other is no way to compute functions.
-        new = w.lazy(v) if places.are_distinct else _at_hand(w, w.lazy(v))
+        new = w.lazy(v) if places.are_distinct else at_hand(w, w.lazy(v))
         if isinstance(x, Array) and x.owned and free[0]:
             room = x
             if room.buffer in new.reads:

@@ -12,8 +12,8 @@ import numpy as np
 
 from nabla.engines.native.kernels.gamma_functions import polygamma, whole_power
 from nabla.engines.native.kernels.special_functions import of_scipy
-from nabla.engines.native.loops import Form, Num, Operand, times
-from nabla.engines.native.lowering.reals import DOUBLE, Real, of, where
+from nabla.engines.native.loops import DOUBLE, Form, Num, Operand, times
+from nabla.engines.native.lowering.reals import Real, of, where
 from nabla.engines.native.lowering.values import Unsupported
 from nabla.engines.numpy.polygamma import HIGHEST
 from nabla.engines.numpy.special import rule

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from nabla.engines.native.loops import Num
-from nabla.engines.native.lowering.reals import DOUBLE, Real, of, where
+from nabla.engines.native.loops import DOUBLE, Num
+from nabla.engines.native.lowering.reals import Real, of, where
 from nabla.engines.native.lowering.values import Unsupported
 from nabla.engines.native.runtime.routines import special_function
 from nabla.engines.numpy.bessel import AIRY

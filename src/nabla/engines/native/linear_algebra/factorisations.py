@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, Sequence
 
 import numpy as np
 
-from nabla.engines.native.kernels.complex_numbers import COMPLEX
 from nabla.engines.native.kernels.indexed import chosen
 from nabla.engines.native.loops import BOOL, INDEX, Block, Form, If, Num, Operand
 from nabla.engines.native.lowering.lines import Lines, Sink, at_hand
@@ -50,8 +49,6 @@ class Numbers:
     """Arithmetic on real or complex numbers of one dtype."""
 
     def __init__(self, w: Writer, dtype: np.dtype) -> None:
-        if dtype.kind == "c" and not COMPLEX.keys() >= {"add", "subtract", "multiply", "divide"}:
-            raise Unsupported("complex matrices")
         self.w = w
         self.dtype = dtype
         self.part = part_of_complex(dtype)

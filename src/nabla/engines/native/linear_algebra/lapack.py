@@ -164,7 +164,7 @@ def _exchanged(w: Writer, x: Array, pivots: Array, backwards: bool) -> None:
     (count,), (n, columns) = pivots.shape, x.shape
 
     def turn(k: Form) -> None:
-        own = Form(count - 1 - k.const, tuple([(reg, -f) for reg, f in k.terms])) if backwards else k
+        own = times(k, -1, count - 1) if backwards else k
         pivot = w.op("convert", INDEX, w.load(pivots, (own,)))
         pivot = w.op("minimum", INDEX, w.op("maximum", INDEX, pivot, Num(0, INDEX)), Num(n - 1, INDEX))
 

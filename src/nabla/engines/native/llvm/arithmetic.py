@@ -10,17 +10,17 @@ from typing import Callable
 
 import numpy as np
 
-from nabla.engines.native.llvm.conversions import HALF, SINGLE, choose, convert, truth, widened
+from nabla.engines.native.llvm.conversions import choose, convert, truth, widened
 from nabla.engines.native.llvm.divisions import floor_div, fmod, gcd, remainder
 from nabla.engines.native.llvm.hyperbolic import arccosh, arcsinh, arctanh, sech2, tanh
 from nabla.engines.native.llvm.powers import power, power_by
 from nabla.engines.native.llvm.text import Code, type_of
+from nabla.engines.native.loops import BOOL, HALF, INDEX, SINGLE
 from nabla.engines.native.runtime.routines import special_function
 from nabla.primitives import elementwise as e, formulas as f
 from nabla.primitives.base import Primitive
 
 Row = Callable[..., str]
-BOOL, INDEX = np.dtype(np.bool_), np.dtype(np.int64)
 
 
 def _floating(instruction: str, of_integers: str | None = None) -> Row:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from nabla.engines.native.llvm.text import Code
+from nabla.engines.native.loops import DOUBLE, HALF, SINGLE
 
-HALF, SINGLE, DOUBLE = np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64)
 SHORT, INT, LONG = np.dtype(np.uint16), np.dtype(np.int32), np.dtype(np.int64)
 
 

@@ -13,10 +13,12 @@ from typing import Any, Callable, Sequence
 
 from nabla.engines.native.llvm import arithmetic, memory, pieces, turns
 from nabla.engines.native.llvm.accesses import are_checked, check
-from nabla.engines.native.llvm.conversions import HALF, SINGLE, convert, narrowed, widened
+from nabla.engines.native.llvm.conversions import convert, narrowed, widened
 from nabla.engines.native.llvm.text import Code, in_memory, literal, type_of
 from nabla.engines.native.loops import (
+    HALF,
     INDEX,
+    SINGLE,
     Block,
     Buffer,
     Call,
@@ -35,6 +37,7 @@ from nabla.engines.native.loops import (
     Store,
     Watch,
     While,
+    touched,
     walk,
 )  # fmt: skip
 from nabla.engines.native.lowering.values import part_of_complex
@@ -76,7 +79,7 @@ class Module:
         f = self.function()
         code = f.code
         given: dict[tuple[str, int], Buffer] = {(b.place, b.number): b for b in self.program.buffers if b.place != "arena"}
-        used = {b for s in walk(self.program.body) for b in _buffers(s)}
+        used = {b for s in walk(self.program.body) for b in touched(s)}
         for (place, i), buffer in given.items():
             if buffer in used:
                 table, at = ("%table", i + 1) if place == "constant" else ("%addresses", i)
@@ -102,12 +105,6 @@ class Module:
 def vector_bytes(machine: Machine) -> int:
     """The size of a vector, 0 for a processor that is asked to have none."""
     return 8 * machine.lanes if machine.lanes > 1 else 0
-
-
-def _buffers(s: Any) -> list[Buffer]:
-    if type(s) in (Load, Store):
-        return [s.buffer]
-    return [x.buffer for x in s.args if type(x) is Part] if type(s) is Call else []
 
 
 class Function:

@@ -25,10 +25,10 @@ from nabla.engines.native.kernels import (
     sorting,
 )
 from nabla.engines.native.kernels.complex_numbers import COMPLEX
-from nabla.engines.native.kernels.formulas import FORMULAS, HALF, SINGLE
+from nabla.engines.native.kernels.formulas import FORMULAS
 from nabla.engines.native.linear_algebra import rows as linear_algebra
 from nabla.engines.native.llvm.arithmetic import OPERATIONS
-from nabla.engines.native.loops import ZERO, Call, Form, Num, Operand, Part, plus, times
+from nabla.engines.native.loops import HALF, SINGLE, ZERO, Call, Form, Num, Operand, Part, plus, times
 from nabla.engines.native.lowering import control, recipes
 from nabla.engines.native.lowering.values import (
     CHEAP,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 import numpy as np
 
-from nabla.engines.native.loops import Form
+from nabla.engines.native.loops import HALF, SINGLE, Form, plus
 from nabla.engines.native.lowering.recipes import STARTS
 from nabla.engines.native.lowering.values import (
     CHEAP,
@@ -24,8 +24,6 @@ from nabla.engines.native.lowering.values import (
 
 if TYPE_CHECKING:
     from nabla.engines.native.lowering.writer import Writer
-
-HALF, SINGLE = np.dtype(np.float16), np.dtype(np.float32)
 
 
 def computed_in(dtype: np.dtype) -> np.dtype:
@@ -139,4 +137,4 @@ def along(
         for i in range(1, count):
             state = turn(Form(i), *state)
     else:
-        w.loop(count - 1, lambda i, *inner: turn(Form(i.const + 1, i.terms), *inner), state, free=False)
+        w.loop(count - 1, lambda i, *inner: turn(plus(i, Form(1)), *inner), state, free=False)

@@ -11,8 +11,6 @@ from nabla.engines.native.loops import BOOL, Num, Operand
 if TYPE_CHECKING:
     from nabla.engines.native.lowering.writer import Writer
 
-DOUBLE = np.dtype(np.float64)
-
 
 class Real:
     """A real number, or a truth value, of a program that is being written."""

@@ -85,12 +85,6 @@ def flip(w: Writer, x: Lazy, axes: Sequence[int]) -> Lazy:
     return moved(w, x, x.shape, back)
 
 
-def part(w: Writer, x: Lazy, spec: Sequence[Any], shape: tuple[int, ...]) -> Lazy:
-    """The part that a basic key names."""
-
-    return moved(w, x, shape, window(spec))
-
-
 def reshape(w: Writer, x: Lazy, shape: tuple[int, ...]) -> Lazy | None:
     """Where axes are only put together, or come and go with length one; None where one is taken apart."""
     groups = _groups(x.shape, shape)

@@ -17,7 +17,6 @@ from nabla.engines.native.loops import (
     Num,
     Op,
     Operand,
-    Part,
     Program,
     Reg,
     Rewriter,
@@ -25,6 +24,7 @@ from nabla.engines.native.loops import (
     While,
     blocks,
     summary,
+    touched,
     walk,
 )  # fmt: skip
 
@@ -196,14 +196,7 @@ def needed(program: Program) -> Program:
 
 
 def _read(s: Any) -> list[Buffer]:
-    if type(s) is Load:
-        return [s.buffer]
-    return [x.buffer for x in s.args if type(x) is Part] if type(s) is Call else []
-
-
-def touched(s: Any) -> list[Buffer]:
-    """The buffers that it itself reads or writes."""
-    return [s.buffer] if type(s) in (Load, Store) else _read(s)
+    return [] if type(s) is Store else touched(s)
 
 
 def _needed(block: Block, live: set[Reg], reads: dict[Buffer, int]) -> Block:

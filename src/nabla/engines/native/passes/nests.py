@@ -30,9 +30,9 @@ from nabla.engines.native.loops import (
     coefficient,
     substituted,
     summary,
+    touched,
     walk,
 )  # fmt: skip
-from nabla.engines.native.passes.forwarding import touched
 from nabla.engines.native.passes.fusion import Loop as Accessed, apart
 from nabla.engines.native.runtime import blas_threads
 from nabla.engines.native.runtime.gemm import Gemm
@@ -194,16 +194,12 @@ def _links(block: Block) -> int:
 
 def _lanes(s: For, width: int) -> int:
     """As many as fit, by the largest numbers that are computed with."""
-    sizes = [8] if any(_is_index(x) for x in walk(s.body)) else []
+    sizes = [8] if any(type(x) is Index for x in walk(s.body)) else []
     for x in walk(s.body):
         reg = x.value if type(x) is Store else getattr(x, "out", None)
         if reg is not None and reg.dtype != BOOL:
             sizes.append(reg.dtype.itemsize)
     return width // max(sizes, default=8)
-
-
-def _is_index(s: Any) -> bool:
-    return type(s) is Index
 
 
 def _at_once(s: For, lanes: int) -> float:
