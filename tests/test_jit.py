@@ -414,6 +414,17 @@ def test_results_do_not_share_memory_with_arrays_given():
     assert out.tolist() == [[1.0, 2.0]] and part.tolist() == [1.0]
 
 
+@pytest.mark.parametrize("engine", ["numpy", "native", "xla"])
+@pytest.mark.parametrize("fn", [nb.floor, lambda n: nb.maximum(n, 1), nb.positive, lambda n: n + 0])
+def test_nor_do_results_that_engines_find_in_what_they_are_given(fn, engine):
+    g = nb.jit(fn, engine=engine)
+    for given in (np.array([[4, 5]]), np.array(4)):
+        for _ in range(3):
+            out = g(given)
+            given += 1
+            assert out.tolist() == (given - 1).tolist()
+
+
 def test_leaves_are_updated_inside_no_grad():
     w = nb.array([1.0, 2.0], requires_grad=True)
 

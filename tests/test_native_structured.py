@@ -315,3 +315,12 @@ def test_no_lines_at_all():
 def test_a_result_that_is_known_before_the_program_runs():
     f = nb.jit(lambda x: (x * 2.0, nb.linalg.eigh(np.diag([1.0, 2.0])).eigenvalues), engine="native")
     assert [y.tolist() for y in f(np.ones(2))] == [[2.0, 2.0], [1.0, 2.0]]
+
+    def written():
+        x = nb.zeros(3)
+        x[0], x[1] = 1.0, 2.0
+        x.realize()
+        return x
+
+    f = nb.jit(lambda x: (x * 2.0, written()), engine="native")
+    assert [y.tolist() for y in f(np.ones(2))] == [[2.0, 2.0], [1.0, 2.0, 0.0]]

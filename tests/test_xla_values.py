@@ -17,7 +17,7 @@ from nabla.graph.tokens import Token, Tokens
 from nabla.primitives import elementwise, formulas as f
 from nabla.primitives.base import REGISTRY, constant
 from nabla.primitives.contraction import dot_general
-from nabla.primitives.cumulative import cummax, cumsum, recurrence
+from nabla.primitives.cumulative import cummax, cummin, cumsum, recurrence
 from nabla.primitives.elementwise import Elementwise
 from nabla.primitives.indexing import assemble, index, index_add, index_set
 from nabla.primitives.reductions import argmax, argmin, reduce_all, reduce_any, reduce_max, reduce_min, reduce_prod
@@ -196,6 +196,7 @@ def test_reductions(dtype):
     both = [reduce_sum, reduce_prod, reduce_max, reduce_min, reduce_any, reduce_all]
     programs = [lambda x, p=p, axes=axes: p(x, axes=axes) for p in both for axes in ((0,), (1,), (0, 1), ())]
     same(*on_both(lambda x: [p(x) for p in programs] + [argmax(x, axis=1), argmin(x, axis=0)], x))
+    same(*on_both(lambda x: [p(x, axis=1) for p in (cummax, cummin)], x))
 
 
 def test_integers_wrap():

@@ -27,6 +27,8 @@ class Compilation(Protocol):
     """A graph, compiled."""
 
     run: Executable
+    graph: Graph
+    """What is run: the graph, simplified."""
     fresh: bool
     """Whether the results of a run are new arrays, that nobody else will ever see."""
 

@@ -92,7 +92,8 @@ class Program:
         """The inputs that something depends on that the function called backward on."""
         self.kinds = numpy
         self._engine = engine
-        self.aliases = _may_be_inputs(graph)
+        self.aliases: list[bool] = []
+        """For each result whether it may be an input, or show a part of one; known when the program is compiled."""
         self.run: Executable | None = None
         self.fresh = False
         """Whether the results of a run are new arrays, that nobody else will ever see."""
@@ -176,6 +177,7 @@ class Program:
         if run is None:
             compilation = self.compilation(values=values)
             self.fresh = compilation.fresh
+            self.aliases = _may_be_inputs(compilation.graph)
             run = self.run = compilation.run
         if runtime.away and self.in_memory:
             serving = self._engine.serving(self.graph, values)
@@ -431,9 +433,9 @@ def argument_names(structure: tree.TreeDef) -> list[str]:
 
 
 def _may_be_inputs(graph: Graph) -> list[bool]:
-    """For each output whether it may be, or show a part of, the memory of an input."""
+    """For each output whether it may be, or show a part of, the memory of an input. A number may be chosen from several."""
     shown = set(graph.inputs)
     for node in graph.nodes:
-        if node.prim in VIEWS and not shown.isdisjoint(node.inputs):
+        if (node.prim in VIEWS or node.shape == ()) and not shown.isdisjoint(node.inputs):
             shown.add(node)
     return [x in shown for x in graph.outputs]

@@ -76,6 +76,7 @@ class Compiled:
 
     def __init__(self, lowering: Lowering) -> None:
         self._lowering = lowering
+        self.graph = lowering.graph
         self.run = _callable(lowering)
 
     def as_text(self) -> str:
@@ -125,7 +126,7 @@ def written(graph: Graph, check: Pass = lambda program: program) -> tuple[Progra
 def _updated(x: Node, uses: Mapping[Node, int]) -> list[Node]:
     """What x is with all but the last parts written, with all but the last two, and so on, as far as nobody else wants it."""
     found = []
-    while x.prim.updates and x.inputs[0].prim.updates and uses[x.inputs[0]] == 1:
+    while x.inputs and x.prim.updates and x.inputs[0].prim.updates and uses[x.inputs[0]] == 1:
         x = x.inputs[0]
         found.append(x)
     return found

@@ -80,6 +80,7 @@ class Compilation:
 
     def __init__(self, lowering: Lowering) -> None:
         self._lowering = lowering
+        self.graph = lowering.graph
         self._elsewhere = _Elsewhere(lowering)
         self.run = _arranged(lowering, _runner(lowering, self._elsewhere))
 

@@ -32,7 +32,12 @@ def _position(name: str) -> Kernel:
 
 
 def _along(name: str) -> Kernel:
-    return in_single(lambda x, axis, reverse=False: getattr(lax, name)(x, axis=axis, reverse=reverse))
+    def kernel(x: Any, axis: int, reverse: bool = False) -> Any:
+        if x.dtype.kind == "b":  # extrema, of which jax has none
+            return kernel(x.astype(np.int8), axis, reverse).astype(x.dtype)
+        return getattr(lax, name)(x, axis=axis, reverse=reverse)
+
+    return in_single(kernel)
 
 
 def _recurrence(a: Any, b: Any, axis: int, reverse: bool) -> Any:

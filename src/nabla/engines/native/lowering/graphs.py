@@ -330,16 +330,14 @@ def _reduction(by: str) -> Recipe:
         x, axes = inputs[0], node.params["axes"]
         if not prod(x.shape) and by not in ("add", "logical_or", "logical_and", "multiply"):
             raise Unsupported("an extremum of nothing")
-        if node.dtype.kind == "b":  # whether each number is not zero
-            x = recipes.convert(w, x, node.dtype)
-        if x.dtype.kind == "c" and by not in COMPLEX:
+        # Whether each number is not zero; and sums of half precision in single precision, rounded in the end.
+        dtype = SINGLE if node.dtype == HALF and by in ("add", "multiply") else node.dtype
+        x = recipes.convert(w, x, dtype)
+        if dtype.kind == "c" and by not in COMPLEX:
             raise Unsupported(f"{by} of complex numbers")
-        dtype = node.dtype
-        if x.dtype == dtype == HALF and by in ("add", "multiply"):  # in single precision, and rounded in the end
-            x, dtype = recipes.convert(w, x, SINGLE), SINGLE
         if not tiny:
-            found: Value = recipes.reduced(w, x, axes, dtype, by, w.targets.get(node) if dtype is node.dtype else None)
-            return found if dtype is node.dtype else recipes.convert(w, w.lazy(found), HALF)
+            found = recipes.reduced(w, x, axes, dtype, by, w.targets.get(node) if dtype == node.dtype else None)
+            return found if dtype == node.dtype else recipes.convert(w, w.lazy(found), node.dtype)
         kept = [axis for axis in range(len(x.shape)) if axis not in axes]
         names = np.empty([x.shape[axis] for axis in kept], object)
         length = prod([x.shape[axis] for axis in axes])
@@ -347,8 +345,7 @@ def _reduction(by: str) -> Recipe:
         for at in np.ndindex(*names.shape):
             line = list(whole[at])
             names[at] = w.total(line, part_of_complex(dtype), by) if line else constant(recipes.STARTS[by](dtype), dtype)
-        found = Small(names, dtype)
-        return found if dtype is node.dtype else recipes.convert(w, w.picked(found), HALF)
+        return recipes.convert(w, w.picked(Small(names, dtype)), node.dtype)
 
     return recipe
 
