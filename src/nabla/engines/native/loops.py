@@ -304,13 +304,19 @@ def blocks(s: Any) -> tuple[Block, ...]:
     return ()
 
 
-def walk(block: Block) -> Iterator[Any]:
+def walk(block: Block) -> list[Any]:
     """All statements, those inside others too."""
+    found: list[Any] = []
+    _walk(block, found)
+    return found
+
+
+def _walk(block: Block, found: list[Any]) -> None:
     for s in block:
-        yield s
+        found.append(s)
         if type(s) in NESTING:
             for inner in blocks(s):
-                yield from walk(inner)
+                _walk(inner, found)
 
 
 def touched(s: Any) -> list[Buffer]:

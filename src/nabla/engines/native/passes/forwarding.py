@@ -6,6 +6,7 @@ from math import inf
 from typing import Any
 
 from nabla.engines.native.loops import (
+    NESTING,
     Block,
     Buffer,
     Call,
@@ -23,6 +24,7 @@ from nabla.engines.native.loops import (
     Store,
     While,
     blocks,
+    regs_of,
     summary,
     touched,
     walk,
@@ -208,11 +210,12 @@ def _needed(block: Block, live: set[Reg], reads: dict[Buffer, int]) -> Block:
                 for buffer in _read(s):
                     reads[buffer] -= 1
                 continue
-            live.update(summary(s).uses)
+            live.update([x for x in s.args if type(x) is Reg] if kind is Op else regs_of(s.at))
         elif kind is Store:
             if s.buffer.place == "arena" and not reads.get(s.buffer):
                 continue
-            live.update(summary(s).uses)
+            live.update(regs_of(s.at))
+            live.update([s.value] if type(s.value) is Reg else ())
         elif kind is Call:
             live.update(summary(s).uses)
         elif not _keep(s, live, reads):
@@ -308,12 +311,19 @@ def _invariant(s: Any) -> Block:
     for inner in blocks(s):
         kept: Block = []
         for x in inner:
-            part = summary(x)
-            if type(x) in (Op, Load, Index) and part.uses.isdisjoint(changing) and part.reads.isdisjoint(writes):
-                out.append(x)
+            kind = type(x)
+            if kind is Op:
+                stays = not changing.isdisjoint([y for y in x.args if type(y) is Reg])
+            elif kind is Load or kind is Index:
+                stays = not changing.isdisjoint(regs_of(x.at)) or (kind is Load and x.buffer in writes)
             else:
-                changing |= part.gives
                 kept.append(x)
+                if kind in NESTING:
+                    changing |= summary(x).gives
+                continue
+            if stays:
+                changing.add(x.out)
+            (kept if stays else out).append(x)
         inner[:] = kept
     if out:
         s.summary = None

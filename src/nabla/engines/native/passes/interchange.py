@@ -49,8 +49,10 @@ def _in_order(nest: list[For]) -> For:
     turns = 1
     for s in nest:
         turns *= s.count
+    if turns < LARGE:
+        return nest[0]
     lines = _lines(nest)
-    if turns < LARGE or max(lines.values()) < BETTER * lines[nest[0].counter]:
+    if max(lines.values()) < BETTER * lines[nest[0].counter]:
         return nest[0]
     body = nest[-1].body
     for s in sorted(nest, key=lambda s: lines[s.counter]):  # from the inside; of equals the outer one stays outside
