@@ -81,10 +81,53 @@ def test_it_is_traced_once_for_each_kind_of_arguments():
     assert g(X.astype("float32"), 3, scale=2.0).dtype == np.float32
     assert g(np.ones(3)).tolist() == [2.0, 2.0, 2.0]
     text = g.explain()
-    assert "traced 8 times" in text and "args[0]: [3]" in text
+    assert "traced 8 times" in text and "1. the first call with args[0]: float64[3] (" in text
     g.clear_cache()
     g(X)
     assert g.compilations == 9
+
+
+def test_explain_says_what_is_another_than_before():
+    @nb.jit(engine="numpy", static_argnames="n")
+    def g(model, t, n):
+        return model["w"] * t
+
+    model = {"b": nb.zeros(2), "w": nb.ones(3)}
+    g(model, 1.0, n=1), g(model, 1.0, n=2), g({**model, "w": nb.ones(4)}, 1.0, n=2)
+    g({**model, "w": np.ones(4)}, 1, n=2)
+    with nb.using_default_dtype("float32"):
+        g(model, 1.0, n=2)
+    reasons = [line.partition("call with ")[2].partition(" (traced")[0] for line in g.explain().splitlines()[1:]]
+    assert reasons == [
+        "args[0]['b']: float64[2], args[0]['w']: float64[3], args[1]: float, n=1",
+        "n=2, before 1",
+        "args[0]['w']: float64[4], before: float64[3]",
+        "args[0]['w']: ndarray of float64[4], before: float64[4], args[1]: int, before: float",
+        "default dtype: float32, before: float64",
+    ]
+
+
+def test_a_number_that_comes_back_as_a_tensor_is_one_still():
+    """A counter that begins as a number of Python is no reason to trace again when it has been counted on."""
+    for start, dtype in ((0, "int64"), (0.0, "float64"), (0j, "complex128")):
+        g = jit(lambda t, x: (t + 1, x * t))
+        t = start
+        for _ in range(4):
+            t, product = g(t, nb.ones(1, dtype="complex64"))
+        assert t == 4 and t.dtype == dtype and product.dtype == np.complex64 and g.compilations == 1
+    g(nb.array(0j), nb.ones(1, dtype="complex64"))
+    assert g.compilations == 2  # this one is no number of Python
+    with nb.using_default_dtype("float32"):
+        single = jit(lambda t: t + 1.0)
+        assert single(single(1.0)).dtype == np.float32
+        assert single(t.real).dtype == np.float64
+
+
+def test_large_integers_are_unsigned():
+    g = jit(lambda n: n + 1)
+    for _ in range(8):
+        assert g(3) == 4 and g(2**63) == 2**63 + 1
+    assert g(3).dtype == np.int64 and g(2**63).dtype == np.uint64 and g.compilations == 2
 
 
 def test_numbers_of_python_are_weak_as_they_are_without_jit():

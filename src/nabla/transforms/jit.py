@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache, partial
 from threading import RLock
 from time import perf_counter
 from types import MethodType
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from nabla.ops.devices import default_place
 from nabla.tensor import Tensor
 from nabla.transforms.capture import AsksForLanes, is_tracing
 from nabla.transforms.lowered import Lowered
-from nabla.transforms.program import Program, Times, argument_names, traced
+from nabla.transforms.program import Program, Times, argument_names, scalar_dtype, traced
 from nabla.transforms.shortcut import MISS, Call, shortcut
 from nabla.transforms.trace import decorator, node_at, want_callable, wraps
 
@@ -249,7 +249,7 @@ class Jitted:
             if type(hidden) is list:
                 return (program, hidden), ""
             reason = str(hidden)
-        return None, reason or f"the first call with {_shown(key)}"
+        return None, reason or f"the first call with {_news(key, self._programs)}"
 
     def _remember(self, key: Any, program: Program, reason: str) -> None:
         programs = self._programs
@@ -318,8 +318,8 @@ class Statics:
     def __hash__(self) -> int:
         return hash(self._key)
 
-    def __repr__(self) -> str:
-        return ", ".join([f"args[{i}]={x!r}" for i, x in self.placed] + [f"{name}={x!r}" for name, x in self.named])
+    def described(self) -> dict[str, str]:
+        return {f"args[{i}]": f"={x!r}" for i, x in self.placed} | {name: f"={x!r}" for name, x in self.named}
 
     def joined(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """The arguments of a call: these among the others."""
@@ -348,14 +348,26 @@ def _append_kinds(kinds: list[Any], leaves: Sequence[Any]) -> bool:
         kind = type(x)
         if kind is Tensor:
             node = x._node
-            kinds.append((node.shape, id(node.dtype)))
+            kinds.append((node.shape, id(node.dtype)) if node.shape else _kind_of_one(node.dtype))
         elif kind is np.ndarray:
             kinds.append((x.shape, x.dtype))
+        elif kind is int and not -(2**63) <= x < 2**63:
+            kinds.append(((), id(dtypes.uint64)))
         elif kind in PLAIN:
             kinds.append(kind)
         else:
             return False
     return True
+
+
+WEAK = {id(dtypes.weak_int): int, id(dtypes.weak_float): float, id(dtypes.weak_complex): complex}
+DTYPES = {id(dtype): dtype for dtype in (*dtypes.SUPPORTED, dtypes.weak_int, dtypes.weak_float, dtypes.weak_complex)}
+
+
+def _kind_of_one(dtype: np.dtype) -> Any:
+    """The kind of a tensor of one number: that of a number of Python, where it is what a program made of one."""
+    number = WEAK.get(id(dtype))
+    return number if number is not None and scalar_dtype(number()) is dtype else ((), id(dtype))
 
 
 @lru_cache(maxsize=256)
@@ -397,12 +409,35 @@ def _as_tensor(x: Any, structure: tree.TreeDef, i: int) -> Tensor:
     )
 
 
-def _shown(key: Any) -> str:
-    shape, kinds, statics, *_ = key
+def _news(key: Any, known: Iterable[Any]) -> str:
+    """What a call is like; where there was a similar one, only where it differs from that."""
+    parts = _described(key)
+    alike = [old for old in map(_described, known) if old.keys() == parts.keys()]
+    if not alike:
+        return ", ".join([f"{name}{text}" for name, text in parts.items() if name not in AROUND]) or "no arguments"
+    before = min(reversed(alike), key=lambda old: sum(parts[name] != old[name] for name in parts))
+    changes = [name for name in parts if parts[name] != before[name]]
+    return ", ".join([f"{name}{parts[name]}, before{before[name].replace('=', ' ')}" for name in changes])
+
+
+AROUND = ("default dtype", "default device", "axes of vmap")
+
+
+def _described(key: Any) -> dict[str, str]:
+    """The parts of what programs are kept by, by name."""
+    shape, kinds, statics, default, place, axes = key
     structure = _row(shape) if isinstance(shape, int) else shape
-    shown = [kind.__name__ if isinstance(kind, type) else str(list(kind[0])) for kind in kinds]
-    parts = [f"{name}: {kind}" for name, kind in zip(argument_names(structure), shown)]
-    return ", ".join(parts + [repr(statics)] if statics is not None else parts) or "no arguments"
+    parts = {name: f": {_kind_shown(kind)}" for name, kind in zip(argument_names(structure), kinds)}
+    if statics is not None:
+        parts |= statics.described()
+    return {**parts, **dict(zip(AROUND, (f": {DTYPES[default]}", f": {place}", f": {axes}")))}
+
+
+def _kind_shown(kind: Any) -> str:
+    if isinstance(kind, type):
+        return kind.__name__
+    shape, dtype = kind
+    return f"{DTYPES[dtype]}{list(shape)}" if isinstance(dtype, int) else f"ndarray of {dtype}{list(shape)}"
 
 
 def _want_parameters(fn: Callable[..., Any], argnums: tuple[int, ...], argnames: tuple[str, ...]) -> None:

@@ -358,10 +358,11 @@ def _find_more(roads: Roads, capture: Capture, sources: Sequence[Node], token: T
 def _want_kept(roads: Roads, graph: Graph, first: int, token: Token) -> None:
     """Refuse a function that puts a traced tensor in the place of one that it reads: the next call would not find it there. The
     hidden inputs of the graph begin at `first`."""
-    read = heads_read(graph, graph.outputs)
-    for hidden, stand_in in zip(roads.hidden, graph.inputs[first:]):
-        now = hidden.get()
-        if now is not hidden.value and isinstance(now, Tensor) and token in now._node.tokens.members and stand_in in read:
+    computed = [(i, x) for i, x in roads.given_anew() if isinstance(x, Tensor) and token in x._node.tokens.members]
+    read = heads_read(graph, graph.outputs) if computed else ()
+    for i, now in computed:
+        if graph.inputs[first + i] in read:
+            hidden = roads.hidden[i]
             token.moved.append((now, as_node(hidden.value)))
             raise TracedValueError(
                 f"jit: the function at {token.line} reads {hidden.name} and gives this name to a tensor that it computes. Python "

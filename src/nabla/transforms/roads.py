@@ -105,6 +105,11 @@ class Roads:
         with _round:
             self.guards = [guard for guard in self.guards if guard[2] is not same_but_watched]
 
+    def given_anew(self) -> list[tuple[int, Any]]:
+        """The hidden inputs whose roads lead somewhere else than at the beginning of the trace, by number, and where to."""
+        with _round:
+            return [(i, now) for i, x in enumerate(self.hidden) if (now := x.get()) is not x.value]
+
     def settle(self) -> None:
         """The function was traced: what was there then is not kept alive, and what the trace itself changed is not looked at:
         Python runs only then."""

@@ -274,6 +274,8 @@ class _Text:
             raise _Unusual
         self.miss_if(f"type({name}) is not {self.name(kind)}")
         if kind is int:
+            if like.dtype != dtypes.int64:  # it was too large for that
+                raise _Unusual
             self.miss_if(f"not {-(2**63)} <= {name} < {2**63}")
         self._values.append(f"{self.name(dtypes.of_scalar(kind()).type)}({name})" if kind in NUMBERS else name)
 
