@@ -213,6 +213,26 @@ def test_nans_and_ties(dtype):
     same(*on_both(lambda x: [sort(x, axis=0, descending=d) for d in (False, True)], x))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_nans_in_large_arrays(dtype):
+    """A library that XLA calls for large arrays, unless it is told not to, has maxima without their NaNs."""
+    x = np.random.default_rng(0).integers(-9, 9, (64, 64)).astype(dtype)
+    x[0, 3] = np.nan
+    zero = constant(np.zeros((64, 64), dtype))
+
+    def program(x):
+        product = dot_general(x, x, contract=((1,), (1,)), batch=((), ()))
+        ends = [p(y, axes=axes) for y in (x, product) for p in (reduce_max, reduce_min) for axes in ((0,), (1,), (0, 1))]
+        bounded = [p(y, zero) for y in (x, product) for p in (f.maximum, f.minimum)]
+        return [*ends, *bounded, *[reduce_sum(y, axes=(1,)) for y in bounded]]
+
+    same(*on_both(program, x))
+    found, expected = on_both(lambda x: [softmax(x, axes=(1,)), log_softmax(x, axes=(1,)), logsumexp(x, axes=(1,))], x)
+    for a, b in zip(found, expected, strict=True):
+        assert np.isnan(b[0]).all()
+        np.testing.assert_array_equal(np.isnan(a), np.isnan(b))
+
+
 def test_order_of_complex_numbers():
     parts = [1.0, 2.0, -1.0, np.nan]
     x = np.array([complex(a, b) for a, b in itertools.product(parts, parts)] * 2)[np.random.default_rng(0).permutation(32)]

@@ -53,7 +53,7 @@ class Lowering:
         # Where jax computes on the device anyway, telling it so costs time at each call.
         here = self.mesh is not None or self.device == jax.devices()[0]
         placed = {} if here else {"in_shardings": jax.sharding.SingleDeviceSharding(self.device)}
-        self.function = jax.jit(self.program, **placed)
+        self.function = devices.compiled_for(self.device.platform, self.program, **placed)
         self.passed = [x.value if devices.away([x.value]) else np.asarray(x.value, order="C") for x in self.program.passed]
 
     @cached_property
@@ -195,8 +195,8 @@ class _Elsewhere:
 
     def __init__(self, lowering: Lowering) -> None:
         self._constants, self._mesh = lowering.passed, lowering.mesh
-        self._function = jax.jit(lowering.program)
-        self._moved: dict[Any, list[Any]] = {}
+        self._program = lowering.program
+        self._moved: dict[Any, tuple[Any, list[Any]]] = {}
         self.always = self._mesh is not None or bool(devices.away(self._constants))
 
     def takes(self, values: Sequence[Any]) -> bool:
@@ -205,20 +205,23 @@ class _Elsewhere:
 
     def compile(self, values: Sequence[Any]) -> None:
         with reported(), jax.enable_x64(True):
-            self._function.lower(*values, *self._passed(values)).compile()
+            function, constants = self._there(values)
+            function.lower(*values, *constants).compile()
 
     def __call__(self, values: Sequence[Any]) -> Sequence[Any]:
         with reported(), jax.enable_x64(True):
-            found: Sequence[Any] = self._function(*values, *self._passed(values))
+            function, constants = self._there(values)
+            found: Sequence[Any] = function(*values, *constants)
             return found
 
-    def _passed(self, values: Sequence[Any]) -> list[Any]:
-        """The constants that are arguments, there."""
+    def _there(self, values: Sequence[Any]) -> tuple[Any, list[Any]]:
+        """The program for where it runs on these inputs, and the constants that are arguments, there."""
         buffers = devices.away([*values, *self._constants])
         key = want_one_place("jit", buffers, self._mesh)
         found = self._moved.get(key)
         if found is None:
-            found = self._moved[key] = [put_beside(x, buffers, self._mesh) for x in self._constants]
+            function = devices.compiled_for(devices.platform_of(key), self._program)
+            found = self._moved[key] = function, [put_beside(x, buffers, self._mesh) for x in self._constants]
         return found
 
 

@@ -57,6 +57,33 @@ def name_of(device: Any) -> str:
     return str(device)
 
 
+def platform_of(place: frozenset[Any]) -> str:
+    """That of devices of one kind, as jax names it."""
+    return str(next(iter(place)).platform)
+
+
+def compiled_for(platform: str, function: Any, **settings: Any) -> Any:
+    """What jax.jit makes of a function for the devices of a platform, as jax names it."""
+    return jax.jit(function, compiler_options=_for_processors() if platform == "cpu" else None, **settings)
+
+
+@lru_cache(maxsize=1)
+def _for_processors() -> dict[str, str] | None:
+    """What XLA is told when it compiles for processors; None where it does not know the option.
+
+    XLA hands reductions, and what surrounds matrix products, to the library YNNPACK. There the maximum of 4096 numbers and more, or
+    of a product and zero, is a number where one of them is NaN (tensorflow/tensorflow issue 116992 shows the same), and some sums
+    end the process (jax-ml/jax issue 39257). Products alone are right there, and fast; all else is done by XLA's own code.
+    """
+    options = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
+    try:
+        with jax.default_device(find("cpu")):
+            jax.jit(lambda: 0, compiler_options=options).lower().compile()
+    except jax.errors.JaxRuntimeError:
+        return None
+    return options
+
+
 def away(values: Any) -> list[Any]:
     """Those of the values, or of their parts, that are buffers of XLA."""
     found = []

@@ -38,7 +38,7 @@ def written(graph: Graph, last: Sequence[Any], platforms: Sequence[str] | None) 
 def read(data: bytes) -> Executable:
     """The program as a function from values to ndarrays."""
     with reported():
-        program = jax.jit(jax_export.deserialize(bytearray(data)).call)
+        program = devices.compiled_for(jax.default_backend(), jax_export.deserialize(bytearray(data)).call)
 
     def run(*values: Any) -> list[np.ndarray]:
         with reported(), jax.enable_x64(True):

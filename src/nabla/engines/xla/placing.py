@@ -103,12 +103,12 @@ class Placing:
         if prim in HANDING_ON:
             set_value(node, IN_MEMORY[prim](*values, **node.params))
             return True
-        want_one_place(prim.name, away)
+        platform = devices.platform_of(want_one_place(prim.name, away))
         kinds = tuple([(x.shape, x.dtype) for x in node.inputs])
         try:
-            kernel = _kept(prim, tuple(node.params.items()), kinds, node.shape, node.dtype)
+            kernel = _kept(platform, prim, tuple(node.params.items()), kinds, node.shape, node.dtype)
         except TypeError:  # a parameter has no hash
-            kernel = _kernel(prim, node.params, kinds, node.shape, node.dtype)
+            kernel = _kernel(platform, prim, node.params, kinds, node.shape, node.dtype)
         with reported(), jax.enable_x64(True):
             value = kernel(*values)
         set_value(node, value)
@@ -122,19 +122,19 @@ def _goes_away(graph: Graph) -> bool:
     return bool(devices.away([x.value for x in seen if x.value is not None]))
 
 
-def _kernel(prim: Primitive, params: Mapping[str, Any], kinds: Any, shape: Any, dtype: Any) -> Callable[..., Any]:
+def _kernel(platform: str, prim: Primitive, params: Mapping[str, Any], kinds: Any, shape: Any, dtype: Any) -> Callable[..., Any]:
     """One node as a compiled function of the values of its inputs."""
     inputs = tuple([Node(PLACEHOLDER, (), NO_PARAMS, shape, dtype, EMPTY, 0) for shape, dtype in kinds])
     node = Node(prim, inputs, params, shape, dtype, EMPTY, 0)
     program = Program(Graph(inputs, (node,), (node,)))
     passed = [x.value for x in program.passed]  # of graphs that the node holds
-    compiled = jax.jit(program)
+    compiled = devices.compiled_for(platform, program)
     return lambda *values: compiled(*values, *passed)[0]
 
 
 @lru_cache(maxsize=KEPT)
-def _kept(prim: Primitive, params: tuple[Any, ...], kinds: Any, shape: Any, dtype: Any) -> Callable[..., Any]:
-    return _kernel(prim, dict(params), kinds, shape, dtype)
+def _kept(platform: str, prim: Primitive, params: tuple[Any, ...], kinds: Any, shape: Any, dtype: Any) -> Callable[..., Any]:
+    return _kernel(platform, prim, dict(params), kinds, shape, dtype)
 
 
 runtime.devices = Placing()
