@@ -86,11 +86,12 @@ class Module:
                 f.bases[buffer] = name = f"%{place}{i}"
                 code.entry.append(f"  {name}.at = getelementptr ptr, ptr {table}, i64 {at}")
                 code.entry.append(f"  {name} = load ptr, ptr {name}.at")
-        for f.limits, run in groupby(self.program.body, blas_threads.is_limiting):
-            if f.limits:
+        for limits, run in groupby(self.program.body, blas_threads.is_limiting):
+            f.limits = limits
+            if limits:
                 f.routine(blas_threads.LIMIT, "", "")
             f.block(list(run))
-            if f.limits:
+            if limits:
                 f.routine(blas_threads.FREE, "", "")
         code.do("ret i64 0")
         self.define("define i64 @run(ptr %addresses, ptr %arena, ptr %table)", code)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Sequence
 
-from nabla.engines.native.llvm.text import in_memory, type_of
+from nabla.engines.native.llvm.text import Code, in_memory, type_of
 from nabla.engines.native.llvm.turns import Phis, at_once, brought, counted, one_by_one
 from nabla.engines.native.loops import INDEX, Carry, Counter, For, Num, Watch, summary, walk
 from nabla.engines.native.lowering.recipes import STARTS
@@ -13,71 +13,91 @@ if TYPE_CHECKING:
     from nabla.engines.native.llvm.emission import Function
 
 
+class _Given:
+    """What the function of a piece is given by its context: kinds of numbers, and their names outside."""
+
+    def __init__(self) -> None:
+        self._places = [("ptr", "%arena"), ("ptr", "%table")]
+
+    def name(self, kind: str, outside: str) -> str:
+        """The name inside."""
+        self._places.append((kind, outside))
+        return f"%given{len(self._places) - 1}"
+
+    def put(self, code: Code) -> str:
+        """The context, written outside."""
+        context = code.space("i64", len(self._places))
+        for i, (kind, name) in enumerate(self._places):
+            code.do(f"store {kind} {name}, ptr {code.op(f'getelementptr i64, ptr {context}, i64 {i}')}")
+        return context
+
+    def take(self, code: Code) -> None:
+        """The names, inside."""
+        for i, (kind, _) in enumerate(self._places):
+            name = {0: "%arena", 1: "%table"}.get(i, f"%given{i}")
+            code.entry.append(f"  %at{i} = getelementptr i64, ptr %context, i64 {i}")
+            code.entry.append(f"  {name} = load {kind}, ptr %at{i}")
+
+
 def in_pieces(f: Function, s: For) -> None:
     """The loop as a function of a context and the number of a piece."""
-    code, module = f.code, f.module
+    code, module, inner, given = f.code, f.module, f.module.function(), _Given()
     partials = [code.space(in_memory(c.inner.dtype), s.pieces) for c in s.carries]
-    inner = module.function()
-    own = inner.code
-    places: list[tuple[str, str]] = [("ptr", "%arena"), ("ptr", "%table")]
     part = summary(s)
     for buffer in sorted(part.reads | part.writes, key=lambda b: (b.place, b.number)):
         if buffer.place != "arena":
-            inner.bases[buffer] = f"%given{len(places)}"
-            places.append(("ptr", f.bases[buffer]))
+            inner.bases[buffer] = given.name("ptr", f.bases[buffer])
     for reg in sorted(part.uses, key=lambda r: r.number):
-        inner.names[reg] = f"%given{len(places)}"
-        places.append((type_of(reg.dtype), f.names[reg]))
-    rooms = []
-    for p in partials:
-        rooms.append(f"%given{len(places)}")
-        places.append(("ptr", p))
-    long = module.checked or any(type(x) is Watch for x in walk(s.body))
-    if long:
+        inner.names[reg] = given.name(type_of(reg.dtype), f.names[reg])
+    rooms = [given.name("ptr", partial) for partial in partials]
+    may_end = module.checked or any(type(x) is Watch for x in walk(s.body))
+    if may_end:
         stop = code.space("i64", 1)
         code.do(f"store i64 0, ptr {stop}")
-        inner.stop = f"%given{len(places)}"
-        places.append(("ptr", stop))
-    context = code.space("i64", len(places))
-    for i, (kind, name) in enumerate(places):
-        code.do(f"store {kind} {name}, ptr {code.op(f'getelementptr i64, ptr {context}, i64 {i}')}")
-    for i, (kind, _) in enumerate(places):
-        name = {0: "%arena", 1: "%table"}.get(i, f"%given{i}")
-        own.entry.append(f"  %at{i} = getelementptr i64, ptr %context, i64 {i}")
-        own.entry.append(f"  {name} = load {kind}, ptr %at{i}")
-    if s.own:
-        own.entry.append(f"  %before = mul i64 %piece, {s.at[1]}")
-        own.entry.append(f"  %begin.own = add i64 %before, {s.at[0]}")
-        own.entry.append("  %own = getelementptr i8, ptr %arena, i64 %begin.own")
-        inner.bases.update(dict.fromkeys(s.own, "%own"))
-    if long:
-        inner.look()
-    size = -(-s.count // s.pieces)
-    size = -(-size // s.lanes) * s.lanes
-    begin = own.op(f"mul i64 %piece, {size}")
-    end = own.op(f"add i64 {begin}, {size}")
-    end = own.op(f"select i1 {own.op(f'icmp slt i64 {end}, {s.count}')}, i64 {end}, i64 {s.count}")
-    begin = own.op(f"select i1 {own.op(f'icmp slt i64 {begin}, {end}')}, i64 {begin}, i64 {end}")
-    neutral = [
-        Carry(c.inner, Num(STARTS[str(c.by)](c.inner.dtype), c.inner.dtype), c.end, c.out, c.by) for c in s.carries
-    ]  # fmt: skip
-    whole = For(s.counter, s.count, s.body, neutral, True)
-    whole.lanes = s.lanes
-    if s.lanes > 1:
-        at_once(inner, whole, begin, end, neutral)
-    else:
-        one_by_one(inner, whole, begin, end)
-    for c, room in zip(s.carries, rooms):
-        _put(inner, c, room, "%piece", inner.names[c.out])
-    own.do("ret void")
+        inner.stop = given.name("ptr", stop)
+    context = given.put(code)
+    given.take(inner.code)
+    _piece(inner, s, rooms)
     number = len(module.functions)
-    module.define(f"define internal void @piece{number}(ptr %context, i64 %piece)", own)
+    module.define(f"define internal void @piece{number}(ptr %context, i64 %piece)", inner.code)
     f.routine("nabla_parallel", f"ptr @piece{number}, ptr {context}, i64 {s.pieces}", "ptr, ptr, i64")
-    if long:
+    if may_end:
         status = code.op(f"load i64, ptr {stop}")
         f.leave(code.op(f"icmp ne i64 {status}, 0"), status)
     for c, partial in zip(s.carries, partials):
         _bring(f, c, partial, s.pieces)
+
+
+def _piece(f: Function, s: For, rooms: Sequence[str]) -> None:
+    """The turns of one piece. rooms: where it puts what it has added up."""
+    code = f.code
+    if s.own:
+        code.entry.append(f"  %before = mul i64 %piece, {s.at[1]}")
+        code.entry.append(f"  %begin.own = add i64 %before, {s.at[0]}")
+        code.entry.append("  %own = getelementptr i8, ptr %arena, i64 %begin.own")
+        f.bases.update(dict.fromkeys(s.own, "%own"))
+    if f.stop:
+        f.look()
+    size = -(-s.count // s.pieces)
+    size = -(-size // s.lanes) * s.lanes
+    begin = code.op(f"mul i64 %piece, {size}")
+    end = code.op(f"add i64 {begin}, {size}")
+    end = code.op(f"select i1 {code.op(f'icmp slt i64 {end}, {s.count}')}, i64 {end}, i64 {s.count}")
+    begin = code.op(f"select i1 {code.op(f'icmp slt i64 {begin}, {end}')}, i64 {begin}, i64 {end}")
+    neutral = [Carry(c.inner, _neutral(c), c.end, c.out, c.by) for c in s.carries]
+    whole = For(s.counter, s.count, s.body, neutral, True)
+    whole.lanes = s.lanes
+    if s.lanes > 1:
+        at_once(f, whole, begin, end, neutral)
+    else:
+        one_by_one(f, whole, begin, end)
+    for c, room in zip(s.carries, rooms):
+        _put(f, c, room, "%piece", f.names[c.out])
+    code.do("ret void")
+
+
+def _neutral(c: Carry) -> Num:
+    return Num(STARTS[str(c.by)](c.inner.dtype), c.inner.dtype)
 
 
 def _put(f: Function, c: Carry, room: str, place: str, value: str) -> None:

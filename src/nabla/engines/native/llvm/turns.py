@@ -15,8 +15,8 @@ from nabla.engines.native.lowering.recipes import STARTS
 if TYPE_CHECKING:
     from nabla.engines.native.llvm.emission import Function
 
-WAYS = 4
-"""Accumulators of a reduction: additions wait for each other."""
+WAYS, LIGHT = 4, 40
+"""Accumulators of a reduction, as additions wait for each other; the statements of a turn for which more than one are worth it."""
 
 
 def one_by_one(f: Function, s: For, begin: str, end: str) -> None:
@@ -65,26 +65,40 @@ def counted(f: Function, counter: Reg, begin: str, end: str, step: int, phis: Ph
 def at_once(f: Function, s: For, begin: str, end: str, carries: Sequence[Carry]) -> None:
     """Turns from begin to end, `s.lanes` of them at once, and the rest under a mask, or one by one where lanes are read or
     written so: under a mask, each would be a branch."""
-    code, lanes = f.code, s.lanes
-    if not carries and s.count >= lanes and _is_repeatable(s):
+    if not carries and s.count >= s.lanes and _is_repeatable(s):
         _reaching_back(f, s, begin, end)
         return
-    known = begin == "0" and end.isdigit()
-    count = int(end) if known else 0
-    is_light = s.count >= 2 * lanes * WAYS and size_of(s.body) < 40
-    ways = WAYS if carries and is_light else 1
-    neutral = [literal(STARTS[str(c.by)](c.inner.dtype), c.inner.dtype) for c in carries]
-    starts = [[code.spread(x, c.inner.dtype, lanes) for c, x in zip(carries, neutral)] for _ in range(ways)]
     uniform = set(f.varying)
-    f.lanes, f.vector, f.scattered = lanes, s.counter, False
-    f.varying.update([c.inner for c in carries])
-    state = starts
+    vectors = _Vectors(f, s, carries)
+    known = begin == "0" and end.isdigit()
+    middle, rest = vectors.of_known(int(end)) if known else vectors.between(begin, end)
+    singly = f.scattered
+    if rest != "0" and not singly:
+        vectors.rest(middle, rest, known)
+    f.lanes, f.vector, f.varying = 1, None, uniform
+    for k, c in enumerate(carries):
+        f.names[c.out] = _gathered(f, c, [xs[k] for xs in vectors.state], s.lanes)
+    if rest != "0" and singly:
+        one_by_one(f, For(s.counter, s.count, s.body, [_resumed(c) for c in carries], True), middle, end)
 
-    def turns(from_: str, to: str, width: int) -> None:
+
+class _Vectors:
+    """The turns of a loop that are taken at once. ways: how many vectors of them are taken in a turn of the code, which each have
+    accumulators of their own; state: what these are by now."""
+
+    def __init__(self, f: Function, s: For, carries: Sequence[Carry]) -> None:
+        self.f, self.s, self.carries = f, s, carries
+        is_light = s.count >= 2 * s.lanes * WAYS and size_of(s.body) < LIGHT
+        self.ways = WAYS if carries and is_light else 1
+        neutral = [literal(STARTS[str(c.by)](c.inner.dtype), c.inner.dtype) for c in carries]
+        self.state = [[f.code.spread(x, c.inner.dtype, s.lanes) for c, x in zip(carries, neutral)] for _ in range(self.ways)]
+        f.lanes, f.vector, f.scattered = s.lanes, s.counter, False
+        f.varying.update([c.inner for c in carries])
+
+    def turns(self, begin: str, end: str, width: int) -> None:
         """Whole vectors, `width` of them in a turn."""
-        nonlocal state
-        phis = [Phis(f, [(c.inner, x) for c, x in zip(carries, xs)]) for xs in state[:width]]
-        together = Joined(phis)
+        f, s, code, lanes = self.f, self.s, self.f.code, self.s.lanes
+        phis = [Phis(f, [(c.inner, x) for c, x in zip(self.carries, xs)]) for xs in self.state[:width]]
 
         def body() -> list[str]:
             number = f.names[s.counter]
@@ -93,45 +107,64 @@ def at_once(f: Function, s: For, begin: str, end: str, carries: Sequence[Carry])
                 f.names[s.counter] = code.op(f"add nsw i64 {number}, {way * lanes}") if way else number
                 phis[way].enter()
                 f.block(s.body)
-                ends.extend([f.spread(c.end) for c in carries])
+                ends.extend([f.spread(c.end) for c in self.carries])
             return ends
 
-        counted(f, s.counter, from_, to, width * lanes, together, body)
-        state = [phi.names for phi in phis] + state[width:]
+        counted(f, s.counter, begin, end, width * lanes, Joined(phis), body)
+        self.state[:width] = [phi.names for phi in phis]
 
-    if known:
-        whole = count // (ways * lanes) * (ways * lanes) if ways > 1 else 0
-        if whole:
-            turns("0", str(whole), ways)
-        singles = count // lanes * lanes
-        if singles > whole:
-            turns(str(whole), str(singles), 1)
-        middle, rest = str(singles), str(count - singles)
-    else:
+    def of_known(self, count: int) -> tuple[str, str]:
+        """All whole vectors of so many turns; from where on how many are left."""
+        lanes = self.s.lanes
+        together = count // (self.ways * lanes) * (self.ways * lanes) if self.ways > 1 else 0
+        if together:
+            self.turns("0", str(together), self.ways)
+        whole = count // lanes * lanes
+        if whole > together:
+            self.turns(str(together), str(whole), 1)
+        return str(whole), str(count - whole)
+
+    def between(self, begin: str, end: str) -> tuple[str, str]:
+        """The same where it is known when the program runs."""
+        code, lanes = self.f.code, self.s.lanes
         span = code.op(f"sub i64 {end}, {begin}")
         rest = code.op(f"and i64 {span}, {lanes - 1}")
-        middle = code.op(f"sub i64 {end}, {rest}")
+        whole = code.op(f"sub i64 {end}, {rest}")
         first = begin
-        if ways > 1:
-            spare = code.op(f"and i64 {span}, {lanes * ways - 1}")
+        if self.ways > 1:
+            spare = code.op(f"and i64 {span}, {lanes * self.ways - 1}")
             first = code.op(f"sub i64 {end}, {spare}")
-            turns(begin, first, ways)
-        turns(first, middle, 1)
-    single = f.scattered
-    if rest != "0" and not single and not known and not carries:
+            self.turns(begin, first, self.ways)
+        self.turns(first, whole, 1)
+        return whole, rest
+
+    def rest(self, begin: str, count: str, known: bool) -> None:
+        """What is left, under a mask. Where that may be nothing, it is passed over, unless accumulators come out of it."""
+        code = self.f.code
+        if known or self.carries:
+            self._masked(begin, count)
+            return
         some, done = code.label("some"), code.label("done")
-        code.branch(code.op(f"icmp ne i64 {rest}, 0"), some, done)
+        code.branch(code.op(f"icmp ne i64 {count}, 0"), some, done)
         code.start(some)
-        _rest(f, s, middle, rest, carries, state)
+        self._masked(begin, count)
         code.jump(done)
         code.start(done)
-    elif rest != "0" and not single:
-        _rest(f, s, middle, rest, carries, state)
-    f.lanes, f.vector, f.varying = 1, None, uniform
-    for k, c in enumerate(carries):
-        f.names[c.out] = _gathered(f, c, [xs[k] for xs in state], lanes)
-    if rest != "0" and single:
-        one_by_one(f, For(s.counter, s.count, s.body, [_resumed(c) for c in carries], True), middle, end)
+
+    def _masked(self, begin: str, count: str) -> None:
+        """Fewer turns than there are lanes; none if count is zero."""
+        f, code, lanes, state = self.f, self.f.code, self.s.lanes, self.state[0]
+        kind = f"<{lanes} x i64>"
+        numbers = ", ".join([f"i64 {i}" for i in range(lanes)])
+        f.mask = code.op(f"icmp ult {kind} <{numbers}>, {code.spread(count, INDEX, lanes)}")
+        f.names[self.s.counter] = begin
+        for c, x in zip(self.carries, state):
+            f.names[c.inner] = x
+        f.block(self.s.body)
+        for k, c in enumerate(self.carries):
+            vector = f"<{lanes} x {type_of(c.inner.dtype)}>"
+            state[k] = code.op(f"select <{lanes} x i1> {f.mask}, {vector} {f.spread(c.end)}, {vector} {state[k]}")
+        f.mask = ""
 
 
 def _reaching_back(f: Function, s: For, begin: str, end: str) -> None:
@@ -149,23 +182,6 @@ def _reaching_back(f: Function, s: For, begin: str, end: str) -> None:
 
     counted(f, s.counter, begin, end, lanes, Phis(f, []), body)
     f.lanes, f.vector = 1, None
-
-
-def _rest(f: Function, s: For, begin: str, count: str, carries: Sequence[Carry], state: list[list[str]]) -> None:
-    """Fewer turns than there are lanes; none if count is zero."""
-    code, lanes = f.code, s.lanes
-    kind = f"<{lanes} x i64>"
-    numbers = ", ".join([f"i64 {i}" for i in range(lanes)])
-    f.mask = code.op(f"icmp ult {kind} <{numbers}>, {code.spread(count, INDEX, lanes)}")
-    f.names[s.counter] = begin
-    for c, x in zip(carries, state[0]):
-        f.names[c.inner] = x
-    f.block(s.body)
-    for k, c in enumerate(carries):
-        vector = f"<{lanes} x {type_of(c.inner.dtype)}>"
-        new = f.spread(c.end)
-        state[0][k] = code.op(f"select <{lanes} x i1> {f.mask}, {vector} {new}, {vector} {state[0][k]}")
-    f.mask = ""
 
 
 def _gathered(f: Function, c: Carry, vectors: list[str], lanes: int) -> str:
