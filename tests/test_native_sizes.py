@@ -94,7 +94,7 @@ def test_very_long_code_is_compiled_quickly_only(monkeypatch):
     monkeypatch.setenv("NABLA_CACHE", "off")
     for tiers in ("on", "off"):
         monkeypatch.setenv("NABLA_TIERS", tiers)
-        code = Code(lowering.source + "\n" * LARGEST, lowering.program)
+        code = Code(lowering.source + "\n" * LARGEST, 1, 1.0)
         assert code.address == QUICK and code.left == 0
 
 

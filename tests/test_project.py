@@ -49,6 +49,15 @@ def imports_by_call(tree: ast.AST) -> list[ast.AST]:
     return [node for node in calls if re.search(r"\b(__import__|import_module|find_spec)$", ast.unparse(node.func))]
 
 
+def test_folders_of_the_native_engine_name_their_files():
+    """Their first files are the map that a reader begins with."""
+    native = PACKAGE / "engines" / "native"
+    everywhere = {file.name for file in native.rglob("*.py")}
+    for first in native.glob("*/__init__.py"):
+        named = set(re.findall(r"\w+\.py", first.read_text(encoding="utf-8")))
+        assert {file.name for file in first.parent.glob("*.py") if file != first} <= named <= everywhere, first
+
+
 def test_imports_stand_at_the_top_of_the_file():
     """Optional packages are fetched by nabla.lazy, which alone may import late."""
     found = []

@@ -14,14 +14,14 @@ from nabla.engines import engine
 from nabla.engines.engine import Engine, Executable
 from nabla.engines.native.llvm.emission import Module, vector_bytes
 from nabla.engines.native.llvm.text import TYPES
-from nabla.engines.native.loops import ZERO, Program
+from nabla.engines.native.loops import ZERO, Program, size_of
 from nabla.engines.native.lowering.graphs import Graphs
 from nabla.engines.native.lowering.values import Array, Unsupported
 from nabla.engines.native.lowering.writer import Writer
 from nabla.engines.native.passes.forwarding import forwarded, hoisted, needed
 from nabla.engines.native.passes.fusion import fused
 from nabla.engines.native.passes.interchange import interchanged
-from nabla.engines.native.passes.nests import flattened, in_pieces, vectorized
+from nabla.engines.native.passes.nests import flattened, in_pieces, time_of, vectorized
 from nabla.engines.native.passes.plan import planned
 from nabla.engines.native.passes.tiling import tiled
 from nabla.engines.native.passes.unrolling import unrolled, unrolled_inside
@@ -143,7 +143,8 @@ def _callable(lowering: Lowering) -> Executable:
     if "@nabla_parallel(" in lowering.source:
         pool()
     gemm.provide(lowering.source)
-    code = Code(lowering.source, lowering.program)
+    body = lowering.program.body
+    code = Code(lowering.source, size_of(body), time_of(body))
     # Threads of the pool that look for signals wait for Python's lock, so who waits for them may not have it.
     short = is_short(graph) and "@PyGILState_Ensure(" not in lowering.source
     return caller(graph, code, lowering.arena, short, extra.ctypes.data, kernels.fail, (code, writer.constants, kernels, extra))

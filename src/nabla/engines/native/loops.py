@@ -204,6 +204,17 @@ class Carry:
         self.by = by
 
 
+STARTS: dict[str, Callable[[np.dtype], Any]] = {
+    "add": lambda dtype: 0,
+    "multiply": lambda dtype: 1,
+    "maximum": lambda dtype: -np.inf if dtype.kind == "f" else 0 if dtype.kind == "b" else np.iinfo(dtype.name).min,
+    "minimum": lambda dtype: np.inf if dtype.kind == "f" else 1 if dtype.kind == "b" else np.iinfo(dtype.name).max,
+    "logical_or": lambda dtype: False,
+    "logical_and": lambda dtype: True,
+}
+"""Operations that bring numbers together, and what they begin with."""
+
+
 class For:
     """`count` turns. free: their order does not matter. apart: who wrote it says that they may run at the same time, but for memory
     that is touched nowhere else. lanes: how many turns are taken at once. pieces: into how many pieces the turns are cut for

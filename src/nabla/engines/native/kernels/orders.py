@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 import numpy as np
 
-from nabla.engines.native.loops import BOOL, INDEX, Form, Num, Operand, Reg, form, plus, times
+from nabla.engines.native.loops import BOOL, INDEX, STARTS, Form, Num, Operand, Reg, form, plus, times
 from nabla.engines.native.lowering.lines import Lines, Sink, at_hand
-from nabla.engines.native.lowering.recipes import STARTS
 from nabla.engines.native.lowering.values import Indices, Lazy, Number, Unsupported, Value, constant, shape_of
 from nabla.graph.node import Node
 from nabla.primitives import reductions as r, searching

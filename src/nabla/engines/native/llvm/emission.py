@@ -11,6 +11,8 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any, Callable, Sequence
 
+import numpy as np
+
 from nabla.engines.native.llvm import arithmetic, memory, pieces, turns
 from nabla.engines.native.llvm.accesses import are_checked, check
 from nabla.engines.native.llvm.conversions import convert, narrowed, widened
@@ -40,7 +42,6 @@ from nabla.engines.native.loops import (
     touched,
     walk,
 )  # fmt: skip
-from nabla.engines.native.lowering.values import part_of_complex
 from nabla.engines.native.runtime import blas_threads
 from nabla.engines.native.runtime.machine import Machine
 from nabla.engines.native.runtime.references import DONE
@@ -393,8 +394,9 @@ class Function:
 
     def _cell(self, x: Num) -> str:
         """A constant in memory."""
-        code, dtype = self.code, part_of_complex(x.dtype)
-        kind, parts = in_memory(dtype), [x.value] if dtype == x.dtype else [x.value.real, x.value.imag]
+        code, parts = self.code, [x.value.real, x.value.imag] if x.dtype.kind == "c" else [x.value]
+        dtype = np.dtype(f"f{x.dtype.itemsize // 2}") if x.dtype.kind == "c" else x.dtype
+        kind = in_memory(dtype)
         cell = code.space(kind, len(parts))
         for i, part in enumerate(parts):
             code.do(f"store {kind} {literal(part, dtype)}, ptr {code.op(f'getelementptr {kind}, ptr {cell}, i64 {i}')}")

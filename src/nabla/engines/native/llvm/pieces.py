@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Sequence
 
 from nabla.engines.native.llvm.text import Code, in_memory, type_of
 from nabla.engines.native.llvm.turns import Phis, at_once, brought, counted, one_by_one
-from nabla.engines.native.loops import INDEX, Carry, Counter, For, Num, Watch, summary, walk
-from nabla.engines.native.lowering.recipes import STARTS
+from nabla.engines.native.loops import INDEX, STARTS, Carry, Counter, For, Num, Watch, summary, walk
 
 if TYPE_CHECKING:
     from nabla.engines.native.llvm.emission import Function

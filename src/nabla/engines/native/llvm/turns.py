@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Callable, Sequence
 
 from nabla.engines.native.llvm.text import Code, literal, type_of
-from nabla.engines.native.loops import INDEX, Carry, For, Op, Reg, size_of, summary
-from nabla.engines.native.lowering.recipes import STARTS
+from nabla.engines.native.loops import INDEX, STARTS, Carry, For, Op, Reg, size_of, summary
 
 if TYPE_CHECKING:
     from nabla.engines.native.llvm.emission import Function

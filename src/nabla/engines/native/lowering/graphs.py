@@ -28,7 +28,7 @@ from nabla.engines.native.kernels.complex_numbers import COMPLEX
 from nabla.engines.native.kernels.formulas import FORMULAS
 from nabla.engines.native.linear_algebra import rows as linear_algebra
 from nabla.engines.native.llvm.arithmetic import OPERATIONS
-from nabla.engines.native.loops import HALF, SINGLE, ZERO, Call, Form, Num, Operand, Part, plus, times
+from nabla.engines.native.loops import HALF, SINGLE, STARTS, ZERO, Call, Form, Num, Operand, Part, plus, times
 from nabla.engines.native.lowering import control, recipes
 from nabla.engines.native.lowering.values import (
     CHEAP,
@@ -344,7 +344,7 @@ def _reduction(by: str) -> Recipe:
         whole = w.small(x).names.transpose(*kept, *axes).reshape(*names.shape, length)
         for at in np.ndindex(*names.shape):
             line = list(whole[at])
-            names[at] = w.total(line, part_of_complex(dtype), by) if line else constant(recipes.STARTS[by](dtype), dtype)
+            names[at] = w.total(line, part_of_complex(dtype), by) if line else constant(STARTS[by](dtype), dtype)
         return recipes.convert(w, w.picked(Small(names, dtype)), node.dtype)
 
     return recipe

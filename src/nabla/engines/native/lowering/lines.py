@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 import numpy as np
 
-from nabla.engines.native.loops import HALF, SINGLE, Form, plus
-from nabla.engines.native.lowering.recipes import STARTS
+from nabla.engines.native.loops import HALF, SINGLE, STARTS, Form, plus
 from nabla.engines.native.lowering.values import (
     CHEAP,
     Array,

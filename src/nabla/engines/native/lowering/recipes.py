@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 import numpy as np
 
-from nabla.engines.native.loops import ZERO, Form, Num, plus, times
+from nabla.engines.native.loops import STARTS, ZERO, Form, Num, plus, times
 from nabla.engines.native.lowering.values import (
     Array,
     Indices,
@@ -129,17 +129,6 @@ def known_reshape(w: Writer, x: Lazy, shape: tuple[int, ...]) -> Lazy:
         return tuple([Form(int(i)) for i in np.unravel_index(flat, x.shape)]) if x.shape else ()
 
     return moved(w, x, shape, back)
-
-
-STARTS: dict[str, Callable[[np.dtype], Any]] = {
-    "add": lambda dtype: 0,
-    "multiply": lambda dtype: 1,
-    "maximum": lambda dtype: -np.inf if dtype.kind == "f" else 0 if dtype.kind == "b" else np.iinfo(dtype.name).min,
-    "minimum": lambda dtype: np.inf if dtype.kind == "f" else 1 if dtype.kind == "b" else np.iinfo(dtype.name).max,
-    "logical_or": lambda dtype: False,
-    "logical_and": lambda dtype: True,
-}
-"""Operations that bring numbers together, and what they begin with."""
 
 
 def together(w: Writer, x: Lazy, axes: Sequence[int], dtype: np.dtype, by: str) -> Callable[[Indices], Number]:

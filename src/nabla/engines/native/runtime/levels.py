@@ -13,8 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from nabla.engines.native.loops import Program, size_of
-from nabla.engines.native.passes.nests import time_of
 from nabla.engines.native.runtime import objects, tiers
 
 QUICK, FULL = 0, 2
@@ -32,23 +30,24 @@ class Code:
     """A program in memory. address: of its function; left: the nanoseconds that it runs before it is `hot`, 0 for ever; table: a
     program that is called finds the address in the first place of it."""
 
-    def __init__(self, source: str, program: Program) -> None:
+    def __init__(self, source: str, statements: int, time: float) -> None:
+        """statements: how many the text is of; time: what a run takes, about, in operations as `time_of` counts them."""
         self._source = source
         self.table: np.ndarray | None = None
         self.left = 0
         self._is_hot = False
-        self._libraries = [self._first(program)]
+        self._libraries = [self._first(statements, time)]
         self.address = self._libraries[0].addresses["run"]
 
-    def _first(self, program: Program) -> objects.Library:
+    def _first(self, statements: int, time: float) -> objects.Library:
         if self._source.count("\n") > LARGEST:
             return objects.built(self._source, QUICK, "run")
         if tiers.are_on():
             found = objects.kept(self._source, FULL, "run")
             if found is not None:
                 return found
-            effort = STATEMENT * size_of(program.body)
-            if time_of(program.body) < LONG * effort:
+            effort = STATEMENT * statements
+            if time < LONG * effort:
                 self.left = effort
                 return objects.built(self._source, QUICK, "run")
         return objects.built(self._source, FULL, "run")
