@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nabla.engines.xla.kernel import Kernel, in_single, lax, reshape
+from nabla.engines.xla.kernel import Kernel, in_single, lax, reshape, untransposed
 from nabla.primitives.base import Primitive
 from nabla.primitives.convolution import Numbers, Padding, conv, places
 
@@ -24,19 +24,34 @@ def _conv(x: Any, w: Any, strides: Numbers, padding: Padding, x_dilation: Number
     if not positions:
         return lax.dot_general(x, w, (((2,), (2,)), ((0,), (0,))), precision=lax.Precision.HIGHEST)
     rest = range(3, x.ndim)
+    if groups == 1:
+        (left, of_left), (right, of_right) = _without_groups(x), _without_groups(w)
+    else:
+        left = reshape(lax.transpose(x, (1, 0, 2, *rest)), (rows, groups * channels, *positions))
+        right = reshape(w, (groups * columns, channels, *taps))
+        of_left = of_right = tuple(range(x.ndim - 1))
     out = lax.conv_general_dilated(
-        reshape(x if groups == 1 else lax.transpose(x, (1, 0, 2, *rest)), (rows, groups * channels, *positions)),
-        reshape(w, (groups * columns, channels, *taps)),
+        left,
+        right,
         strides,
         padding,
         lhs_dilation=x_dilation,
         rhs_dilation=w_dilation,
+        dimension_numbers=lax.ConvDimensionNumbers(of_left, of_right, tuple(range(x.ndim - 1))),
         feature_group_count=groups,
         precision=lax.Precision.HIGHEST,
     )
     if groups == 1:
         return reshape(out, (1, rows, columns, *size))
     return lax.transpose(lax.reshape(out, (rows, groups, columns, *size)), (1, 0, 2, *rest))
+
+
+def _without_groups(x: Any) -> tuple[Any, tuple[int, ...]]:
+    """An array of one group without that axis, in the order in which it lies, and where its axes are there."""
+    base, perm = untransposed(x)
+    if perm[0]:
+        base, perm = x, tuple(range(x.ndim))
+    return reshape(base, base.shape[1:]), tuple([axis - 1 for axis in perm[1:]])
 
 
 def _exact(x: Any, w: Any, **params: Any) -> Any:

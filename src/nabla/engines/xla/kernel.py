@@ -44,6 +44,7 @@ class _Origins(local):
     of_reshaped: dict[int, tuple[Any, Any]]
     of_filled: dict[int, tuple[Any, Any]]
     of_parts: dict[int, Part]
+    of_transposed: dict[int, tuple[Any, Any, tuple[int, ...]]]
 
     def __init__(self) -> None:
         self.forget()
@@ -52,6 +53,7 @@ class _Origins(local):
         self.of_reshaped = {}
         self.of_filled = {}
         self.of_parts = {}
+        self.of_transposed = {}
 
 
 origins = _Origins()
@@ -65,6 +67,22 @@ def reshape(x: Any, shape: tuple[int, ...]) -> Any:
     out = lax.reshape(base, shape)
     origins.of_reshaped[id(out)] = out, base
     return out
+
+
+def transpose(x: Any, perm: tuple[int, ...]) -> Any:
+    """`x` with its axes in another order, of which `untransposed` knows. Where only axes of length 1 move, it is another shape."""
+    long = [axis for axis in perm if x.shape[axis] != 1]
+    if long == sorted(long):
+        return reshape(x, tuple([x.shape[axis] for axis in perm]))
+    out = lax.transpose(x, perm)
+    origins.of_transposed[id(out)] = out, x, perm
+    return out
+
+
+def untransposed(x: Any) -> tuple[Any, tuple[int, ...]]:
+    """What an array was made from by transposing it, and the order of its axes there: a kernel that takes any order spares that."""
+    found = origins.of_transposed.get(id(x))
+    return (x, tuple(range(x.ndim))) if found is None else found[1:]
 
 
 def full(shape: tuple[int, ...], value: Any) -> Any:

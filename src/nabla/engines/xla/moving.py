@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from nabla.dtypes import strong
-from nabla.engines.xla.kernel import Kernel, broadcast_to, lax, reshape
+from nabla.engines.xla.kernel import Kernel, broadcast_to, lax, reshape, transpose
 from nabla.engines.xla.meshes import constraint
 from nabla.primitives import custom, joining, placement, shape as s, structure
 from nabla.primitives.base import Primitive
-
-
-def _transpose(x: Any, perm: tuple[int, ...]) -> Any:
-    """Where only axes of length 1 move, it is another shape."""
-    long = [axis for axis in perm if x.shape[axis] != 1]
-    return reshape(x, tuple([x.shape[axis] for axis in perm])) if long == sorted(long) else lax.transpose(x, perm)
-
 
 KERNELS: dict[Primitive, Kernel] = {
     # structure
@@ -33,7 +24,7 @@ KERNELS: dict[Primitive, Kernel] = {
     s.conj: lambda x: lax.conj(x) if x.dtype.kind == "c" else x,
     s.reshape: reshape,
     s.broadcast: lambda x, shape: broadcast_to(x, shape),
-    s.transpose: _transpose,
+    s.transpose: transpose,
     s.flip: lambda x, axes: lax.rev(x, axes),
     joining.concat: lambda *xs, axis: lax.concatenate(xs, axis),
 }
