@@ -250,3 +250,10 @@ def test_a_loop_in_a_scan_does_not_keep_its_checkpoints_for_each_step(in_a_branc
 def test_float32_and_complex_carries_keep_their_dtype_in_errors_and_results():
     out = nb.while_loop(lambda v: nb.abs(v).max() < 4.0, lambda v: v * 2.0, nb.ones(2, dtype=nb.complex64))
     assert out.dtype == nb.complex64 and np.all(out.numpy() == 4.0)
+
+
+def test_a_traced_index_of_an_ndarray_says_what_to_write():
+    rows = np.arange(3.0)
+    with pytest.raises(TracedValueError, match=r"while scan .* write nb.asarray\(x\)\[i\] where x is an ndarray"):
+        nb.fori_loop(0, 3, lambda i, total: total + rows[i], 0.0)
+    assert nb.fori_loop(0, 3, lambda i, total: total + nb.asarray(rows)[i], 0.0) == 3.0

@@ -164,8 +164,8 @@ def without_value(node: Node) -> str:
         return (
             f"the value of a tensor was asked for at {user_line()}, but while {token.what} (at {token.line}) traces the function "
             f"there is none: it depends on {', '.join(names)}. Use nb.where, nb.cond or nb.while_loop instead of `if` and `while`, "
-            f"keep float(), int(), bool(), .item(), .numpy() out of the function, or name an argument that is no array but a "
-            f"choice in static_argnames."
+            f"keep float(), int(), bool(), .item(), .numpy() out of the function, write nb.asarray(x)[i] where x is an ndarray, or "
+            f"name an argument that is no array but a choice in static_argnames."
         )
     return (
         f"the value of a tensor was asked for at {user_line()}, but under {token.what} (at {token.line}) it is not one number: "
