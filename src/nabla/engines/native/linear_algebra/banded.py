@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nabla.engines.native.linear_algebra.factorisations import INT
 from nabla.engines.native.linear_algebra.lapack import Calls, at, flat, letter, size
-from nabla.engines.native.loops import BOOL, ZERO, Form, Num, Operand, Part, plus
+from nabla.engines.native.loops import BOOL, Form, Num, Operand, Part, plus
 from nabla.engines.native.lowering.lines import Lines
 from nabla.engines.native.lowering.values import Array, Value, row_of
 from nabla.engines.native.runtime.routines import Lapack
@@ -31,9 +31,6 @@ class _System(Calls):
         self.n, self.columns = node.shape[-2:]
         self.info = self.w.room((1,), INT)
 
-    def failed(self) -> Operand:
-        return self.w.op("not_equal", BOOL, self.w.load(self.info, (ZERO,)), Num(0, INT))
-
     def diagonal_of(self, band: Array, row: int, first: int, count: int) -> Array:
         """Of `count` elements of a row of the band, from `first` on."""
         room = self.w.room((count,), self.dtype)
@@ -47,7 +44,7 @@ class _System(Calls):
         parts = [below, self.diagonal_of(band, 1, 0, self.n), above, x]
         args: list[Part | Num] = [size(self.n), size(self.columns), *map(at, parts), size(self.n), at(self.info)]
         self.routine(Lapack, "gtsv", args, [*parts, self.info])
-        return self.failed()
+        return self.failed(self.info)
 
     def positive(self, band: Array, x: Array) -> Operand:
         """From the lower half of a Hermitian matrix."""
@@ -66,7 +63,7 @@ class _System(Calls):
             size(self.n),
         ]
         self.routine(Lapack, "pbsv", [*args, at(self.info)], [half, x, self.info])
-        return self.failed()
+        return self.failed(self.info)
 
     def general(self, band: Array, x: Array) -> Operand:
         """With room above the band for what pivots bring there."""
@@ -81,7 +78,7 @@ class _System(Calls):
         sizes: list[Part | Num] = [size(lower), size(upper)]
         args: list[Part | Num] = [size(n), size(n), *sizes, at(packed), size(height), at(pivots), at(self.info)]
         self.routine(Lapack, "gbtrf", args, [packed, pivots, self.info])
-        failed = self.failed()
+        failed = self.failed(self.info)
         args = [letter("T" if self.transposed else "N"), size(n), *sizes, size(self.columns), at(packed), size(height)]
         self.routine(Lapack, "gbtrs", [*args, at(pivots), at(x), size(n), at(self.info)], [x, self.info])
         return failed

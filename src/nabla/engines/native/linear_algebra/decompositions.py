@@ -63,7 +63,7 @@ class Decomposition(Calls):
             else:
                 whole.append(x)
         self.routine(Lapack, name, [*whole, at(self.info)], [*writes, *spaces, self.info])
-        return self.w.op("not_equal", BOOL, self.w.load(self.info, (ZERO,)), Num(0, INT))
+        return self.failed(self.info)
 
     def of_parts(self, *args: Argument) -> list[Argument]:
         """Arguments that routines for complex numbers have alone."""

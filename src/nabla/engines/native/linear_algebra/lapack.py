@@ -13,7 +13,7 @@ import numpy as np
 
 from nabla.engines.native.kernels.blocks import AT_ONCE
 from nabla.engines.native.linear_algebra.factorisations import INT, Numbers, complain
-from nabla.engines.native.loops import BOOL, INDEX, Call, Form, Num, Operand, Part, form, times
+from nabla.engines.native.loops import BOOL, INDEX, ZERO, Call, Form, Num, Operand, Part, form, times
 from nabla.engines.native.lowering.lines import Lines
 from nabla.engines.native.lowering.values import Array, Indices, Number, Unsupported, Value, part_of_complex, row_of, shape_of
 from nabla.engines.native.runtime.routines import Blas, Lapack
@@ -86,6 +86,10 @@ class Calls:
         (bad,) = w.loop(self.count, turn, [Num(False, BOOL)], free=False)
         if any(can_fail):
             complain(self.g, self.node, self.given, bad, rooms)
+
+    def failed(self, info: Array) -> Operand:
+        """Whether a routine says so in its last argument."""
+        return self.w.op("not_equal", BOOL, self.w.load(info, (ZERO,)), Num(0, INT))
 
     def diagonal(self, a: Array, by: str, dtype: np.dtype, term: Callable[[Number], Number]) -> Number:
         """Of the numbers on the diagonal of a matrix, brought together."""
@@ -233,7 +237,7 @@ def _cholesky(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Va
             return s.numbers.chosen(above, s.numbers.constant(0.0), w.load(own, index))
 
         s.copy(own, lower)
-        return w.op("not_equal", BOOL, w.load(info, (Form(0),)), Num(0, INT))
+        return s.failed(info)
 
     s.each(body)
     return out

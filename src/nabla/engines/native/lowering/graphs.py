@@ -36,6 +36,7 @@ from nabla.engines.native.lowering.values import (
     Indices,
     Lazy,
     Merged,
+    Number,
     Pair,
     Small,
     Unsupported,
@@ -305,24 +306,13 @@ def _convert(w: Writer, node: Node, inputs: list[Lazy], tiny: bool) -> Lazy:
     return recipes.convert(w, inputs[0], node.dtype)
 
 
-def _real(w: Writer, node: Node, inputs: list[Lazy], tiny: bool) -> Lazy:
-    if inputs[0].dtype.kind != "c":
-        return inputs[0]
-    return recipes.elementwise(w, node.shape, node.dtype, lambda x: x.real, inputs, 0)
+def _of_complex(row: Callable[[Writer, Pair], Number], cost: int) -> Recipe:
+    def recipe(w: Writer, node: Node, inputs: list[Lazy], tiny: bool) -> Lazy:
+        if inputs[0].dtype.kind != "c":
+            raise Unsupported(f"{node.prim.name} of real numbers")
+        return recipes.elementwise(w, node.shape, node.dtype, lambda x: row(w, x), inputs, cost)
 
-
-def _imag(w: Writer, node: Node, inputs: list[Lazy], tiny: bool) -> Lazy:
-    if inputs[0].dtype.kind != "c":
-        return recipes.moved(w, w.lazy(Small(np.array(constant(0, node.dtype), object), node.dtype)), node.shape, lambda index: ())
-    return recipes.elementwise(w, node.shape, node.dtype, lambda x: x.imag, inputs, 0)
-
-
-def _conj(w: Writer, node: Node, inputs: list[Lazy], tiny: bool) -> Lazy:
-    if inputs[0].dtype.kind != "c":
-        return inputs[0]
-    return recipes.elementwise(
-        w, node.shape, node.dtype, lambda x: Pair(x.real, w.op("negative", x.imag.dtype, x.imag)), inputs, 1
-    )  # fmt: skip
+    return recipe
 
 
 def _reduction(by: str) -> Recipe:
@@ -356,17 +346,12 @@ def _concat(w: Writer, node: Node, inputs: list[Any], tiny: bool) -> Value:
         return Small(np.concatenate([w.small(x).names for x in inputs], axis), node.dtype)
     room, start = w.result(node), 0
     for x in inputs:
-        spec = [(start if a == axis else 0, n, 1) for a, n in enumerate(x.shape)]
-        here = recipes.window(spec)
-        if type(x) is Merged:  # it is there
-            start += x.shape[axis]
-            continue
-        at = plus(room.at, offset_of(room.shape, here(tuple([ZERO] * len(x.shape)))))
-        is_there = x.array is not None and (x.array.buffer, x.array.at) == (room.buffer, at)
+        if type(x) is not Merged:  # which is there
+            here = recipes.window([(start if a == axis else 0, n, 1) for a, n in enumerate(x.shape)])
+            at = plus(room.at, offset_of(room.shape, here((ZERO,) * len(x.shape))))
+            if x.array is None or (x.array.buffer, x.array.at) != (room.buffer, at):
+                _copied(w, room, here, x)
         start += x.shape[axis]
-        if is_there:
-            continue
-        _copied(w, room, here, x)
     return room
 
 
@@ -429,9 +414,9 @@ RECIPES: dict[Primitive, Recipe] = {
     s.broadcast: _of(recipes.broadcast),
     s.transpose: _of(lambda w, x, perm: recipes.transpose(w, x, perm)),
     s.flip: _of(lambda w, x, axes: recipes.flip(w, x, axes)),
-    s.real: _real,
-    s.imag: _imag,
-    s.conj: _conj,
+    s.real: _of_complex(lambda w, x: x.real, 0),
+    s.imag: _of_complex(lambda w, x: x.imag, 0),
+    s.conj: _of_complex(lambda w, x: Pair(x.real, w.op("negative", x.imag.dtype, x.imag)), 1),
     s.convert: _convert,
     s.reduce_sum: _reduction("add"),
     reductions.reduce_prod: _reduction("multiply"),

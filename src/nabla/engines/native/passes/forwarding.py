@@ -114,47 +114,56 @@ class Forwarder:
         self.rewriter = Rewriter()
 
     def block(self, block: Block, scope: _Scope) -> Block:
-        rewriter = self.rewriter
         result: Block = []
-        for old in block:
-            kind = type(old)
+        for s in block:
+            kind = type(s)
             if kind is For:
-                self._loop(old, scope, [old.body])
+                self._loop(s, scope, [s.body])
             elif kind is While:
-                self._loop(old, scope, [old.test, old.body])
-                old.going = rewriter.operand(old.going)
+                self._loop(s, scope, [s.test, s.body])
+                s.going = self.rewriter.operand(s.going)
             elif kind is If:
-                old.which = rewriter.operand(old.which)
-                own = summary(old).writes
-                for branch in old.branches:
-                    branch[:] = self.block(branch, _Scope(scope, frozenset()))
-                old.outs = [(reg, [rewriter.operand(x) for x in ends]) for reg, ends in old.outs]
-                scope.forget(own)
-                old.summary = None
+                self._branches(s, scope)
             else:
-                s = rewriter.statement(old)
-                if kind is Load:
-                    found = s.buffer.numbers[s.at.const] if s.buffer.numbers and not s.at.terms else scope.cell(s.buffer, s.at)
-                    if found is not None and found.dtype == s.out.dtype:
-                        rewriter.operands[s.out] = found
-                        continue
-                    scope.loaded(s.buffer, s.at, s.out)
-                elif kind is Store:
-                    if scope.cell(s.buffer, s.at) is s.value:
-                        continue
-                    scope.written(s.buffer, s.at, s.value)
-                elif kind is Op or kind is Index:
-                    key = (s.name, s.out.dtype, s.args, s.params) if kind is Op else s.at
-                    found = scope.result(key) or (_itself(s) if kind is Op else None)
-                    if found is not None:
-                        rewriter.operands[s.out] = found
-                        continue
-                    scope.results[key] = s.out
-                elif kind is Call:
-                    scope.forget(s.writes)
-                old = s
-            result.append(old)
+                s = self._plain(s, scope)
+            if s is not None:
+                result.append(s)
         return result
+
+    def _plain(self, s: Any, scope: _Scope) -> Any:
+        """A statement that has none inside; None if what it does is done already."""
+        s = self.rewriter.statement(s)
+        kind = type(s)
+        if kind is Store:
+            if scope.cell(s.buffer, s.at) is s.value:
+                return None
+            scope.written(s.buffer, s.at, s.value)
+            return s
+        if kind is Call:
+            scope.forget(s.writes)
+            return s
+        if kind is Load:
+            found = s.buffer.numbers[s.at.const] if s.buffer.numbers and not s.at.terms else scope.cell(s.buffer, s.at)
+            if found is None or found.dtype != s.out.dtype:
+                scope.loaded(s.buffer, s.at, s.out)
+                return s
+        else:
+            key = (s.name, s.out.dtype, s.args, s.params) if kind is Op else s.at
+            found = scope.result(key) or (_itself(s) if kind is Op else None)
+            if found is None:
+                scope.results[key] = s.out
+                return s
+        self.rewriter.operands[s.out] = found
+        return None
+
+    def _branches(self, s: If, scope: _Scope) -> None:
+        s.which = self.rewriter.operand(s.which)
+        writes = summary(s).writes
+        for branch in s.branches:
+            branch[:] = self.block(branch, _Scope(scope, frozenset()))
+        s.outs = [(reg, [self.rewriter.operand(x) for x in ends]) for reg, ends in s.outs]
+        scope.forget(writes)
+        s.summary = None
 
     def _loop(self, s: Any, scope: _Scope, inner: list[Block]) -> None:
         writes = summary(s).writes
