@@ -73,9 +73,11 @@ def _for_processors() -> dict[str, str] | None:
 
     XLA hands reductions, and what surrounds matrix products, to the library YNNPACK. There the maximum of 4096 numbers and more, or
     of a product and zero, is a number where one of them is NaN (tensorflow/tensorflow issue 116992 shows the same), and some sums
-    end the process (jax-ml/jax issue 39257). Products alone are right there, and fast; all else is done by XLA's own code.
+    end the process (jax-ml/jax issue 39257). Products and convolutions alone are right there, and fast; all else is done by XLA's
+    own code.
     """
-    options = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
+    left = "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_INDIVIDUAL_CONVOLUTION"
+    options = {"xla_cpu_experimental_ynn_fusion_type": left}
     try:
         with jax.default_device(find("cpu")):
             jax.jit(lambda: 0, compiler_options=options).lower().compile()
