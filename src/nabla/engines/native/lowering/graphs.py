@@ -217,7 +217,7 @@ def only_moved(graph: Graph, uses: Mapping[Node, int]) -> dict[Node, Node]:
     found: dict[Node, Node] = {}
     for node in reversed(graph.nodes):
         if node.prim is joining.concat or (node.prim is s.transpose and node in found):
-            found.update({x: node for x in node.inputs if uses[x] == 1 and node.inputs.count(x) == 1})
+            found.update({x: node for x, times in Counter(node.inputs).items() if times == 1 and uses[x] == 1})
     return found
 
 

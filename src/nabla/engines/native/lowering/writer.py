@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 from contextlib import contextmanager
 from math import prod
 from typing import Any, Callable, Iterator, Sequence
@@ -143,8 +144,9 @@ class Writer:
     def aiming(self, outputs: Sequence[Node], rooms: Sequence[Array]) -> Iterator[None]:
         """Meanwhile the results of a graph go to these rooms at once, as far as it gives each of them only once."""
         kept, self.targets = self.targets, {}
+        count = collections.Counter(outputs)
         for x, room in zip(outputs, rooms):
-            if outputs.count(x) == 1:
+            if count[x] == 1:
                 self.targets[x] = room
                 if x.prim is output and x.inputs:  # one that has a value already has none
                     self.targets[x.inputs[0], x.params["index"]] = room

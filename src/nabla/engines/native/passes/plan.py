@@ -36,6 +36,7 @@ def _plan(block: Block, base: int, own: set[Buffer]) -> int:
             inside.setdefault(k, set()).add(buffer)
         else:
             starting.setdefault(k, []).append(buffer)
+    ending = set(last.values())
     alive: list[Buffer] = []
     top = base
     for k, s in enumerate(block):
@@ -45,7 +46,8 @@ def _plan(block: Block, base: int, own: set[Buffer]) -> int:
         if k in inside:
             above = max([_aligned(x.at + x.nbytes) for x in alive], default=base)
             top = max(top, _inside(s, above, inside[k]))
-        alive = [x for x in alive if last[x] > k]
+        if k in ending:
+            alive = [x for x in alive if last[x] > k]
     return top
 
 
