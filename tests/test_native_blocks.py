@@ -94,3 +94,30 @@ def test_numbers_that_are_not_finite():
     x[3, 7], x[9, 9], y[20, 5], y[0, 29] = np.inf, np.nan, -np.inf, 0.0
     agrees(lambda x, y: x @ y, x, y, rtol=1e-11, atol=1e-11)
     agrees(lambda x, y: x @ y, x.astype("f4"), y.astype("f4"), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("rows", [16, 40])
+def test_strips_of_what_does_not_change_are_written_before_the_loop(rows):
+    h, w, xs = RNG.normal(size=(rows, 64)), RNG.normal(size=(64, 70)) / 8, RNG.normal(size=(20, rows, 70))
+
+    def f(h, w, xs):
+        return nb.scan(lambda h, x: (nb.tanh((nb.tanh(h @ w) + x) @ w.T), None), h, xs)[0]
+
+    lines = loops(f, h, w, xs).splitlines()
+    (start,) = [i for i, line in enumerate(lines) if line.startswith("for") and "in order" in line]
+    reads = [i for i, line in enumerate(lines) if "load input1" in line]
+    assert reads and max(reads) < start
+    agrees(f, h, w, xs, rtol=1e-9, atol=1e-11)
+    agrees(nb.grad(lambda *args: f(*args).sum(), argnums=(0, 1, 2)), h, w, xs, rtol=1e-8, atol=1e-10)
+
+
+def test_strips_of_what_changes_stay_in_the_loop():
+    h, w = RNG.normal(size=(30, 64)), RNG.normal(size=(64, 64)) / 8
+
+    def f(h, w):
+        return nb.fori_loop(0, 5, lambda i, carry: (nb.tanh(carry[0] @ carry[1].T), carry[1] * 0.9 + carry[0][0]), (h, w))
+
+    agrees(lambda h, w: f(h, w)[0], h, w, rtol=1e-9, atol=1e-11)
+    none = lambda h, w, n: nb.while_loop(lambda c: c[1] < n, lambda c: (c[0] @ w.T, c[1] + 1), (h, 0))[0]
+    for n in (0, 3):
+        agrees(none, h, w, np.array(n), rtol=1e-9, atol=1e-9)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from math import inf
-from typing import Any
+from typing import AbstractSet as Set, Any
 
 from nabla.engines.native.loops import (
     NESTING,
@@ -292,27 +293,41 @@ def _live_carries(s: Any, live: set[Reg]) -> None:
 
 
 def hoisted(program: Program) -> Program:
-    """Loads and operations that do not depend on the turn, before their loop."""
-    return Program(_hoisted(program.body), program.buffers)
+    """What does not depend on the turn, before its loop: loads and operations, and loops that fill memory."""
+    counts = _Counts(program.body)
+    return Program(_hoisted(program.body, counts), program.buffers)
 
 
-def _hoisted(block: Block) -> Block:
+class _Counts:
+    """How many statements touch a buffer, and how many write to it."""
+
+    def __init__(self, block: Block) -> None:
+        self.touches: Counter[Buffer] = Counter()
+        self.writes: Counter[Buffer] = Counter()
+        for s in walk(block):
+            self.touches.update(touched(s))
+            if type(s) is Store or type(s) is Call:
+                self.writes.update(summary(s).writes)
+
+
+def _hoisted(block: Block, counts: _Counts) -> Block:
     result: Block = []
     for s in block:
         if type(s) in (For, While):
             for inner in blocks(s):
-                inner[:] = _hoisted(inner)
-            result.extend(_invariant(s))
+                inner[:] = _hoisted(inner, counts)
+            result.extend(_invariant(s, counts))
         elif type(s) is If:
             for inner in s.branches:
-                inner[:] = _hoisted(inner)
+                inner[:] = _hoisted(inner, counts)
         result.append(s)
     return result
 
 
-def _invariant(s: Any) -> Block:
+def _invariant(s: Any, counts: _Counts) -> Block:
     """What leaves the loop."""
     writes = summary(s).writes
+    filling = _filling(s, counts)
     changing: set[Reg] = {c.inner for c in s.carries}
     if type(s) is For:
         changing.add(s.counter)
@@ -325,6 +340,8 @@ def _invariant(s: Any) -> Block:
                 stays = not changing.isdisjoint([y for y in x.args if type(y) is Reg])
             elif kind is Load or kind is Index:
                 stays = not changing.isdisjoint(regs_of(x.at)) or (kind is Load and x.buffer in writes)
+            elif kind is For and x in filling:
+                stays = False
             else:
                 kept.append(x)
                 if kind in NESTING:
@@ -337,3 +354,34 @@ def _invariant(s: Any) -> Block:
     if out:
         s.summary = None
     return out
+
+
+def _filling(s: Any, counts: _Counts) -> list[For]:
+    """Loops in s that fill temporaries with the same in every turn, to which nothing else writes, and of which nothing outside s
+    knows."""
+    own = [x for inner in blocks(s) for x in inner]
+    if not any(type(x) is For for x in own):
+        return []
+    given = {reg for x in own for reg in summary(x).gives} | {c.inner for c in s.carries}
+    given |= {s.counter} if type(s) is For else set()
+    found = [x for x in own if type(x) is For and _is_same(x, given, summary(s).writes)]
+    inside = _Counts([s] if found else [])
+
+    def is_alone(x: For, filled: _Counts) -> bool:
+        return all(filled.writes[b] == counts.writes[b] and inside.touches[b] == counts.touches[b] for b in summary(x).writes)
+
+    while True:
+        filled = _Counts(found)
+        alone = [x for x in found if is_alone(x, filled)]
+        if len(alone) == len(found):
+            return found
+        found = alone
+
+
+def _is_same(x: For, changing: Set[Reg], written: Set[Buffer]) -> bool:
+    """Whether a loop does the same in every turn of that around it, and nothing but write to temporaries."""
+    part = summary(x)
+    known = part.uses.isdisjoint(changing) and part.reads.isdisjoint(written) and not x.carries
+    if not known or any(buffer.place != "arena" for buffer in part.writes):
+        return False
+    return not any(type(y) in (Call, While) for y in walk(x.body))
