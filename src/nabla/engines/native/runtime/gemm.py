@@ -21,6 +21,8 @@ from nabla.engines.native.runtime.machine import Machine
 
 VECTORS = 2
 """Vectors in a row of a tile."""
+AS_WRITTEN = 1
+"""The level at which LLVM compiles the text: passes take as long again, and find nothing."""
 
 
 class Tile(NamedTuple):
@@ -63,7 +65,7 @@ def provide(source: str) -> None:
     for dtype in (np.dtype(np.float64), np.dtype(np.float32)):
         symbol = _symbol(machine.machine(), dtype)
         if symbol in source and symbol not in objects.ADDRESSES:
-            library = objects.built(text(machine.machine(), dtype), 3, symbol)
+            library = objects.built(text(machine.machine(), dtype), AS_WRITTEN, symbol)
             _kept.append(library)
             objects.ADDRESSES[symbol] = library.addresses[symbol]
 

@@ -90,7 +90,8 @@ def outside(text: str) -> list[str]:
 
 
 def emitted(text: str, level: int, assembly: bool = False) -> bytes:
-    """The object code of a text, or the assembly of this processor; `level`, from 0 to 3, is how much LLVM tries.
+    """The object code of a text, or the assembly of this processor; `level`, from 0 to 3, is how much LLVM tries: from 1 on to
+    choose instructions well, from 2 on to make the text better first.
 
     Threads may do this at the same time: each has a context and a target machine of its own, as LLVM wants it. So the long calls go
     past the lock by which llvmlite lets in one thread only, behind which a short compilation would wait for a long one.
@@ -99,7 +100,7 @@ def emitted(text: str, level: int, assembly: bool = False) -> bytes:
         module.triple = target.triple
         module.data_layout = str(target.target_data)
         module.verify()
-        if level:
+        if level > 1:
             passes = builder.getModulePassManager()
             try:
                 _without_lock("LLVMPY_RunNewModulePassManager")(passes, module, builder)
