@@ -74,11 +74,12 @@ print(nb.jit(f)(3.0).item())
 """
 
 
-def test_an_engine_that_is_not_installed():
-    environment = {name: value for name, value in os.environ.items() if name != "NABLA_ENGINE"}
+def test_an_engine_that_is_not_installed(tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name not in ("NABLA_ENGINE", "NABLA_CACHE")}
     command = [sys.executable, "-c", WITHOUT_JAX]
-    found = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
+    found = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment, cwd=tmp_path)
     assert found.returncode == 0, found.stderr
+    assert list(tmp_path.iterdir()) == [tmp_path / "somewhere"]
     *told, value = found.stdout.splitlines()
     assert len(told) == 2 and all("install it with: pip install 'nabla[xla]'" in line for line in told)
     assert value == "6.0"
