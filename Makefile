@@ -49,7 +49,7 @@ test-all: $(VENV)/.test
 
 # What compiled programs are tested by, once more: with each read and write checked, then by code for lesser processors.
 NATIVE := $(addprefix tests/test_,native*.py workloads.py random_programs.py control_flow.py eager_loops.py indexing.py)
-PRIMITIVES := $(addprefix tests/test_,native.py native_numbers.py native_structured.py workloads.py random_programs.py)
+PRIMITIVES := $(addprefix tests/test_,native.py native_blocks.py native_numbers.py native_structured.py workloads.py random_programs.py)
 
 test-native: $(VENV)/.test
 	NABLA_CHECK=accesses $(PY) -m pytest -n $(WORKERS) --dist worksteal $(NATIVE) $(ARGS)

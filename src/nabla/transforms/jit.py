@@ -361,7 +361,9 @@ def _append_kinds(kinds: list[Any], leaves: Sequence[Any]) -> bool:
 
 
 WEAK = {id(dtypes.weak_int): int, id(dtypes.weak_float): float, id(dtypes.weak_complex): complex}
+"""The types of Python's numbers, by the identity of the weak dtype that each comes as."""
 DTYPES = {id(dtype): dtype for dtype in (*dtypes.SUPPORTED, dtypes.weak_int, dtypes.weak_float, dtypes.weak_complex)}
+"""Every dtype by its identity, which is what kinds hold of it: hashing a dtype itself takes longer."""
 
 
 def _kind_of_one(dtype: np.dtype) -> Any:
@@ -421,6 +423,7 @@ def _news(key: Any, known: Iterable[Any]) -> str:
 
 
 AROUND = ("default dtype", "default device", "axes of vmap")
+"""What programs are kept by beside the arguments."""
 
 
 def _described(key: Any) -> dict[str, str]:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Sequence
 import numpy as np
 
 from nabla.engines.native.kernels.blocks import Matrix, multiply
-from nabla.engines.native.loops import Form, plus, times
+from nabla.engines.native.loops import HALF, SINGLE, Form, plus, times
 from nabla.engines.native.lowering import recipes
+from nabla.engines.native.lowering.lines import at_hand
 from nabla.engines.native.lowering.values import (
-    CHEAP,
     Array,
     Indices,
     Lazy,
@@ -39,7 +39,6 @@ THIN = 4
 """Rows or columns up to which a factor is thin: most of what blocks would do is to read the other one."""
 TERMS = 16
 """Terms of a sum up to which they are few."""
-HALF, SINGLE = np.dtype(np.float16), np.dtype(np.float32)
 
 
 def dot_general(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
@@ -154,13 +153,8 @@ def _terms(w: Writer, dtype: np.dtype, left: Any, right: Any) -> tuple[Lazy, tup
     summed = range(outer, len(shape))
     places_x = dict(zip([*xb, *xf, *xc], [*range(len(xb) + len(xf)), *summed]))
     places_y = dict(zip([*yb, *yf, *yc], [*range(len(xb)), *range(len(xb) + len(xf), outer), *summed]))
-    factors = [_seen(w, _at_hand(w, x), shape, places_x), _seen(w, _at_hand(w, y), shape, places_y)]
+    factors = [_seen(w, at_hand(w, x), shape, places_x), _seen(w, at_hand(w, y), shape, places_y)]
     return recipes.elementwise(w, shape, dtype, lambda a, b: _product(w, dtype, a, b), factors, 1), tuple(summed)
-
-
-def _at_hand(w: Writer, x: Lazy) -> Lazy:
-    """x, computed before if it is costly: each of its numbers is wanted many times."""
-    return w.of_array(w.memory(x)) if x.cost > CHEAP else x
 
 
 def _seen(w: Writer, x: Lazy, shape: tuple[int, ...], places: dict[int, int]) -> Lazy:
