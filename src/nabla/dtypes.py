@@ -123,11 +123,6 @@ def weak(dtype: np.dtype) -> np.dtype:
     return _WEAK.get(dtype, dtype)
 
 
-def is_inexact(dtype: np.dtype) -> bool:
-    """Real or complex floating: what can be differentiated."""
-    return dtype.kind in "fc"
-
-
 def default_complex() -> np.dtype:
     return complex64 if default.get() is float32 else complex128
 

@@ -63,15 +63,16 @@ def _uniform(key: Any, count: Any) -> Any:
     return ((bits >> np.uint64(12)).astype(np.int64).astype(np.float64) + 0.5) * 2.0**-52
 
 
-def _until_taken(left: Any, out: Any, attempt: Callable[[Any], tuple[Any, Any]], first: int, each: int) -> Any:
-    """Run attempts for the elements `left`. attempt(count) -> (value, is it taken); it draws `each` numbers, from `count` on."""
+def _until_taken(left: Any, out: Any, attempt: Callable[[Any], tuple[Any, Any]], each: int) -> Any:
+    """Run attempts for the elements `left`. attempt(count) -> (value, is it taken); it draws `each` numbers, from `count` on,
+    which is 1 for the first: number 0 is for other uses."""
 
     def body(state: Any) -> Any:
         left, out, count = state
         value, taken = attempt(count)
         return left & ~taken, jnp.where(left & taken, value, out), count + each
 
-    return lax.while_loop(lambda state: state[0].any(), body, (left, out, jnp.asarray(first, np.int64)))[1]
+    return lax.while_loop(lambda state: state[0].any(), body, (left, out, jnp.asarray(1, np.int64)))[1]
 
 
 def _loggamma(key: Any, a: Any) -> Any:
@@ -87,7 +88,7 @@ def _loggamma(key: Any, a: Any) -> Any:
         log_v = 3 * jnp.log(jnp.maximum(v, 1e-300))
         return log_v, (v > 0) & (jnp.log(u3) < 0.5 * x * x + size - size * v * v * v + size * log_v)
 
-    out = jnp.log(size) + _until_taken(bounded, jnp.zeros_like(a), attempt, 1, 3)
+    out = jnp.log(size) + _until_taken(bounded, jnp.zeros_like(a), attempt, 3)
     out = out + jnp.where(small, jnp.log(_uniform(key, 0)) / jnp.where(small, a, 1.0), 0.0)
     return jnp.where(bounded, out, jnp.where(a == 0, -jnp.inf, jnp.where(a > 0, jnp.inf, jnp.nan)))
 
@@ -143,7 +144,7 @@ def _poisson(key: Any, mean: Any) -> Any:
         taken = (k >= 0) & (((us >= 0.07) & (v <= accepted)) | ~((us < 0.013) & (v > us)) & inside)
         return k.astype(np.int64), taken
 
-    return _until_taken(many, out, attempt, 1, 2)
+    return _until_taken(many, out, attempt, 2)
 
 
 def _binomial(key: Any, trials: Any, probability: Any) -> Any:
@@ -181,7 +182,7 @@ def _binomial(key: Any, trials: Any, probability: Any) -> Any:
         taken = inside & (squeezed | (jnp.log(v * alpha / (a / (us * us) + b)) <= bound))
         return k.astype(np.int64), taken
 
-    out = _until_taken(many, out, attempt, 1, 2)
+    out = _until_taken(many, out, attempt, 2)
     return jnp.where(good, jnp.where(turned, n.astype(np.int64) - out, out), -1)
 
 

@@ -12,11 +12,10 @@ from math import prod
 from typing import TYPE_CHECKING, Sequence
 
 from nabla.engines.native.kernels.blocks import Matrix, in_blocks, multiply
-from nabla.engines.native.kernels.complex_numbers import COMPLEX
 from nabla.engines.native.loops import ZERO, Form, Num, plus, times
 from nabla.engines.native.lowering import recipes
 from nabla.engines.native.lowering.lines import computed_in, narrowed, widened
-from nabla.engines.native.lowering.values import Array, Indices, Lazy, Number, Unsupported, Value, constant, offset_of
+from nabla.engines.native.lowering.values import Array, Indices, Lazy, Number, Value, constant, offset_of
 from nabla.graph.node import Node
 from nabla.primitives.convolution import extent
 
@@ -82,8 +81,6 @@ class _Windows:
 
 def conv(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
     w, dtype = g.w, node.dtype
-    if dtype.kind == "c" and "multiply" not in COMPLEX:
-        raise Unsupported("a convolution of complex numbers")
     if not node.size:
         return w.result(node)
     windows = _Windows(w, node, *given)

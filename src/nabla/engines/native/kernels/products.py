@@ -10,7 +10,7 @@ import numpy as np
 from nabla.engines.native.kernels.blocks import Matrix, multiply
 from nabla.engines.native.loops import HALF, SINGLE, Form, plus, times
 from nabla.engines.native.lowering import recipes
-from nabla.engines.native.lowering.lines import at_hand
+from nabla.engines.native.lowering.lines import Lines, at_hand
 from nabla.engines.native.lowering.values import (
     Array,
     Indices,
@@ -115,7 +115,11 @@ def _few(w: Writer, dtype: np.dtype, left: Any, right: Any) -> Lazy:
     """A product of whose numbers only some are wanted, each computed by itself."""
     terms, summed = _terms(w, dtype, left, right)
     shape = terms.shape[: summed[0]] if summed else terms.shape
-    at = recipes.together(w, terms, summed, dtype, "add")
+    lines = Lines(w, terms.shape, summed, False)
+
+    def at(index: Indices) -> Number:
+        return lines.brought(index, "add", [dtype], lambda place: [w.at(terms, place)])[0]
+
     return Lazy(shape, dtype, at, 2 * prod(terms.shape[len(shape) :]), terms.depth + 1, terms.reads)
 
 

@@ -17,7 +17,7 @@ from nabla.engines.native.linear_algebra.factorisations import INT
 from nabla.engines.native.linear_algebra.lapack import LETTERS, Calls, at, flat, letter, size
 from nabla.engines.native.loops import BOOL, INDEX, ZERO, Form, Num, Operand, Part, form, plus
 from nabla.engines.native.lowering.lines import Lines
-from nabla.engines.native.lowering.values import Array, Indices, Number, Pair, Value, constant, part_of_complex, row_of
+from nabla.engines.native.lowering.values import Array, Indices, Number, Pair, Value, constant, part_of_complex, row_of, value_of
 from nabla.engines.native.runtime.routines import Blas, Lapack, Space
 from nabla.graph.node import Node
 from nabla.primitives import rectangular, spectra as p, sylvester
@@ -48,7 +48,7 @@ class Decomposition(Calls):
     def all(self, body: Callable[[Form], Operand | None]) -> Value:
         """The value of the node; see `each`."""
         self.each(body, self.rooms)
-        return tuple(self.rooms) if type(self.node.dtype) is tuple else self.rooms[0]
+        return value_of(self.node, self.rooms)
 
     def call(self, name: str, args: Sequence[Argument], writes: Sequence[Array]) -> Operand:
         """Whether the routine failed. Its last argument, which says so, is not among `args`."""

@@ -26,8 +26,10 @@ from nabla.engines.native.lowering.values import (
     Value,
     constant,
     part_of_complex,
+    parts_of,
     shape_of,
     specs_of,
+    value_of,
 )
 from nabla.graph.node import Node
 from nabla.primitives import linalg as p, rectangular
@@ -146,7 +148,7 @@ class Stack:
         self.shape = shape
         several = type(node.dtype) is tuple
         self.specs = specs_of(node)
-        parts = [part for x in given for part in (x if type(x) is tuple else (x,))]
+        parts = [part for x in given for part in parts_of(x)]
         sizes = [prod(shape_of(x)) for x in parts] + [prod(shape) for shape, _ in self.specs]
         self.known = prod(shape[:-2]) == 1 and max(sizes) <= self.w.most
         self.inputs = [self.w.picked(x) if self.known else at_hand(self.w, self.w.lazy(x)) for x in parts]
@@ -191,8 +193,7 @@ class Stack:
         (bad,) = lines.brought((), "logical_or", [BOOL], one)
         if any(can_fail):
             complain(self.g, self.node, self.given, bad)
-        values = [sink.value() for sink in self.sinks]
-        return tuple(values) if len(values) > 1 else values[0]
+        return value_of(self.node, [sink.value() for sink in self.sinks])
 
 
 def complain(g: Graphs, node: Node, given: Sequence[Value], bad: Operand, rooms: Sequence[Array] = ()) -> None:
@@ -202,7 +203,7 @@ def complain(g: Graphs, node: Node, given: Sequence[Value], bad: Operand, rooms:
 
     def ask() -> None:
         found = g.reference(node, given, cold=True)
-        for room, x in zip(rooms, found if type(found) is tuple else (found,)):
+        for room, x in zip(rooms, parts_of(found)):
             w.copy(room, x)
 
     w.inside(block, ask)

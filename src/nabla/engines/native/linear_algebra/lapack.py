@@ -15,7 +15,17 @@ from nabla.engines.native.kernels.blocks import AT_ONCE
 from nabla.engines.native.linear_algebra.factorisations import INT, Numbers, complain
 from nabla.engines.native.loops import BOOL, INDEX, ZERO, Call, Form, Num, Operand, Part, form, times
 from nabla.engines.native.lowering.lines import Lines
-from nabla.engines.native.lowering.values import Array, Indices, Number, Unsupported, Value, part_of_complex, row_of, shape_of
+from nabla.engines.native.lowering.values import (
+    Array,
+    Indices,
+    Number,
+    Unsupported,
+    Value,
+    part_of_complex,
+    parts_of,
+    row_of,
+    shape_of,
+)
 from nabla.engines.native.runtime.routines import Blas, Lapack
 from nabla.graph.node import Node
 from nabla.primitives import linalg as p, rectangular
@@ -52,7 +62,7 @@ class Calls:
     """What the rows have in common."""
 
     def __init__(self, g: Graphs, node: Node, given: Sequence[Value]) -> None:
-        parts = [part for x in given for part in (x if type(x) is tuple else (x,))]
+        parts = [part for x in given for part in parts_of(x)]
         self.g, self.node, self.given = g, node, given
         self.w: Writer = g.w
         dtype = parts[0].dtype

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from nabla.engines.native.llvm.text import Code
-from nabla.engines.native.loops import DOUBLE, HALF, SINGLE
+from nabla.engines.native.loops import DOUBLE, HALF, INDEX, SINGLE
 
-SHORT, INT, LONG = np.dtype(np.uint16), np.dtype(np.int32), np.dtype(np.int64)
+SHORT, INT = np.dtype(np.uint16), np.dtype(np.int32)
 
 
 def truth(code: Code, dtype: np.dtype, x: str) -> str:
@@ -53,7 +53,7 @@ def convert(code: Code, x: str, old: np.dtype, new: np.dtype) -> str:
 
 
 def _to_integer(code: Code, x: str, old: np.dtype, new: np.dtype) -> str:
-    signed = LONG if new.itemsize == 8 else INT
+    signed = INDEX if new.itemsize == 8 else INT
     if new.kind == "i" or new.itemsize < 4:
         whole = _truncated(code, x, old, signed)
         return whole if signed.itemsize == new.itemsize else convert(code, whole, signed, new)

@@ -28,7 +28,7 @@ from nabla.engines.native.kernels.complex_numbers import COMPLEX
 from nabla.engines.native.kernels.formulas import FORMULAS
 from nabla.engines.native.linear_algebra import rows as linear_algebra
 from nabla.engines.native.llvm.arithmetic import OPERATIONS
-from nabla.engines.native.loops import HALF, SINGLE, STARTS, ZERO, Call, Form, Num, Operand, Part, plus, times
+from nabla.engines.native.loops import HALF, SINGLE, ZERO, Call, Form, Num, Operand, Part, plus, times
 from nabla.engines.native.lowering import control, recipes
 from nabla.engines.native.lowering.values import (
     CHEAP,
@@ -41,11 +41,12 @@ from nabla.engines.native.lowering.values import (
     Small,
     Unsupported,
     Value,
-    constant,
     offset_of,
     part_of_complex,
+    parts_of,
     shape_of,
     specs_of,
+    value_of,
 )
 from nabla.engines.native.lowering.writer import Writer, too_deep
 from nabla.engines.native.runtime.routines import Reference
@@ -170,7 +171,7 @@ class Graphs:
     def reference(self, node: Node, given: Sequence[Value], cold: bool = False) -> Value:
         """By the kernel of the NumPy engine."""
         w = self.w
-        inputs = [w.memory(part) for x in given for part in (x if type(x) is tuple else (x,))]
+        inputs = [w.memory(part) for x in given for part in parts_of(x)]
         for _, dtype in specs_of(node):
             if dtype.kind not in "fciub":
                 raise Unsupported(f"the dtype {dtype}")
@@ -179,7 +180,7 @@ class Graphs:
         sizes = [2 if x.dtype.kind == "c" else 1 for x in (*rooms, *inputs)]
         parts = [Part(x.buffer, times(x.at, k), k * prod(x.shape)) for x, k in zip((*rooms, *inputs), sizes)]
         w.block.append(Call(Reference(node.prim.name, len(w.references) - 1, cold), parts, [x.buffer for x in rooms]))
-        return tuple(rooms) if type(node.dtype) is tuple else rooms[0]
+        return value_of(node, rooms)
 
 
 def few_wanted(graph: Graph, uses: Mapping[Node, int]) -> set[Node]:
@@ -228,7 +229,7 @@ class Holders:
         self._of: dict[Any, list[Node]] = {}
 
     def add(self, node: Node, value: Value) -> None:
-        for part in value if type(value) is tuple else (value,):
+        for part in parts_of(value):
             for buffer in part.reads if isinstance(part, Lazy) else (part.buffer,) if isinstance(part, Array) else ():
                 self._of.setdefault(buffer, []).append(node)
 
@@ -325,17 +326,10 @@ def _reduction(by: str) -> Recipe:
         x = recipes.convert(w, x, dtype)
         if dtype.kind == "c" and by not in COMPLEX:
             raise Unsupported(f"{by} of complex numbers")
-        if not tiny:
-            found = recipes.reduced(w, x, axes, dtype, by, w.targets.get(node) if dtype == node.dtype else None)
-            return found if dtype == node.dtype else recipes.convert(w, w.lazy(found), node.dtype)
-        kept = [axis for axis in range(len(x.shape)) if axis not in axes]
-        names = np.empty([x.shape[axis] for axis in kept], object)
-        length = prod([x.shape[axis] for axis in axes])
-        whole = w.small(x).names.transpose(*kept, *axes).reshape(*names.shape, length)
-        for at in np.ndindex(*names.shape):
-            line = list(whole[at])
-            names[at] = w.total(line, part_of_complex(dtype), by) if line else constant(STARTS[by](dtype), dtype)
-        return recipes.convert(w, w.picked(Small(names, dtype)), node.dtype)
+        found = recipes.reduced(w, x, axes, dtype, by, w.targets.get(node) if dtype == node.dtype else None, known=tiny)
+        if dtype == node.dtype:
+            return found
+        return recipes.convert(w, w.picked(found) if tiny else w.lazy(found), node.dtype)
 
     return recipe
 
@@ -347,7 +341,7 @@ def _concat(w: Writer, node: Node, inputs: list[Any], tiny: bool) -> Value:
     room, start = w.result(node), 0
     for x in inputs:
         if type(x) is not Merged:  # which is there
-            here = recipes.window([(start if a == axis else 0, n, 1) for a, n in enumerate(x.shape)])
+            here = recipes.from_there(axis, start)
             at = plus(room.at, offset_of(room.shape, here((ZERO,) * len(x.shape))))
             if x.array is None or (x.array.buffer, x.array.at) != (room.buffer, at):
                 _copied(w, room, here, x)
@@ -386,7 +380,7 @@ def _brought(g: Graphs, node: Node, x: Merged) -> Merged:
     whole = g.moved[part]
     axis = whole.params["axis"]
     start = sum(y.shape[axis] for y in whole.inputs[: whole.inputs.index(part)])
-    here = recipes.window([(start if a == axis else 0, n, 1) for a, n in enumerate(x.shape)])
+    here = recipes.from_there(axis, start)
     room = w.targets[whole] = w.result(whole)
     _copied(w, room, lambda index: here(x.merged(index)), x.recipe)
     return x

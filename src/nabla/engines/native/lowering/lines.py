@@ -108,8 +108,8 @@ class Lines:
         """Numbers of each place of a line, brought together by an operation."""
         w = self.w
         starts = [constant(STARTS[by](dtype), dtype) for dtype in dtypes]
-        by_parts = by if by == "add" or all(dtype.kind != "c" for dtype in dtypes) else None  # as in recipes.reduced
-        count = prod(self.lengths)
+        is_apart = by == "add" or all(dtype.kind != "c" for dtype in dtypes)  # else it mixes the parts of complex numbers
+        count: int = prod(self.lengths)
         if self.known and count:
             columns = zip(*[terms(self.whole(line, along)) for along in places(self.lengths)])
             return [w.total(xs, dtype, by) for xs, dtype in zip(columns, dtypes)]
@@ -118,9 +118,8 @@ class Lines:
             if len(along) == len(self.lengths):
                 new = terms(self.whole(line, along))
                 return [w.number(by, dtype, a, b) for a, b, dtype in zip(so_far, new, dtypes)]
-            return w.loop(
-                self.lengths[len(along)], lambda i, *inner: turn((*along, i), inner), so_far, by_parts, by_parts is not None
-            )
+            length = self.lengths[len(along)]
+            return w.loop(length, lambda i, *inner: turn((*along, i), inner), so_far, by if is_apart else None, free=is_apart)
 
         return list(turn((), starts))
 

@@ -7,19 +7,9 @@ from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 import numpy as np
 
-from nabla.engines.native.loops import STARTS, ZERO, Form, Num, plus, times
-from nabla.engines.native.lowering.values import (
-    Array,
-    Indices,
-    Lazy,
-    Merged,
-    Number,
-    Pair,
-    Small,
-    aligned,
-    constant,
-    part_of_complex,
-)
+from nabla.engines.native.loops import ZERO, Form, Num, plus, times
+from nabla.engines.native.lowering.lines import Lines, Sink
+from nabla.engines.native.lowering.values import Array, Indices, Lazy, Merged, Number, Pair, Value, aligned, part_of_complex
 
 if TYPE_CHECKING:
     from nabla.engines.native.lowering.writer import Writer
@@ -131,48 +121,17 @@ def known_reshape(w: Writer, x: Lazy, shape: tuple[int, ...]) -> Lazy:
     return moved(w, x, shape, back)
 
 
-def together(w: Writer, x: Lazy, axes: Sequence[int], dtype: np.dtype, by: str) -> Callable[[Indices], Number]:
-    """From an index of the other axes to the numbers of x along `axes`, brought together."""
-    kept = [axis for axis in range(len(x.shape)) if axis not in axes]
-    start = constant(STARTS[by](dtype), dtype)
-    by_parts = by if dtype.kind != "c" or by == "add" else None  # what is done to a complex number may be done to neither part
-
-    def gathered(index: Indices) -> Number:
-        placed = dict(zip(kept, index))
-
-        def turn(rest: Sequence[int], so_far: Number) -> Number:
-            if not rest:
-                return w.number(by, dtype, so_far, w.at(x, tuple([placed[axis] for axis in range(len(x.shape))])))
-
-            def body(i: Form, inner: Number) -> list[Number]:
-                placed[rest[0]] = i
-                return [turn(rest[1:], inner)]
-
-            return w.loop(x.shape[rest[0]], body, [so_far], by_parts, free=by_parts is not None)[0]
-
-        return turn(axes, start)
-
-    return gathered
+def reduced(
+    w: Writer, x: Lazy, axes: Sequence[int], dtype: np.dtype, by: str, out: Array | None = None, known: bool = False
+) -> Value:
+    """The numbers of x along `axes`, brought together: in memory, or in registers where one number is left. known: a small tensor,
+    whose numbers are gone through one by one."""
+    lines = Lines(w, x.shape, axes, known)
+    sink = Sink(w, lines.rest, dtype, known or prod(lines.rest) == 1, out)
+    lines.all(lambda line: sink.put(line, lines.brought(line, by, [dtype], lambda index: [w.at(x, index)])[0]))
+    return sink.value()
 
 
-def reduced(w: Writer, x: Lazy, axes: Sequence[int], dtype: np.dtype, by: str, out: Array | None = None) -> Small | Array:
-    """That in memory, or in registers where one number is left."""
-    shape = tuple([n for axis, n in enumerate(x.shape) if axis not in axes])
-    gathered = together(w, x, axes, dtype, by)
-    if prod(shape) == 1:
-        names = np.empty(shape, object)
-        names.reshape(-1)[0] = gathered(tuple([ZERO] * len(shape)))
-        return Small(names, dtype)
-    room = w.room(shape, dtype) if out is None else out
-    w.nest(shape, lambda index: w.store(room, index, gathered(index)))
-    return room
-
-
-def window(spec: Sequence[Any]) -> Callable[[Indices], Indices]:
-    """From indices of the part that a basic key names to those of the whole."""
-
-    def whole(index: Indices) -> Indices:
-        rest = iter(index)
-        return tuple([times(next(rest), entry[2], entry[0]) if isinstance(entry, tuple) else Form(entry) for entry in spec])
-
-    return whole
+def from_there(axis: int, start: int) -> Callable[[Indices], Indices]:
+    """From indices of a part that begins at `start` of an axis to those of the whole."""
+    return lambda index: (*index[:axis], times(index[axis], 1, start), *index[axis + 1 :])

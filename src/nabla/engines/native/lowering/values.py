@@ -108,6 +108,16 @@ def specs_of(node: Node) -> list[tuple[tuple[int, ...], np.dtype]]:
     return [(node.shape, node.dtype)]
 
 
+def parts_of(x: Value) -> Sequence[Value]:
+    """The values of a node of several outputs; else the one."""
+    return x if type(x) is tuple else (x,)
+
+
+def value_of(node: Node, parts: Sequence[Value]) -> Value:
+    """The other way round."""
+    return tuple(parts) if type(node.dtype) is tuple else parts[0]
+
+
 def shape_of(x: Value) -> tuple[int, ...]:
     return () if type(x) is tuple else x.shape
 
