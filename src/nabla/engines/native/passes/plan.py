@@ -6,6 +6,8 @@ process, under which its code is found on disk.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from math import inf
 from typing import Any, Iterable
 
 from nabla.engines.native.loops import Block, Buffer, For, Program, blocks, summary
@@ -36,19 +38,49 @@ def _plan(block: Block, base: int, own: set[Buffer]) -> int:
             inside.setdefault(k, set()).add(buffer)
         else:
             starting.setdefault(k, []).append(buffer)
-    ending = set(last.values())
-    alive: list[Buffer] = []
+    ending: dict[int, list[Buffer]] = {}
+    for buffer, k in last.items():
+        if k not in inside or buffer not in inside[k]:
+            ending.setdefault(k, []).append(buffer)
+    gaps = _Gaps(base)
     top = base
     for k, s in enumerate(block):
         for buffer in _in_order(starting.get(k, ())):
-            _place(buffer, alive, base)
+            buffer.at = gaps.taken(_aligned(buffer.nbytes))
             top = max(top, buffer.at + buffer.nbytes)
         if k in inside:
-            above = max([_aligned(x.at + x.nbytes) for x in alive], default=base)
-            top = max(top, _inside(s, above, inside[k]))
-        if k in ending:
-            alive = [x for x in alive if last[x] > k]
+            top = max(top, _inside(s, gaps.starts[-1], inside[k]))
+        for buffer in ending.get(k, ()):
+            gaps.given_back(buffer.at, _aligned(buffer.nbytes))
     return top
+
+
+class _Gaps:
+    """Memory that nobody has: where each piece of it begins and ends, in order. The last one is endless."""
+
+    def __init__(self, base: int) -> None:
+        self.starts: list[int] = [base]
+        self.ends: list[float] = [inf]
+
+    def taken(self, size: int) -> int:
+        """The beginning of the first gap that is large enough."""
+        for k, start in enumerate(self.starts):
+            if self.ends[k] - start >= size:
+                break
+        self.starts[k] += size
+        if self.starts[k] == self.ends[k]:
+            del self.starts[k], self.ends[k]
+        return start
+
+    def given_back(self, start: int, size: int) -> None:
+        if not size:
+            return
+        own = bisect_left(self.starts, start)
+        self.starts.insert(own, start)
+        self.ends.insert(own, start + size)
+        for k in (own, own - 1):  # joined to the gap behind it, and to that before it
+            if k >= 0 and self.ends[k] == self.starts[k + 1]:
+                del self.ends[k], self.starts[k + 1]
 
 
 def _inside(s: Any, base: int, own: set[Buffer]) -> int:
@@ -75,18 +107,6 @@ def _inside(s: Any, base: int, own: set[Buffer]) -> int:
         buffer.at = base
         base = _aligned(base + buffer.nbytes)
     return max([base, *[_plan(block, base, own - shared) for block in parts]])
-
-
-def _place(buffer: Buffer, alive: list[Buffer], base: int) -> None:
-    """At the first gap that is large enough. alive: in the order of their places."""
-    at, passed = base, 0
-    for other in alive:
-        if other.at - at >= buffer.nbytes:
-            break
-        at = _aligned(other.at + other.nbytes)
-        passed += 1
-    buffer.at = at
-    alive.insert(passed, buffer)
 
 
 def _in_order(buffers: Iterable[Buffer]) -> list[Buffer]:
