@@ -83,8 +83,9 @@ class Form(NamedTuple):
 ZERO = Form(0)
 
 
-def form(reg: Reg) -> Form:
-    return Form(0, ((reg, 1),))
+def form(x: Operand) -> Form:
+    """An integer as a form."""
+    return Form(int(x.value)) if type(x) is Num else Form(0, ((x, 1),))  # type: ignore[arg-type]
 
 
 def times(x: Form, factor: int, shift: int = 0) -> Form:

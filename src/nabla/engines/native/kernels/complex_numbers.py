@@ -28,8 +28,16 @@ class Complex:
         self.real = real
         self.imag = imag
 
+    @property
+    def number(self) -> Pair:
+        return Pair(self.real.operand, self.imag.operand)
+
+    @property
+    def parts(self) -> tuple[Real, ...]:
+        return (self.real, self.imag)
+
     def like(self, value: Any) -> Complex:
-        """A constant of this dtype, or what is a number here already."""
+        """A constant of this dtype, a real number as a complex one, or what is a complex number already."""
         return value if isinstance(value, Complex) else Complex(self.real.like(value.real), self.real.like(value.imag))
 
     def __add__(self, other: Complex) -> Complex:
@@ -45,9 +53,19 @@ class Complex:
         real = self.real * other.real - self.imag * other.imag
         return Complex(real, self.real * other.imag + self.imag * other.real)
 
+    def __abs__(self) -> Real:
+        return of("hypot", self.real, self.imag)
+
+    def conjugate(self) -> Complex:
+        return Complex(self.real, -self.imag)
+
     def times(self, factor: Any) -> Complex:
         """By a real number."""
         return Complex(self.real * factor, self.imag * factor)
+
+    def over(self, divisor: Any) -> Complex:
+        """By a real number."""
+        return Complex(self.real / divisor, self.imag / divisor)
 
     def to(self, dtype: np.dtype) -> Complex:
         """In parts of that dtype."""
@@ -71,7 +89,15 @@ class Complex:
         return self.real.equals(0.0) & self.imag.equals(0.0)
 
 
-def chosen(condition: Real, x: Complex, y: Complex) -> Complex:
+def wrapped(w: Writer, x: Number) -> Any:
+    """A number as it stands in formulas: Real or Complex."""
+    return Complex(Real(w, x.real), Real(w, x.imag)) if type(x) is Pair else Real(w, x)
+
+
+def chosen(condition: Real, x: Any, y: Any) -> Any:
+    """x where the condition holds, else y, both real or both complex."""
+    if isinstance(x, Real):
+        return where(condition, x, y)
     return Complex(where(condition, x.real, y.real), where(condition, x.imag, y.imag))
 
 
@@ -209,34 +235,27 @@ def sinc(x: Any, n: int) -> Any:
     """The n-th derivative s of sin(x)/x of a real or complex number in double precision. From x s(n) + n s(n-1) = sin(x + n pi/2),
     upwards where |x| > n, else by the series: the sum over even m of (-1)**(m/2) x**m / (m+1)!, differentiated term by term."""
     is_real = isinstance(x, Real)
-    pick: Any = where if is_real else chosen
-    size = abs(x) if is_real else _abs(x)
     sin, cos = (lambda z: of("sin", z), lambda z: of("cos", z)) if is_real else (_of_c("csin"), _of_c("ccos"))
-    times = (lambda z, k: z * k) if is_real else (lambda z, k: z.times(k))
-    near = size < n + 1.0
-    far = pick(near, x.like(1.0 + n), x)
+    near = abs(x) < n + 1.0
+    far = chosen(near, x.like(1.0 + n), x)
     turns = (sin(far), cos(far), -sin(far), -cos(far))
     up = turns[0] / far
     for k in range(1, n + 1):
-        up = (turns[k % 4] - times(up, float(k))) / far
-    little = pick(near, x, x.like(0.0))
+        up = (turns[k % 4] - up.times(float(k))) / far
+    little = chosen(near, x, x.like(0.0))
     square = little * little
     first = n + n % 2
     series = x.like(0.0)
     for m in range(first + 2 * (n + 12), first - 1, -2):
         series = series * square + x.like((-1) ** (m // 2) / ((m + 1) * factorial(m - n)))
-    return pick(near, series * little + x.like(0.0) if n % 2 else series, up)
+    return chosen(near, series * little + x.like(0.0) if n % 2 else series, up)
 
 
 # Parts
 
 
-def _abs(x: Complex) -> Real:
-    return of("hypot", x.real, x.imag)
-
-
-def _sign(x: Complex) -> Complex:
-    size = _abs(x)
+def sign(x: Complex) -> Complex:
+    size = abs(x)
     at_infinity = Complex(
         where(test("isinf", x.real), of("copysign", x.real.like(1.0), x.real), 0.0),
         where(test("isinf", x.imag), of("copysign", x.real.like(1.0), x.imag), 0.0),
@@ -271,8 +290,8 @@ _ROWS: dict[str, Callable[..., Any]] = {
     "sqrt": _of_c("csqrt"),
     "power_by": _power_by,
     "power": _power,
-    "abs": _abs,
-    "sign": _sign,
+    "abs": abs,
+    "sign": sign,
     "rint": _rint,
     "where": chosen,
     # exponentials and logarithms
@@ -312,14 +331,9 @@ _ROWS: dict[str, Callable[..., Any]] = {
 }
 
 
-def _wrapped(w: Writer, x: Number) -> Real | Complex:
-    return Complex(Real(w, x.real), Real(w, x.imag)) if type(x) is Pair else Real(w, x)
-
-
 def _row(formula: Callable[..., Any]) -> Callable[..., Number]:
     def row(w: Writer, *xs: Number, **params: Any) -> Number:
-        found = formula(*[_wrapped(w, x) for x in xs], **params)
-        return Pair(found.real.operand, found.imag.operand) if isinstance(found, Complex) else found.operand
+        return formula(*[wrapped(w, x) for x in xs], **params).number
 
     return row
 

@@ -21,7 +21,6 @@ from nabla.engines.native.lowering.values import (
     Indices,
     Lazy,
     Number,
-    Pair,
     Small,
     Unsupported,
     Value,
@@ -90,9 +89,7 @@ class Along:
             start, step = self.even
             return plus(Form(start), *[times(i, step) for i in aligned(index, self.shape)]), None
         i = self.counted(index)
-        if isinstance(i, Num):
-            return Form(int(i.value)), None
-        if self.is_inside:
+        if isinstance(i, Num) or self.is_inside:
             return form(i), None
         # As an unsigned number, what is below zero is large.
         inside = w.op("less", BOOL, w.op("convert", UNSIGNED, i), Num(self.length, UNSIGNED))
@@ -167,13 +164,6 @@ class Places:
         return not self.arrays or (len(one) == 1 and one[0].even is not None and (one[0].even[1] != 0 or one[0].shape == (1,)))
 
 
-def chosen(w: Writer, inside: Operand, x: Number, y: Number) -> Number:
-    """x where the condition holds, else y."""
-    if type(x) is Pair:
-        return Pair(chosen(w, inside, x.real, y.real), chosen(w, inside, x.imag, y.imag))
-    return w.op("where", x.dtype, inside, x, y)
-
-
 def _nowhere(dtype: np.dtype) -> Number:
     """What is read out of bounds."""
     if dtype.kind in "fc":
@@ -202,7 +192,7 @@ def read(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
     def at(index: Indices) -> Number:
         place, inside = places.at(index)
         found = w.at(source, place)
-        return found if inside is None else chosen(w, inside, found, _nowhere(node.dtype))
+        return found if inside is None else w.number("where", part_of_complex(node.dtype), inside, found, _nowhere(node.dtype))
 
     reads = frozenset().union(source.reads, *[x.reads for x in places.recipes])
     depth = 1 + max(x.depth for x in (source, *places.recipes))
@@ -260,7 +250,7 @@ def _written(w: Writer, room: Array, places: Places, new: Lazy, adds: bool) -> N
         if adds:
             value = w.number("add", part, old, value)
         if inside is not None:
-            value = chosen(w, inside, value, old)
+            value = w.number("where", part, inside, value, old)
         w.store(room, place, value)
 
     def turn(axis: int, index: Indices) -> None:
@@ -289,8 +279,8 @@ def _added_up(w: Writer, node: Node, places: Places, new: Lazy) -> Small:
     def turn(axis: int, index: Indices, sums: Sequence[Number]) -> list[Number]:
         if axis < len(places.shape):
             return w.loop(places.shape[axis], lambda i, *inner: turn(axis + 1, (*index, i), inner), sums, "add")
-        value = w.at(new, aligned(index, new.shape))
-        return [w.op("add", node.dtype, old, chosen(w, hit, value, zero)) for old, hit in zip(sums, places.hits(index))]
+        value, dtype = w.at(new, aligned(index, new.shape)), node.dtype
+        return [w.op("add", dtype, old, w.op("where", dtype, hit, value, zero)) for old, hit in zip(sums, places.hits(index))]
 
     names = np.empty(node.shape, object)
     names.reshape(-1)[:] = turn(0, (), [zero] * node.size)

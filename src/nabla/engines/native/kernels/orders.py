@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 import numpy as np
 
-from nabla.engines.native.loops import BOOL, INDEX, STARTS, Form, Num, Operand, Reg, form, plus, times
+from nabla.engines.native.loops import BOOL, INDEX, STARTS, Form, Num, Operand, form, plus, times
 from nabla.engines.native.lowering.lines import Lines, Sink, at_hand
 from nabla.engines.native.lowering.values import Indices, Lazy, Number, Unsupported, Value, constant, shape_of
 from nabla.graph.node import Node
@@ -111,7 +111,7 @@ def _by_blocks(w: Writer, by: str, dtype: np.dtype, count: int, at: Callable[[Fo
     if count % size:
         state = block(Form(count - size), *state)  # some are seen twice, and are no better the second time
     most, first = state
-    start = form(first) if isinstance(first, Reg) else Form(int(first.value))
+    start = form(first)
 
     def place(i: Form, so_far: Operand) -> list[Operand]:
         here = plus(start, i)
@@ -149,9 +149,8 @@ def _searchsorted(g: Graphs, node: Node, given: list[Value], free: list[bool]) -
         length = count
         while length:
             half = (length + 1) // 2
-            start = Form(base.value) if isinstance(base, Num) else form(base)
             further = w.op("add", INDEX, base, Num(half, INDEX))
-            base = w.op("where", INDEX, before(plus(start, Form(half - 1))), further, base)
+            base = w.op("where", INDEX, before(plus(form(base), Form(half - 1))), further, base)
             length -= half
         return base
 

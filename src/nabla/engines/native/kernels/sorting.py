@@ -43,8 +43,7 @@ def _sort(of_places: bool) -> Any:
         lines = Lines(w, node.shape, (axis,), False)
 
         def put(line: Indices, rank: Form, place: Operand) -> None:
-            at = (form(place),) if not isinstance(place, Num) else (Form(int(place.value)),)
-            w.store(room, lines.whole(line, (rank,)), place if of_places else w.at(x, lines.whole(line, at)))
+            w.store(room, lines.whole(line, (rank,)), place if of_places else w.at(x, lines.whole(line, (form(place),))))
 
         if n <= RUN:
             lines.all(lambda line: _ranked(w, n, lambda i: w.at(keys, lines.whole(line, (i,))), lambda r, i, _: put(line, r, i)))
@@ -86,7 +85,7 @@ def _ranked(w: Writer, n: int, key: Callable[[Form], Number], put: Callable[[For
             return [w.op("add", INDEX, before, w.op("convert", INDEX, comes))]
 
         (rank,) = w.loop(n, counted, [Num(0, INDEX)], "add")
-        put(Form(int(rank.value)) if isinstance(rank, Num) else form(rank), place, own)
+        put(form(rank), place, own)
 
     w.loop(n, one)
 

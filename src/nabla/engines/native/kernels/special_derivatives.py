@@ -13,7 +13,7 @@ import numpy as np
 from nabla.engines.native.kernels.gamma_functions import polygamma, whole_power
 from nabla.engines.native.kernels.special_functions import of_scipy
 from nabla.engines.native.loops import DOUBLE, Form, Num, Operand, times
-from nabla.engines.native.lowering.reals import Real, of, where
+from nabla.engines.native.lowering.reals import Real, integer, of, where
 from nabla.engines.native.lowering.values import Unsupported
 from nabla.engines.numpy.polygamma import HIGHEST
 from nabla.engines.numpy.special import rule
@@ -38,7 +38,7 @@ def _erfcx(x: Real, n: int) -> Real:
     w, right = x.w, where(far, x, 2.0)
 
     def fraction(i: Form, ratio: Operand) -> list[Operand]:
-        k = Real(w, w.index(times(i, -1, n + 120))).to(DOUBLE)
+        k = integer(w, times(i, -1, n + 120)).to(DOUBLE)
         return [(2.0 * k / (2.0 * right + Real(w, ratio))).operand]
 
     (found,) = w.loop(120, fraction, [Num(sqrt(2.0 * (n + 120)), DOUBLE)], free=False)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from nabla.engines.native.linear_algebra.factorisations import INT
 from nabla.engines.native.linear_algebra.lapack import Calls, at, flat, letter, size
-from nabla.engines.native.loops import BOOL, Form, Num, Operand, Part, plus
-from nabla.engines.native.lowering.lines import Lines
-from nabla.engines.native.lowering.values import Array, Value, row_of
+from nabla.engines.native.loops import BOOL, Form, Num, Part, plus
+from nabla.engines.native.lowering.reals import Real
+from nabla.engines.native.lowering.values import Array, Indices, Value, row_of
 from nabla.engines.native.runtime.routines import Lapack
 from nabla.graph.node import Node
 from nabla.primitives import banded as p
@@ -34,10 +34,10 @@ class _System(Calls):
     def diagonal_of(self, band: Array, row: int, first: int, count: int) -> Array:
         """Of `count` elements of a row of the band, from `first` on."""
         room = self.w.room((count,), self.dtype)
-        self.copy(room, lambda index: self.w.load(band, (Form(row), plus(index[0], Form(first)))))
+        self.copy(room, lambda index: self.load(band, (Form(row), plus(index[0], Form(first)))))
         return room
 
-    def tridiagonal(self, band: Array, x: Array) -> Operand:
+    def tridiagonal(self, band: Array, x: Array) -> Real:
         above, below = self.diagonal_of(band, 0, 1, self.n - 1), self.diagonal_of(band, 2, 0, self.n - 1)
         if self.transposed:
             above, below = below, above
@@ -46,31 +46,27 @@ class _System(Calls):
         self.routine(Lapack, "gtsv", args, [*parts, self.info])
         return self.failed(self.info)
 
-    def positive(self, band: Array, x: Array) -> Operand:
+    def positive(self, band: Array, x: Array) -> Real:
         """From the lower half of a Hermitian matrix."""
-        height, n = self.lower + 1, self.numbers
+        height = self.lower + 1
         half = self.w.room((self.n, height), self.dtype)
-        of = n.conjugate if self.transposed else lambda number: number
-        self.copy(half, lambda index: of(self.w.load(band, (plus(index[1], Form(self.upper)), index[0]))))
-        args: list[Part | Num] = [
-            letter("L"),
-            size(self.n),
-            size(self.lower),
-            size(self.columns),
-            at(half),
-            size(height),
-            at(x),
-            size(self.n),
-        ]
-        self.routine(Lapack, "pbsv", [*args, at(self.info)], [half, x, self.info])
+
+        def below(index: Indices) -> Any:
+            found = self.load(band, (plus(index[1], Form(self.upper)), index[0]))
+            return found.conjugate() if self.transposed else found
+
+        self.copy(half, below)
+        sizes = [size(self.n), size(self.lower), size(self.columns)]
+        args: list[Part | Num] = [letter("L"), *sizes, at(half), size(height), at(x), size(self.n), at(self.info)]
+        self.routine(Lapack, "pbsv", args, [half, x, self.info])
         return self.failed(self.info)
 
-    def general(self, band: Array, x: Array) -> Operand:
+    def general(self, band: Array, x: Array) -> Real:
         """With room above the band for what pivots bring there."""
         w, lower, upper, n = self.w, self.lower, self.upper, self.n
         height = 2 * lower + upper + 1
         packed, pivots = w.room((n, height), self.dtype), w.room((n,), INT)
-        w.nest((n, lower), lambda index: w.store(packed, index, self.numbers.constant(0.0)))
+        w.nest((n, lower), lambda index: w.store(packed, index, self.constant(0.0).number))
         w.nest(
             (n, lower + upper + 1),
             lambda index: w.store(packed, (index[0], plus(index[1], Form(lower))), w.load(band, index[::-1])),
@@ -86,26 +82,26 @@ class _System(Calls):
 
 def _banded_solve(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
     s = _System(g, node, given)
-    w, numbers = s.w, s.numbers
+    w = s.w
     out = w.result(node)
     bands, rights, stack = (flat(x, 2) for x in (*s.inputs, out))
     tridiagonal = s.lower == s.upper == 1
     solve = s.positive if node.params["positive"] else s.tridiagonal if tridiagonal else s.general
     if not node.params["positive"] and (s.n == 1 or s.lower == s.upper == 0):
 
-        def one(i: Form) -> Operand:
+        def one(i: Form) -> Real:
             band, b = row_of(bands, i), row_of(rights, i)
-            main = lambda j: w.load(band, (Form(s.upper), j))
-            s.copy(row_of(stack, i), lambda index: numbers.divide(w.load(b, index), main(index[0])))
-            zero = lambda index: [numbers.is_zero(main(index[0]))]
-            return Lines(w, (s.n,), (0,), False).brought((), "logical_or", [BOOL], zero)[0]
+            main = lambda j: s.load(band, (Form(s.upper), j))
+            s.copy(row_of(stack, i), lambda index: s.load(b, index) / main(index[0]))
+            found: Real = s.brought((s.n,), "logical_or", BOOL, lambda index: main(index[0]).is_zero)
+            return found
     else:
 
-        def one(i: Form) -> Operand:
+        def one(i: Form) -> Real:
             b, x = row_of(rights, i), w.room((s.columns, s.n), s.dtype)
-            s.copy(x, lambda index: w.load(b, index[::-1]))
+            s.copy(x, lambda index: s.load(b, index[::-1]))
             failed = solve(row_of(bands, i), x)
-            s.copy(row_of(stack, i), lambda index: w.load(x, index[::-1]))
+            s.copy(row_of(stack, i), lambda index: s.load(x, index[::-1]))
             return failed
 
     s.each(one, [out])

@@ -7,17 +7,18 @@ routine does not come to an end, the NumPy engine is called.
 
 from __future__ import annotations
 
-from math import prod
+from math import nan, prod
 from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 import numpy as np
 
+from nabla.engines.native.kernels.complex_numbers import Complex, chosen
 from nabla.engines.native.kernels.products import WORTH
-from nabla.engines.native.linear_algebra.factorisations import INT
-from nabla.engines.native.linear_algebra.lapack import LETTERS, Calls, at, flat, letter, size
-from nabla.engines.native.loops import BOOL, INDEX, ZERO, Form, Num, Operand, Part, form, plus
-from nabla.engines.native.lowering.lines import Lines
-from nabla.engines.native.lowering.values import Array, Indices, Number, Pair, Value, constant, part_of_complex, row_of, value_of
+from nabla.engines.native.linear_algebra.factorisations import INT, total
+from nabla.engines.native.linear_algebra.lapack import LETTERS, Calls, at, flat, is_below, letter, size
+from nabla.engines.native.loops import BOOL, ZERO, Form, Num, Part, form, plus
+from nabla.engines.native.lowering.reals import Real, integer, of, test, where
+from nabla.engines.native.lowering.values import Array, Indices, Value, part_of_complex, row_of, value_of
 from nabla.engines.native.runtime.routines import Blas, Lapack, Space
 from nabla.graph.node import Node
 from nabla.primitives import rectangular, spectra as p, sylvester
@@ -45,12 +46,12 @@ class Decomposition(Calls):
         self.complex = self.dtype.kind == "c"
         self.info = self.w.room((1,), INT)
 
-    def all(self, body: Callable[[Form], Operand | None]) -> Value:
+    def all(self, body: Callable[[Form], Real | None]) -> Value:
         """The value of the node; see `each`."""
         self.each(body, self.rooms)
         return value_of(self.node, self.rooms)
 
-    def call(self, name: str, args: Sequence[Argument], writes: Sequence[Array]) -> Operand:
+    def call(self, name: str, args: Sequence[Argument], writes: Sequence[Array]) -> Real:
         """Whether the routine failed. Its last argument, which says so, is not among `args`."""
         routine = Lapack(LETTERS[self.dtype.name] + name)
         sizes = iter(routine.asked([*args, at(self.info)]))
@@ -73,37 +74,40 @@ class Decomposition(Calls):
         """Room for so many parts, for such a routine."""
         return [self.w.room((count,), self.part)] if self.complex else []
 
-    def copy(self, room: Array, source: Callable[[Indices], Number]) -> None:
-        super().copy(room, lambda index: self.numbers.to(source(index), part_of_complex(room.dtype)))
+    def copy(self, room: Array, source: Callable[[Indices], Any]) -> None:
+        super().copy(room, lambda index: source(index).to(part_of_complex(room.dtype)))
 
-    def columns(self, a: Array, known: Operand | None = None, conjugate: bool = False) -> Array:
+    def columns(self, a: Array, known: Real | None = None, conjugate: bool = False) -> Array:
         """The numbers of a matrix column by column; the unit matrix if these are not known."""
-        w, n = self.w, self.numbers
+        w = self.w
         room = w.room(a.shape[::-1], self.dtype)
 
-        def number(index: Indices) -> Number:
-            found = n.to(w.load(a, index[::-1]), self.part)
+        def number(index: Indices) -> Any:
+            found = self.load(a, index[::-1]).to(self.part)
             if conjugate:
-                found = n.conjugate(found)
+                found = found.conjugate()
             if known is None:
                 return found
-            on_diagonal = w.op("equal", BOOL, w.index(index[0]), w.index(index[1]))
-            return n.chosen(known, found, n.chosen(on_diagonal, n.constant(1.0), n.constant(0.0)))
+            on_diagonal = integer(w, index[0]).equals(integer(w, index[1]))
+            return chosen(known, found, chosen(on_diagonal, self.constant(1.0), self.constant(0.0)))
 
         self.copy(room, number)
         return room
 
-    def is_known(self, a: Array) -> Operand:
+    def is_known(self, a: Array) -> Real:
         """Whether all numbers of a matrix are finite."""
-        lines = Lines(self.w, a.shape, (0, 1), False)
-        finite = lambda index: [self.w.number("isfinite", BOOL, self.w.load(a, index))]
-        return lines.brought((), "logical_and", [BOOL], finite)[0]
+        are_finite = lambda index: total([test("isfinite", x) for x in self.load(a, index).parts], "logical_and")
+        found: Real = self.brought(a.shape, "logical_and", BOOL, are_finite)
+        return found
 
-    def put(self, which: int, i: Form, known: Operand, number: Callable[[Indices], Number]) -> None:
+    def put(self, which: int, i: Form, known: Real, number: Callable[[Indices], Any]) -> None:
         """A result; NaN if the matrix is not known."""
-        room = row_of(self.outs[which], i)
-        nan = constant(float("nan"), _double(room.dtype))
-        self.copy(room, lambda index: self.numbers.chosen(known, number(index), nan))
+
+        def or_nan(index: Indices) -> Any:
+            found = number(index)
+            return chosen(known, found, found.like(nan))
+
+        self.copy(row_of(self.outs[which], i), or_nan)
 
 
 def _double(dtype: np.dtype) -> np.dtype:
@@ -123,16 +127,16 @@ def _eigh(vectors: bool) -> Any:
         s = Decomposition(g, node, given)
         w, n = s.w, s.n
 
-        def body(i: Form) -> Operand:
+        def body(i: Form) -> Real:
             own = row_of(s.a, i)
             known = s.is_known(own)
             v, values = s.columns(own, known), w.room((n,), s.part)
             spaces = [Space(s.dtype), *s.of_parts(Space(s.part)), Space(INT)]
             args = [letter("V" if vectors else "N"), letter("L"), size(n), at(v), size(n), at(values), *spaces]
             failed = s.call("heevd" if s.complex else "syevd", args, [v, values])
-            s.put(0, i, known, lambda index: w.load(values, index))
+            s.put(0, i, known, lambda index: s.load(values, index))
             if vectors:
-                s.put(1, i, known, lambda index: w.load(v, index[::-1]))
+                s.put(1, i, known, lambda index: s.load(v, index[::-1]))
             return failed
 
         return s.all(body)
@@ -151,25 +155,23 @@ def _eig(vectors: bool) -> Any:
         v = w.room((n, n), s.dtype) if vectors else spectrum[0]
         scratch = s.scratch(2 * n)
 
-        def eigenvalue(index: Indices) -> Number:
-            found = [w.load(x, index) for x in spectrum]
-            return found[0] if s.complex else Pair(*found)
+        def eigenvalue(index: Indices) -> Any:
+            found = [s.load(x, index) for x in spectrum]
+            return found[0] if s.complex else Complex(*found)
 
-        def eigenvector(index: Indices) -> Number:
+        def eigenvector(index: Indices) -> Any:
             """Of a real matrix a pair of conjugates has the real and the imaginary part of the first in two columns."""
             i, j = index
             if s.complex:
-                return w.load(v, (j, i))
-            imag, place = w.load(spectrum[1], (j,)), w.index(j)
-            first = w.op("greater", BOOL, imag, Num(0.0, s.part))
-            second = w.op("less", BOOL, imag, Num(0.0, s.part))
-            before = w.op("maximum", INDEX, w.op("subtract", INDEX, place, Num(1, INDEX)), Num(0, INDEX))
-            after = w.op("minimum", INDEX, w.op("add", INDEX, place, Num(1, INDEX)), Num(n - 1, INDEX))
-            own, left, right = (w.load(v, (at, i)) for at in (j, form(before), form(after)))
-            turned = w.op("where", s.part, second, w.op("negative", s.part, own), Num(0.0, s.part))
-            return Pair(w.op("where", s.part, second, left, own), w.op("where", s.part, first, right, turned))
+                return s.load(v, (j, i))
+            imag, place = s.load(spectrum[1], (j,)), integer(w, j)
+            first, second = imag > 0.0, imag < 0.0
+            before, after = of("maximum", place - 1, 0), of("minimum", place + 1, n - 1)
+            own, left, right = (s.load(v, (at, i)) for at in (j, form(before.operand), form(after.operand)))
+            turned = where(second, -own, 0.0)
+            return Complex(where(second, left, own), where(first, right, turned))
 
-        def body(i: Form) -> Operand:
+        def body(i: Form) -> Real:
             own = row_of(s.a, i)
             known = s.is_known(own)
             a = s.columns(own, known)
@@ -190,29 +192,18 @@ def _eig(vectors: bool) -> Any:
 # Singular values
 
 
-def _singular(s: Decomposition, a: Array, known: Operand, conjugate: bool = False) -> tuple[Array, Array, Array, Operand]:
+def _singular(s: Decomposition, a: Array, known: Real, conjugate: bool = False) -> tuple[Array, Array, Array, Real]:
     """The singular values of a matrix, its vectors on the left and on the right, which lie (k, m) and (n, k), these conjugated, and
     whether there are none."""
     w, m, n, k = s.w, s.m, s.n, s.k
     columns = s.columns(a, known, conjugate)
     values, u, v = w.room((k,), s.part), w.room((k, m), s.dtype), w.room((n, k), s.dtype)
-    args: list[Argument] = [
-        letter("S"),
-        size(m),
-        size(n),
-        at(columns),
-        size(m),
-        at(values),
-        at(u),
-        size(m),
-        at(v),
-        size(k),
-        Space(s.dtype),
-    ]
+    matrices: list[Argument] = [at(columns), size(m), at(values), at(u), size(m), at(v), size(k)]
+    args: list[Argument] = [letter("S"), size(m), size(n), *matrices, Space(s.dtype)]
     return u, values, v, _gesdd(s, args, [columns, values, u, v])
 
 
-def _gesdd(s: Decomposition, args: Sequence[Argument], writes: Sequence[Array]) -> Operand:
+def _gesdd(s: Decomposition, args: Sequence[Argument], writes: Sequence[Array]) -> Real:
     most = max(s.m, s.n)
     rooms = [*s.scratch(s.k * max(5 * s.k + 7, 2 * most + 2 * s.k + 1)), s.w.room((8 * s.k,), INT)]
     return s.call("gesdd", [*args, *map(at, rooms)], [*writes, *rooms])
@@ -221,13 +212,13 @@ def _gesdd(s: Decomposition, args: Sequence[Argument], writes: Sequence[Array]) 
 def _svd(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
     s = Decomposition(g, node, given)
 
-    def body(i: Form) -> Operand:
+    def body(i: Form) -> Real:
         own = row_of(s.a, i)
         known = s.is_known(own)
         u, values, v, failed = _singular(s, own, known)
-        s.put(0, i, known, lambda index: s.w.load(u, index[::-1]))
-        s.put(1, i, known, lambda index: s.w.load(values, index))
-        s.put(2, i, known, lambda index: s.numbers.conjugate(s.w.load(v, index)))
+        s.put(0, i, known, lambda index: s.load(u, index[::-1]))
+        s.put(1, i, known, lambda index: s.load(values, index))
+        s.put(2, i, known, lambda index: s.load(v, index).conjugate())
         return failed
 
     return s.all(body)
@@ -236,13 +227,13 @@ def _svd(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
 def _svdvals(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
     s = Decomposition(g, node, given)
 
-    def body(i: Form) -> Operand:
+    def body(i: Form) -> Real:
         own = row_of(s.a, i)
         known = s.is_known(own)
         columns, values = s.columns(own, known), s.w.room((s.k,), s.part)
         args = [letter("N"), size(s.m), size(s.n), at(columns), size(s.m), at(values), *_no_matrix(columns), *_no_matrix(columns)]
         failed = _gesdd(s, [*args, Space(s.dtype)], [columns, values])
-        s.put(0, i, known, lambda index: s.w.load(values, index))
+        s.put(0, i, known, lambda index: s.load(values, index))
         return failed
 
     return s.all(body)
@@ -254,24 +245,23 @@ def _pinv(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
     w, m, n, k = s.w, s.m, s.n, s.k
     parts = flat(s.inputs[1], 0)
 
-    def body(i: Form) -> Operand:
+    def body(i: Form) -> Real:
         own = row_of(s.a, i)
         known = s.is_known(own)
         u, values, v, failed = _singular(s, own, known, conjugate=True)
-        part = s.numbers.to(w.load(parts, (i,)), s.part)
-        least = w.op("multiply", s.part, part, w.load(values, (ZERO,)))
+        least = s.load(parts, (i,)).to(s.part) * s.load(values, (ZERO,))
 
-        def divided(index: Indices) -> Number:
-            value = w.load(values, index[:1])
-            counts = w.op("greater", BOOL, value, least)
-            inverse = w.op("divide", s.part, Num(1.0, s.part), w.op("where", s.part, counts, value, Num(1.0, s.part)))
-            factor = w.op("where", s.part, counts, inverse, Num(0.0, s.part))
-            return s.numbers.multiply(s.numbers.of_real(factor), w.load(u, index))
+        def divided(index: Indices) -> Any:
+            value = s.load(values, index[:1])
+            counts = value > least
+            factor = where(counts, 1.0 / where(counts, value, 1.0), 0.0)
+            vector = s.load(u, index)
+            return vector.like(factor) * vector
 
         s.copy(u, divided)
         product = w.room((n, m), s.dtype)
         _multiply(s, "NN", (m, n, k), (u, m), (v, k), product)
-        s.put(0, i, known, lambda index: w.load(product, index))
+        s.put(0, i, known, lambda index: s.load(product, index))
         return failed
 
     return s.all(body)
@@ -282,13 +272,13 @@ def _unitary(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Val
     s = Decomposition(g, node, given)
     m, n, k = s.m, s.n, s.k
 
-    def body(i: Form) -> Operand:
+    def body(i: Form) -> Real:
         own = row_of(s.a, i)
         known = s.is_known(own)
         u, _, v, failed = _singular(s, own, known)
         product = s.w.room((m, n), s.dtype)
         _multiply(s, "TT", (n, m, k), (v, k), (u, m), product)
-        s.put(0, i, known, lambda index: s.w.load(product, index))
+        s.put(0, i, known, lambda index: s.load(product, index))
         return failed
 
     return s.all(body)
@@ -302,17 +292,16 @@ def _multiply(s: Decomposition, letters: str, sizes: Sequence[int], x: tuple[Arr
         one, zero = Num(1.0, s.dtype), Num(0.0, s.dtype)
         s.routine(Blas, "gemm", [*map(letter, letters), *map(size, sizes), one, *factors, zero, at(out), size(sizes[0])], [out])
         return
-    w, n = s.w, s.numbers
 
-    def number(index: Indices) -> Number:
+    def number(index: Indices) -> Any:
         j, i = index
 
-        def added(l: Form, so_far: Number) -> list[Number]:
-            left = w.load(x[0], (l, i) if letters[0] == "N" else (i, l))
-            right = w.load(y[0], (j, l) if letters[1] == "N" else (l, j))
-            return [n.add(so_far, n.multiply(left, right))]
+        def term(along: Indices) -> Any:
+            left = s.load(x[0], (*along, i) if letters[0] == "N" else (i, *along))
+            right = s.load(y[0], (j, *along) if letters[1] == "N" else (*along, j))
+            return left * right
 
-        return w.loop(sizes[2], added, [n.constant(0.0)], "add")[0]
+        return s.brought((sizes[2],), "add", s.dtype, term)
 
     s.copy(out, number)
 
@@ -322,19 +311,14 @@ def _multiply(s: Decomposition, letters: str, sizes: Sequence[int], x: tuple[Arr
 
 def _qr(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
     s = Decomposition(g, node, given)
-    w, n = s.w, s.numbers
 
     def body(i: Form) -> None:
         a = s.columns(row_of(s.a, i))
         factors = _reflected(s, a)
-
-        def upper(index: Indices) -> Number:
-            below = w.op("less", BOOL, w.index(index[1]), w.index(index[0]))
-            return n.chosen(below, n.constant(0.0), w.load(a, index[::-1]))
-
+        upper = lambda index: chosen(is_below(s.w, index), s.constant(0.0), s.load(a, index[::-1]))
         s.copy(row_of(s.outs[1], i), upper)
         _unfolded(s, a, factors, s.k)
-        s.copy(row_of(s.outs[0], i), lambda index: w.load(a, index[::-1]))
+        s.copy(row_of(s.outs[0], i), lambda index: s.load(a, index[::-1]))
 
     return s.all(body)
 
@@ -359,9 +343,9 @@ def _complement(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> 
 
     def body(i: Form) -> None:
         own = row_of(s.a, i)
-        s.copy(whole._replace(shape=(s.n, s.m)), lambda index: s.w.load(own, index[::-1]))
+        s.copy(whole._replace(shape=(s.n, s.m)), lambda index: s.load(own, index[::-1]))
         _unfolded(s, whole, _reflected(s, whole), s.m)
-        s.copy(row_of(s.outs[0], i), lambda index: s.w.load(whole, (plus(index[1], Form(s.n)), index[0])))
+        s.copy(row_of(s.outs[0], i), lambda index: s.load(whole, (plus(index[1], Form(s.n)), index[0])))
 
     return s.all(body)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from nabla.engines.native.linear_algebra.factorisations import Numbers
-from nabla.engines.native.loops import BOOL, Num
+from nabla.engines.native.kernels.complex_numbers import chosen, wrapped
 from nabla.engines.native.lowering.lines import Lines, Sink, at_hand
-from nabla.engines.native.lowering.values import Indices, Number, Unsupported, Value
+from nabla.engines.native.lowering.reals import Real, where
+from nabla.engines.native.lowering.values import Indices, Lazy, Number, Unsupported, Value, part_of_complex
 from nabla.graph.node import Node
 from nabla.primitives.spectra import tolerance
 
@@ -20,29 +20,28 @@ def shared(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value
         raise Unsupported("no eigenvalues")
     w, known = g.w, g.is_tiny(node, given)
     x, values = [w.picked(v) if known else at_hand(w, w.lazy(v)) for v in given]
-    n, of_values = Numbers(w, x.dtype), Numbers(w, values.dtype)
+    part, part_of_values = part_of_complex(x.dtype), part_of_complex(values.dtype)
     lines = Lines(w, node.shape, (len(node.shape) - 1,), known)
     out = Sink(w, node.shape, node.dtype, known, w.targets.get(node))
 
-    def size(value: Number) -> Number:
-        return w.number("abs", of_values.part, value)
+    def at(source: Lazy, place: Indices) -> Any:
+        return wrapped(w, w.at(source, place))
 
     def line(index: Indices) -> None:
-        (most,) = lines.brought(index, "maximum", [of_values.part], lambda place: [size(w.at(values, place))])
-        limit = w.op("multiply", of_values.part, most, Num(tolerance(node.inputs[1]), of_values.part))
+        (most,) = lines.brought(index, "maximum", [part_of_values], lambda place: [abs(at(values, place)).operand])
+        limit = Real(w, most) * tolerance(node.inputs[1])
 
         def one(place: Indices) -> None:
-            own, value = w.at(x, place), w.at(values, place)
+            own, value = at(x, place), at(values, place)
 
             def terms(other: Indices) -> list[Number]:
-                gap = size(of_values.subtract(w.at(values, other), value))
-                weight = w.op("convert", n.part, w.op("less_equal", BOOL, gap, limit))
-                return [weight, n.times(w.at(x, other), weight)]
+                gap = abs(at(values, other) - value)
+                weight = (gap <= limit).to(part)
+                return [weight.operand, at(x, other).times(weight).number]
 
-            count, total = lines.brought(index, "add", [n.part, x.dtype], terms)
-            several = w.op("greater", BOOL, count, Num(1.0, n.part))
-            divisor = w.op("where", n.part, several, count, Num(1.0, n.part))
-            out.put(place, n.chosen(several, n.over_real(total, divisor), own))
+            count, total = [wrapped(w, found) for found in lines.brought(index, "add", [part, x.dtype], terms)]
+            several = count > 1.0
+            out.put(place, chosen(several, total.over(where(several, count, 1.0)), own).number)
 
         lines.each(index, one)
 

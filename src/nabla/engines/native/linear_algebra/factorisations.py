@@ -9,23 +9,20 @@ from __future__ import annotations
 
 from itertools import permutations
 from math import prod
-from typing import TYPE_CHECKING, Any, Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 import numpy as np
 
-from nabla.engines.native.kernels.indexed import chosen
+from nabla.engines.native.kernels.complex_numbers import Complex, chosen, sign, wrapped
 from nabla.engines.native.loops import BOOL, INDEX, Block, Form, If, Num, Operand
 from nabla.engines.native.lowering.lines import Lines, Sink, at_hand
+from nabla.engines.native.lowering.reals import Real, of, test, where
 from nabla.engines.native.lowering.values import (
     Array,
     Indices,
     Lazy,
-    Number,
-    Pair,
     Unsupported,
     Value,
-    constant,
-    part_of_complex,
     parts_of,
     shape_of,
     specs_of,
@@ -44,92 +41,8 @@ LARGEST, LARGEST_OF_STACK = 8, 4
 LARGEST_COFACTORS = 4
 INT = np.dtype(np.int32)
 
-Matrix = list[list[Number]]
-
-
-class Numbers:
-    """Arithmetic on real or complex numbers of one dtype."""
-
-    def __init__(self, w: Writer, dtype: np.dtype) -> None:
-        self.w = w
-        self.dtype = dtype
-        self.part = part_of_complex(dtype)
-
-    def constant(self, value: float) -> Number:
-        return constant(value, self.dtype)
-
-    def add(self, x: Number, y: Number) -> Number:
-        return self.w.number("add", self.part, x, y)
-
-    def subtract(self, x: Number, y: Number) -> Number:
-        return self.w.number("subtract", self.part, x, y)
-
-    def multiply(self, x: Number, y: Number) -> Number:
-        return self.w.number("multiply", self.part, x, y)
-
-    def divide(self, x: Number, y: Number) -> Number:
-        return self.w.number("divide", self.part, x, y)
-
-    def negative(self, x: Number) -> Number:
-        return self.w.number("negative", self.part, x)
-
-    def conjugate(self, x: Number) -> Number:
-        return Pair(x.real, self.w.op("negative", self.part, x.imag)) if type(x) is Pair else x
-
-    def to(self, x: Number, part: np.dtype) -> Number:
-        """In parts of this dtype."""
-        if type(x) is Pair:
-            return Pair(self.to(x.real, part), self.to(x.imag, part))
-        return x if x.dtype == part else self.w.op("convert", part, x)
-
-    def real(self, x: Number) -> Operand:
-        return x.real if type(x) is Pair else x
-
-    def of_real(self, x: Operand) -> Number:
-        return Pair(x, Num(0.0, self.part)) if self.dtype.kind == "c" else x
-
-    def times(self, x: Number, y: Operand) -> Number:
-        return self._of_parts("multiply", x, y)
-
-    def over_real(self, x: Number, y: Operand) -> Number:
-        return self._of_parts("divide", x, y)
-
-    def _of_parts(self, name: str, x: Number, y: Operand) -> Number:
-        """An operation on a number and a real one."""
-        if type(x) is Pair:
-            return Pair(self.w.op(name, self.part, x.real, y), self.w.op(name, self.part, x.imag, y))
-        return self.w.op(name, self.part, x, y)
-
-    def chosen(self, condition: Operand, x: Number, y: Number) -> Number:
-        return chosen(self.w, condition, x, y)
-
-    def size(self, x: Number) -> Operand:
-        """What pivots are compared by: of complex numbers the sum of both parts."""
-        if type(x) is Pair:
-            return self.w.op("add", self.part, self.size(x.real), self.size(x.imag))
-        return self.w.op("abs", self.part, x)
-
-    def is_zero(self, x: Number) -> Operand:
-        w, zero = self.w, Num(0.0, self.part)
-        if type(x) is Pair:
-            return w.op("logical_and", BOOL, w.op("equal", BOOL, x.real, zero), w.op("equal", BOOL, x.imag, zero))
-        return w.op("equal", BOOL, x, zero)
-
-    def sign(self, x: Number) -> Number:
-        """As the determinant has it: that of a real NaN is 1."""
-        found = self.w.number("sign", self.part, x)
-        if type(x) is Pair:
-            return found
-        return self.w.op("where", self.part, self.w.op("isnan", BOOL, x), Num(1.0, self.part), found)
-
-    def log_of_size(self, x: Number) -> Operand:
-        return self.w.op("log", self.part, self.w.number("abs", self.part, x))
-
-    def same(self, x: Operand, y: int) -> Operand:
-        return self.w.op("equal", BOOL, x, Num(y, x.dtype))
-
-    def product(self, xs: Iterable[Number]) -> Number:
-        return self.w.total(list(xs), self.part, "multiply")
+Matrix = list[list[Any]]
+"""Rows of numbers, each a Real or a Complex."""
 
 
 def is_small(shape: tuple[int, ...]) -> bool:
@@ -146,40 +59,41 @@ class Stack:
         self.g, self.node, self.given = g, node, given
         self.w = g.w
         self.shape = shape
-        several = type(node.dtype) is tuple
-        self.specs = specs_of(node)
+        specs = specs_of(node)
         parts = [part for x in given for part in parts_of(x)]
-        sizes = [prod(shape_of(x)) for x in parts] + [prod(shape) for shape, _ in self.specs]
+        sizes = [prod(shape_of(x)) for x in parts] + [prod(shape) for shape, _ in specs]
         self.known = prod(shape[:-2]) == 1 and max(sizes) <= self.w.most
         self.inputs = [self.w.picked(x) if self.known else at_hand(self.w, self.w.lazy(x)) for x in parts]
-        room = None if several else self.w.targets.get(node)
-        self.sinks = [Sink(self.w, shape, dtype, self.known, room) for shape, dtype in self.specs]
+        room = None if type(node.dtype) is tuple else self.w.targets.get(node)
+        self.sinks = [Sink(self.w, shape, dtype, self.known, room) for shape, dtype in specs]
+
+    def at(self, x: Lazy, index: Indices) -> Any:
+        return wrapped(self.w, self.w.at(x, index))
 
     def matrix(self, x: Lazy, index: Indices) -> Matrix:
         rows, columns = x.shape[-2:]
-        return [[self.w.at(x, (*index, Form(i), Form(j))) for j in range(columns)] for i in range(rows)]
+        return [[self.at(x, (*index, Form(i), Form(j))) for j in range(columns)] for i in range(rows)]
 
-    def vector(self, x: Lazy, index: Indices) -> list[Number]:
-        return [self.w.at(x, (*index, Form(i))) for i in range(x.shape[-1])]
+    def vector(self, x: Lazy, index: Indices) -> list[Any]:
+        return [self.at(x, (*index, Form(i))) for i in range(x.shape[-1])]
 
-    def column(self, x: Lazy, index: Indices) -> list[Number]:
+    def column(self, x: Lazy, index: Indices) -> list[Any]:
         """index: of the matrix, and of the column."""
-        return [self.w.at(x, (*index[:-1], Form(i), index[-1])) for i in range(x.shape[-2])]
+        return [self.at(x, (*index[:-1], Form(i), index[-1])) for i in range(x.shape[-2])]
 
     def put_matrix(self, sink: Sink, index: Indices, rows: Matrix) -> None:
         for i, row in enumerate(rows):
-            for j, x in enumerate(row):
-                sink.put((*index, Form(i), Form(j)), x)
+            self.put_vector(sink, (*index, Form(i)), row)
 
-    def put_vector(self, sink: Sink, index: Indices, xs: Sequence[Number]) -> None:
+    def put_vector(self, sink: Sink, index: Indices, xs: Sequence[Any]) -> None:
         for i, x in enumerate(xs):
-            sink.put((*index, Form(i)), x)
+            sink.put((*index, Form(i)), x.number)
 
-    def put_column(self, sink: Sink, index: Indices, xs: Sequence[Number]) -> None:
+    def put_column(self, sink: Sink, index: Indices, xs: Sequence[Any]) -> None:
         for i, x in enumerate(xs):
-            sink.put((*index[:-1], Form(i), index[-1]), x)
+            sink.put((*index[:-1], Form(i), index[-1]), x.number)
 
-    def each(self, shape: tuple[int, ...], body: Callable[[Indices], Operand | None]) -> Value:
+    def each(self, shape: tuple[int, ...], body: Callable[[Indices], Real | None]) -> Value:
         """`body` for each index; it says whether there is no result. The value of the node."""
         w = self.w
         lines = Lines(w, shape, range(len(shape)), self.known)
@@ -188,7 +102,7 @@ class Stack:
         def one(index: Indices) -> list[Operand]:
             bad = body(index)
             can_fail.append(bad is not None)
-            return [Num(False, BOOL) if bad is None else bad]
+            return [Num(False, BOOL) if bad is None else bad.operand]
 
         (bad,) = lines.brought((), "logical_or", [BOOL], one)
         if any(can_fail):
@@ -210,59 +124,63 @@ def complain(g: Graphs, node: Node, given: Sequence[Value], bad: Operand, rooms:
     w.block.append(If(w.op("convert", INDEX, bad), [[], block], []))
 
 
-def _any(w: Writer, xs: Sequence[Operand]) -> Operand:
-    return w.total(xs, BOOL, "logical_or")
+def total(xs: Sequence[Any], by: str) -> Any:
+    """Numbers brought together two by two."""
+    w, dtype = xs[0].real.w, xs[0].real.dtype
+    return wrapped(w, w.total([x.number for x in xs], dtype, by))
 
 
 # Factors
 
 
-def _factored(n: Numbers, a: Matrix) -> list[Operand]:
+def _factored(w: Writer, a: Matrix) -> list[Real]:
     """Elimination with partial pivoting, in place; the pivots."""
-    w = n.w
     rows, columns = len(a), len(a[0])
-    pivots: list[Operand] = []
+    pivots: list[Real] = []
     for k in range(min(rows, columns)):
-        pivot: Operand = Num(k, INT)
-        largest = n.size(a[k][k])
+        pivot = Real(w, Num(k, INT))
+        largest = _size(a[k][k])
         for i in range(k + 1, rows):
-            size = n.size(a[i][k])
-            larger = w.op("greater", BOOL, size, largest)
-            pivot = w.op("where", INT, larger, Num(i, INT), pivot)
+            size = _size(a[i][k])
+            larger = size > largest
+            pivot = where(larger, i, pivot)
             if i + 1 < rows:
-                largest = w.op("where", n.part, larger, size, largest)
+                largest = where(larger, size, largest)
         pivots.append(pivot)
-        _exchange(n, a, pivot, k)
-        zero = n.is_zero(a[k][k])
-        divisor = n.chosen(zero, n.constant(1.0), a[k][k])
+        _exchange(a, pivot, k)
+        divisor = chosen(a[k][k].is_zero, a[k][k].like(1.0), a[k][k])
         for i in range(k + 1, rows):
-            factor = a[i][k] = n.divide(a[i][k], divisor)
+            factor = a[i][k] = a[i][k] / divisor
             for j in range(k + 1, columns):
-                a[i][j] = n.subtract(a[i][j], n.multiply(factor, a[k][j]))
+                a[i][j] = a[i][j] - factor * a[k][j]
     return pivots
 
 
-def _exchange(n: Numbers, rows: list[Any], pivot: Operand, k: int) -> None:
+def _size(x: Any) -> Real:
+    """What pivots are compared by: of complex numbers the sum of both parts."""
+    return abs(x.real) + abs(x.imag) if isinstance(x, Complex) else abs(x)
+
+
+def _exchange(rows: list[Any], pivot: Real, k: int) -> None:
     """Exchange row k with row `pivot`, which comes behind it. A row may be a number."""
-    if isinstance(pivot, Num):
+    if isinstance(pivot.operand, Num):
         return
     for i in range(k + 1, len(rows)):
-        there = n.same(pivot, i)
-        rows[k], rows[i] = _choice(n, there, rows[i], rows[k]), _choice(n, there, rows[k], rows[i])
+        there = pivot.equals(i)
+        rows[k], rows[i] = _choice(there, rows[i], rows[k]), _choice(there, rows[k], rows[i])
 
 
-def _choice(n: Numbers, there: Operand, x: Any, y: Any) -> Any:
-    return [n.chosen(there, a, b) for a, b in zip(x, y)] if type(x) is list else n.chosen(there, x, y)
+def _choice(there: Real, x: Any, y: Any) -> Any:
+    return [chosen(there, a, b) for a, b in zip(x, y)] if type(x) is list else chosen(there, x, y)
 
 
 def _lu(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
     s = Stack(g, node, given, shape_of(given[0]))
-    n = Numbers(g.w, given[0].dtype)
     packed, pivots = s.sinks
 
     def body(index: Indices) -> None:
         a = s.matrix(s.inputs[0], index)
-        found = _factored(n, a)
+        found = _factored(s.w, a)
         s.put_matrix(packed, index, a)
         s.put_vector(pivots, index, found)
 
@@ -271,14 +189,13 @@ def _lu(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
 
 def _lu_parts(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
     s = Stack(g, node, given, shape_of(given[0]))
-    n = Numbers(g.w, given[0].dtype)
     lower, upper = s.sinks
     rows, columns = s.shape[-2:]
     count = min(rows, columns)
-    zero, one = n.constant(0.0), n.constant(1.0)
 
     def body(index: Indices) -> None:
         a = s.matrix(s.inputs[1], index)
+        zero, one = a[0][0].like(0.0), a[0][0].like(1.0)
         s.put_matrix(lower, index, [[a[i][j] if j < i else one if i == j else zero for j in range(count)] for i in range(rows)])
         s.put_matrix(upper, index, [[a[i][j] if j >= i else zero for j in range(columns)] for i in range(count)])
 
@@ -288,48 +205,46 @@ def _lu_parts(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Va
 def _row_order(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
     rows = node.params["rows"]
     s = Stack(g, node, given, (*shape_of(given[0]), rows))
-    n = Numbers(g.w, INDEX)
 
     def body(index: Indices) -> None:
-        order: list[Number] = [Num(i, INDEX) for i in range(rows)]
+        order = [Real(s.w, Num(i, INDEX)) for i in range(rows)]
         for k, pivot in enumerate(s.vector(s.inputs[0], index)):
-            _exchange_any(n, order, pivot, k)
+            _exchange_any(order, pivot, k)
         s.put_vector(s.sinks[0], index, order)
 
     return s.each(s.shape[:-2], body)
 
 
-def _exchange_any(n: Numbers, rows: list[Any], pivot: Operand, k: int) -> None:
+def _exchange_any(rows: list[Any], pivot: Real, k: int) -> None:
     """The same where the pivot may be known."""
-    if isinstance(pivot, Num):
-        rows[k], rows[int(pivot.value)] = rows[int(pivot.value)], rows[k]
+    if isinstance(pivot.operand, Num):
+        other = int(pivot.operand.value)
+        rows[k], rows[other] = rows[other], rows[k]
     else:
-        _exchange(n, rows, pivot, k)
+        _exchange(rows, pivot, k)
 
 
 def _cholesky(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
     s = Stack(g, node, given, shape_of(given[0]))
-    w, n = g.w, Numbers(g.w, node.dtype)
     rows = s.shape[-1]
 
-    def body(index: Indices) -> Operand:
+    def body(index: Indices) -> Real:
         a = s.matrix(s.inputs[0], index)
-        l: Matrix = [[n.constant(0.0)] * rows for _ in range(rows)]
+        l: Matrix = [[a[0][0].like(0.0)] * rows for _ in range(rows)]
         bad = []
         for j in range(rows):
             for i in range(j, rows):
                 rest = a[i][j]
                 for k in range(j):
-                    rest = n.subtract(rest, n.multiply(l[i][k], n.conjugate(l[j][k])))
+                    rest = rest - l[i][k] * l[j][k].conjugate()
                 if i == j:
-                    rest = n.real(rest)
-                    bad.append(w.op("logical_not", BOOL, w.op("greater", BOOL, rest, Num(0.0, n.part))))
-                    root = w.op("sqrt", n.part, rest)
-                    l[j][j] = n.of_real(root)
+                    bad.append(~(rest.real > 0.0))
+                    root = of("sqrt", rest.real)
+                    l[j][j] = rest.like(root)
                 else:
-                    l[i][j] = n.over_real(rest, root)
+                    l[i][j] = rest.over(root)
         s.put_matrix(s.sinks[0], index, l)
-        return _any(w, bad)
+        return total(bad, "logical_or")
 
     return s.each(s.shape[:-2], body)
 
@@ -337,113 +252,106 @@ def _cholesky(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Va
 def _qr(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
     """By reflections, as LAPACK's geqr2 and org2r have them, so that the signs are the same."""
     s = Stack(g, node, given, shape_of(given[0]))
-    n = Numbers(g.w, s.inputs[0].dtype)
     rows, columns = s.shape[-2:]
     count = min(rows, columns)
-    zero = n.constant(0.0)
 
     def body(index: Indices) -> None:
         a = s.matrix(s.inputs[0], index)
+        zero, one = a[0][0].like(0.0), a[0][0].like(1.0)
         factors = []
         for k in range(count):
-            factors.append(_reflected(n, a, k))
+            factors.append(_reflected(a, k))
             for j in range(k + 1, columns):
-                _reflect(n, a, k, j, n.conjugate(factors[k]))
+                _reflect(a, k, j, factors[k].conjugate())
         s.put_matrix(s.sinks[1], index, [[a[i][j] if j >= i else zero for j in range(columns)] for i in range(count)])
         for k in reversed(range(count)):
             for j in range(k + 1, count):
-                _reflect(n, a, k, j, factors[k])
+                _reflect(a, k, j, factors[k])
             for i in range(rows):
-                a[i][k] = n.negative(n.multiply(factors[k], a[i][k])) if i > k else zero
-            a[k][k] = n.subtract(n.constant(1.0), factors[k])
+                a[i][k] = -(factors[k] * a[i][k]) if i > k else zero
+            a[k][k] = one - factors[k]
         s.put_matrix(s.sinks[0], index, [row[:count] for row in a])
 
     return s.each(s.shape[:-2], body)
 
 
-def _reflected(n: Numbers, a: Matrix, k: int) -> Number:
+def _reflected(a: Matrix, k: int) -> Any:
     """Make column k zero below the diagonal by a reflection 1 - factor v v^H with v[k] = 1. What is left stands on the diagonal, v
     below it; the factor. There is nothing to do for a column of zeros with a real number on the diagonal."""
-    w, part, zero = n.w, n.part, Num(0.0, n.part)
     first, rest = a[k][k], [row[k] for row in a[k + 1 :]]
-    others = [x for y in rest for x in ((y.real, y.imag) if type(y) is Pair else (y,))]
-    others += [first.imag] if type(first) is Pair else []
+    others = [part for x in rest for part in x.parts] + [*first.parts[1:]]
     if not others:
-        return n.constant(0.0)
-    largest = w.total([w.op("abs", part, x) for x in (n.real(first), *others)], part, "maximum")
-    none = w.total([w.op("equal", BOOL, x, zero) for x in others], BOOL, "logical_and")
-    scale = w.op("where", part, w.op("equal", BOOL, largest, zero), Num(1.0, part), largest)
-    squares = [w.op("square", part, w.op("divide", part, x, scale)) for x in (n.real(first), *others)]
-    norm = w.op("multiply", part, scale, w.op("sqrt", part, w.total(squares, part, "add")))
-    left = w.op("copysign", part, norm, w.op("negative", part, n.real(first)))
-    factor = n.over_real(n.subtract(n.of_real(left), first), w.op("where", part, none, Num(1.0, part), left))
-    divisor = n.chosen(none, n.constant(1.0), n.subtract(first, n.of_real(left)))
-    inverse = n.divide(n.constant(1.0), divisor)
-    a[k][k] = n.chosen(none, first, n.of_real(left))
+        return first.like(0.0)
+    largest = total([abs(x) for x in (first.real, *others)], "maximum")
+    none = total([x.is_zero for x in others], "logical_and")
+    scale = where(largest.is_zero, 1.0, largest)
+    norm = scale * of("sqrt", total([of("square", x / scale) for x in (first.real, *others)], "add"))
+    left = of("copysign", norm, -first.real)
+    factor = (first.like(left) - first).over(where(none, 1.0, left))
+    divisor = chosen(none, first.like(1.0), first - first.like(left))
+    inverse = first.like(1.0) / divisor
+    a[k][k] = chosen(none, first, first.like(left))
     for i, x in enumerate(rest):
-        a[k + 1 + i][k] = n.chosen(none, x, n.multiply(x, inverse))
-    return n.chosen(none, n.constant(0.0), factor)
+        a[k + 1 + i][k] = chosen(none, x, x * inverse)
+    return chosen(none, first.like(0.0), factor)
 
 
-def _reflect(n: Numbers, a: Matrix, k: int, j: int, factor: Number) -> None:
+def _reflect(a: Matrix, k: int, j: int, factor: Any) -> None:
     """Column j by the reflection that column k has below the diagonal."""
-    terms = [a[k][j], *[n.multiply(n.conjugate(a[i][k]), a[i][j]) for i in range(k + 1, len(a))]]
-    along = n.multiply(factor, n.w.total(terms, n.part, "add"))
-    a[k][j] = n.subtract(a[k][j], along)
+    along = factor * total([a[k][j], *[a[i][k].conjugate() * a[i][j] for i in range(k + 1, len(a))]], "add")
+    a[k][j] = a[k][j] - along
     for i in range(k + 1, len(a)):
-        a[i][j] = n.subtract(a[i][j], n.multiply(a[i][k], along))
+        a[i][j] = a[i][j] - a[i][k] * along
 
 
 # Solutions
 
 
-def _substitute(n: Numbers, t: Callable[[int, int], Number], x: list[Number], lower: bool, unit: bool) -> None:
+def _substitute(t: Callable[[int, int], Any], x: list[Any], lower: bool, unit: bool) -> None:
     """Solve the triangular system t y = x, and write y over x."""
     rows = range(len(x))
     for i in rows if lower else reversed(rows):
         if not unit:
-            x[i] = n.divide(x[i], t(i, i))
+            x[i] = x[i] / t(i, i)
         for j in rows[i + 1 :] if lower else rows[:i]:
-            x[j] = n.subtract(x[j], n.multiply(t(j, i), x[i]))
+            x[j] = x[j] - t(j, i) * x[i]
 
 
 def _lu_solve(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
     s = Stack(g, node, given, shape_of(given[0]))
-    n = Numbers(g.w, node.dtype)
     _, packed, pivots, b = s.inputs
     transposed, order = node.params["transposed"], range(s.shape[-1])
 
-    def body(index: Indices) -> Operand:
+    def body(index: Indices) -> Real:
         a, x = s.matrix(packed, index[:-1]), s.column(b, index)
         rows = s.vector(pivots, index[:-1])
         if transposed:
-            _substitute(n, lambda i, j: a[j][i], x, True, False)
-            _substitute(n, lambda i, j: a[j][i], x, False, True)
+            _substitute(lambda i, j: a[j][i], x, True, False)
+            _substitute(lambda i, j: a[j][i], x, False, True)
             for k in reversed(order):
-                _exchange_any(n, x, rows[k], k)
+                _exchange_any(x, rows[k], k)
         else:
             for k in order:
-                _exchange_any(n, x, rows[k], k)
-            _substitute(n, lambda i, j: a[i][j], x, True, True)
-            _substitute(n, lambda i, j: a[i][j], x, False, False)
+                _exchange_any(x, rows[k], k)
+            _substitute(lambda i, j: a[i][j], x, True, True)
+            _substitute(lambda i, j: a[i][j], x, False, False)
         s.put_column(s.sinks[0], index, x)
-        return _any(g.w, [n.is_zero(a[k][k]) for k in order])
+        return total([a[k][k].is_zero for k in order], "logical_or")
 
     return s.each((*s.shape[:-2], node.shape[-1]), body)
 
 
 def _triangular_solve(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
     s = Stack(g, node, given, shape_of(given[0]))
-    n = Numbers(g.w, node.dtype)
     t, b = s.inputs
     lower, transposed, unit = node.params["lower"], node.params["transposed"], node.params["unit"]
 
-    def body(index: Indices) -> Operand | None:
+    def body(index: Indices) -> Real | None:
         a, x = s.matrix(t, index[:-1]), s.column(b, index)
-        of: Callable[[int, int], Number] = (lambda i, j: a[j][i]) if transposed else (lambda i, j: a[i][j])
-        _substitute(n, of, x, lower != transposed, unit)
+        of_t = (lambda i, j: a[j][i]) if transposed else (lambda i, j: a[i][j])
+        _substitute(of_t, x, lower != transposed, unit)
         s.put_column(s.sinks[0], index, x)
-        return None if unit else _any(g.w, [n.is_zero(a[k][k]) for k in range(len(a))])
+        return None if unit else total([a[k][k].is_zero for k in range(len(a))], "logical_or")
 
     return s.each((*s.shape[:-2], node.shape[-1]), body)
 
@@ -451,36 +359,41 @@ def _triangular_solve(g: Graphs, node: Node, given: list[Value], free: list[bool
 # Determinants
 
 
-def _is_odd(n: Numbers, pivots: Sequence[Operand]) -> Operand:
+def _is_odd(pivots: Sequence[Real]) -> Real:
     """Whether rows were exchanged an odd number of times."""
-    w = n.w
-    moved = [w.op("not_equal", BOOL, pivot, Num(k, INT)) for k, pivot in enumerate(pivots)]
-    return w.total(moved, BOOL, "not_equal")
+    odd: Real = total([pivot.differs(k) for k, pivot in enumerate(pivots)], "not_equal")
+    return odd
+
+
+def sign_of(x: Any) -> Any:
+    """As the determinant has it: that of a real NaN is 1."""
+    if isinstance(x, Complex):
+        return sign(x)
+    found = of("sign", x)
+    return where(test("isnan", x), 1.0, found)
 
 
 def _slogdet(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
     s = Stack(g, node, given, shape_of(given[0]))
-    w, n = g.w, Numbers(g.w, given[0].dtype)
 
     def body(index: Indices) -> None:
         a, pivots = s.matrix(s.inputs[1], index), s.vector(s.inputs[2], index)
         diagonal = [a[k][k] for k in range(len(a))]
-        sign = n.product([n.sign(x) for x in diagonal])
-        s.sinks[0].put(index, n.chosen(_is_odd(n, pivots), n.negative(sign), sign))
-        s.sinks[1].put(index, w.total([n.log_of_size(x) for x in diagonal], n.part, "add"))
+        found = total([sign_of(x) for x in diagonal], "multiply")
+        s.sinks[0].put(index, chosen(_is_odd(pivots), -found, found).number)
+        s.sinks[1].put(index, total([of("log", abs(x)) for x in diagonal], "add").number)
 
     return s.each(s.shape[:-2], body)
 
 
 def _det(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
     s = Stack(g, node, given, shape_of(given[0]))
-    n = Numbers(g.w, node.dtype)
 
     def body(index: Indices) -> None:
         a = s.matrix(s.inputs[0], index)
-        pivots = _factored(n, a)
-        found = n.product([a[k][k] for k in range(len(a))])
-        s.sinks[0].put(index, n.chosen(_is_odd(n, pivots), n.negative(found), found))
+        pivots = _factored(s.w, a)
+        found = total([a[k][k] for k in range(len(a))], "multiply")
+        s.sinks[0].put(index, chosen(_is_odd(pivots), -found, found).number)
 
     return s.each(s.shape[:-2], body)
 
@@ -492,13 +405,12 @@ def _cofactor(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Va
     size, count = s.shape[-1], len(given) - 1
     if size > LARGEST_COFACTORS:
         raise Unsupported("cofactors of large matrices")
-    n = Numbers(g.w, node.dtype)
 
     def body(index: Indices) -> None:
         matrices = [s.matrix(x, index) for x in s.inputs]
-        minors: dict[Any, Number] = {}
+        minors: dict[Any, Any] = {}
 
-        def minor(rows: tuple[tuple[int, int], ...], columns: tuple[int, ...]) -> Number:
+        def minor(rows: tuple[tuple[int, int], ...], columns: tuple[int, ...]) -> Any:
             """The determinant of rows (matrix, number) and columns."""
             which, i = rows[0]
             if len(rows) == 1:
@@ -507,19 +419,19 @@ def _cofactor(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Va
             if found is None:
                 for k, j in enumerate(columns):
                     rest = minor(rows[1:], (*columns[:k], *columns[k + 1 :]))
-                    term = n.multiply(matrices[which][i][j], rest)
-                    found = term if found is None else n.subtract(found, term) if k % 2 else n.add(found, term)
+                    term = matrices[which][i][j] * rest
+                    found = term if found is None else found - term if k % 2 else found + term
                 minors[rows, columns] = found
             return found
 
-        def cofactor(i: int, j: int) -> Number:
+        def cofactor(i: int, j: int) -> Any:
             rows, columns = [r for r in range(size) if r != i], tuple([c for c in range(size) if c != j])
             terms = []
             for places in permutations(range(size - 1), count):
                 sources = {rows[place]: k + 1 for k, place in enumerate(places)}
                 terms.append(minor(tuple([(sources.get(r, 0), r) for r in rows]), columns))
-            found = g.w.total(terms, n.part, "add")
-            return n.negative(found) if (i + j) % 2 else found
+            found = total(terms, "add")
+            return -found if (i + j) % 2 else found
 
         s.put_matrix(s.sinks[0], index, [[cofactor(i, j) for j in range(size)] for i in range(size)])
 

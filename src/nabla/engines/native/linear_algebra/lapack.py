@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, Any, Callable, Sequence
 import numpy as np
 
 from nabla.engines.native.kernels.blocks import AT_ONCE
-from nabla.engines.native.linear_algebra.factorisations import INT, Numbers, complain
-from nabla.engines.native.loops import BOOL, INDEX, ZERO, Call, Form, Num, Operand, Part, form, times
+from nabla.engines.native.kernels.complex_numbers import chosen, wrapped
+from nabla.engines.native.linear_algebra.factorisations import INT, complain, sign_of
+from nabla.engines.native.loops import BOOL, INDEX, ZERO, Call, Form, Num, Part, form, times
 from nabla.engines.native.lowering.lines import Lines
+from nabla.engines.native.lowering.reals import Real, integer, of
 from nabla.engines.native.lowering.values import (
     Array,
     Indices,
     Number,
     Unsupported,
     Value,
+    constant,
     part_of_complex,
     parts_of,
     row_of,
@@ -76,14 +79,19 @@ class Calls:
         """Numbers of this dtype."""
         self.dtype = dtype
         self.part = part_of_complex(dtype)
-        self.numbers = Numbers(self.w, dtype)
+
+    def constant(self, value: float) -> Any:
+        return wrapped(self.w, constant(value, self.dtype))
+
+    def load(self, x: Array, index: Indices) -> Any:
+        return wrapped(self.w, self.w.load(x, index))
 
     def routine(self, library: Callable[[str], Any], name: str, args: Sequence[Part | Num], writes: Sequence[Array]) -> None:
         largest = max([prod(x.shape) for x in writes])
         time = max(largest**1.5 / AT_ONCE, 1000.0)  # n x n numbers take about n**3 multiplications
         self.w.block.append(Call(library(LETTERS[self.dtype.name] + name), args, [x.buffer for x in writes], time))
 
-    def each(self, body: Callable[[Form], Operand | None], rooms: Sequence[Array] = ()) -> None:
+    def each(self, body: Callable[[Form], Real | None], rooms: Sequence[Array] = ()) -> None:
         """`body` for each matrix; it says whether there is no result. rooms: see `complain`."""
         w = self.w
         can_fail: list[bool] = []
@@ -91,23 +99,33 @@ class Calls:
         def turn(i: Form, before: Number) -> list[Number]:
             bad = body(i)
             can_fail.append(bad is not None)
-            return [before if bad is None else w.op("logical_or", BOOL, before, bad)]
+            return [before if bad is None else (Real(w, before) | bad).operand]
 
         (bad,) = w.loop(self.count, turn, [Num(False, BOOL)], free=False)
         if any(can_fail):
             complain(self.g, self.node, self.given, bad, rooms)
 
-    def failed(self, info: Array) -> Operand:
+    def failed(self, info: Array) -> Real:
         """Whether a routine says so in its last argument."""
-        return self.w.op("not_equal", BOOL, self.w.load(info, (ZERO,)), Num(0, INT))
+        found: Real = self.load(info, (ZERO,)).differs(0)
+        return found
 
-    def diagonal(self, a: Array, by: str, dtype: np.dtype, term: Callable[[Number], Number]) -> Number:
+    def brought(self, shape: tuple[int, ...], by: str, dtype: np.dtype, term: Callable[[Indices], Any]) -> Any:
+        """The numbers at all indices of a shape, brought together."""
+        lines = Lines(self.w, shape, range(len(shape)), False)
+        return wrapped(self.w, lines.brought((), by, [dtype], lambda index: [term(index).number])[0])
+
+    def diagonal(self, a: Array, by: str, dtype: np.dtype, term: Callable[[Any], Any]) -> Any:
         """Of the numbers on the diagonal of a matrix, brought together."""
-        lines = Lines(self.w, a.shape[:1], (0,), False)
-        return lines.brought((), by, [dtype], lambda i: [term(self.w.load(a, (*i, *i)))])[0]
+        return self.brought(a.shape[:1], by, dtype, lambda i: term(self.load(a, (*i, *i))))
 
-    def copy(self, room: Array, source: Callable[[Indices], Number]) -> None:
-        self.w.nest(room.shape, lambda index: self.w.store(room, index, source(index)))
+    def is_singular(self, a: Array) -> Real:
+        """Whether there is a zero on the diagonal of a triangle."""
+        found: Real = self.diagonal(a, "logical_or", BOOL, lambda x: x.is_zero)
+        return found
+
+    def copy(self, room: Array, source: Callable[[Indices], Any]) -> None:
+        self.w.nest(room.shape, lambda index: self.w.store(room, index, source(index).number))
 
 
 def _factored(s: Calls, a: Array, packed: Array, pivots: Array) -> None:
@@ -116,11 +134,11 @@ def _factored(s: Calls, a: Array, packed: Array, pivots: Array) -> None:
     rows, columns = a.shape
     turned = w.room((columns, rows), s.dtype)
     exchanged, info = w.room(pivots.shape, INT), w.room((1,), INT)
-    s.copy(turned, lambda index: w.load(a, index[::-1]))
+    s.copy(turned, lambda index: s.load(a, index[::-1]))
     args: list[Part | Num] = [size(rows), size(columns), at(turned), size(rows), at(exchanged), at(info)]
     s.routine(Lapack, "getrf", args, [turned, exchanged, info])
-    s.copy(packed, lambda index: w.load(turned, index[::-1]))
-    s.copy(pivots, lambda index: w.op("add", INT, w.load(exchanged, index), Num(-1, INT)))  # LAPACK counts from one
+    s.copy(packed, lambda index: s.load(turned, index[::-1]))
+    s.copy(pivots, lambda index: s.load(exchanged, index) + -1)  # LAPACK counts from one
 
 
 def _lu(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
@@ -133,21 +151,22 @@ def _lu(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
 
 def _lu_parts(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
     s = Calls(g, node, given)
-    w, n = s.w, s.numbers
-    packed = s.inputs[1]
+    w, packed = s.w, s.inputs[1]
     lower, upper = w.results(node)
-    zero, one = n.constant(0.0), n.constant(1.0)
+    zero, one = s.constant(0.0), s.constant(1.0)
 
-    def compared(name: str, index: Indices) -> Operand:
-        return w.op(name, BOOL, w.index(index[-1]), w.index(index[-2]))
-
-    def left(index: Indices) -> Number:
-        on_or_above = n.chosen(compared("equal", index), one, zero)
-        return n.chosen(compared("less", index), w.load(packed, index), on_or_above)
+    def left(index: Indices) -> Any:
+        on_diagonal = integer(w, index[-1]).equals(integer(w, index[-2]))
+        return chosen(is_below(w, index), s.load(packed, index), chosen(on_diagonal, one, zero))
 
     s.copy(lower, left)
-    s.copy(upper, lambda index: n.chosen(compared("less", index), zero, w.load(packed, index)))
+    s.copy(upper, lambda index: chosen(is_below(w, index), zero, s.load(packed, index)))
     return lower, upper
+
+
+def is_below(w: Writer, index: Indices) -> Real:
+    """Whether an element of a matrix stands below the diagonal."""
+    return integer(w, index[-1]) < integer(w, index[-2])
 
 
 def _solved(s: Calls, t: Array, x: Array, lower: bool, transposed: bool, unit: bool) -> None:
@@ -163,11 +182,11 @@ def _triangular_solve(g: Graphs, node: Node, given: list[Value], free: list[bool
     out = s.w.result(node)
     t, b, x = (flat(y, 2) for y in (*s.inputs, out))
 
-    def body(i: Form) -> Operand | None:
+    def body(i: Form) -> Real | None:
         own = row_of(t, i)
         s.w.copy(row_of(x, i), row_of(b, i))
         _solved(s, own, row_of(x, i), params["lower"], params["transposed"], params["unit"])
-        return None if params["unit"] else s.diagonal(own, "logical_or", BOOL, s.numbers.is_zero)
+        return None if params["unit"] else s.is_singular(own)
 
     s.each(body)
     return out
@@ -179,11 +198,10 @@ def _exchanged(w: Writer, x: Array, pivots: Array, backwards: bool) -> None:
 
     def turn(k: Form) -> None:
         own = times(k, -1, count - 1) if backwards else k
-        pivot = w.op("convert", INDEX, w.load(pivots, (own,)))
-        pivot = w.op("minimum", INDEX, w.op("maximum", INDEX, pivot, Num(0, INDEX)), Num(n - 1, INDEX))
+        pivot = of("minimum", of("maximum", Real(w, w.load(pivots, (own,))).to(INDEX), 0), n - 1)
 
         def swap(j: Form) -> None:
-            there = (form(pivot), j)
+            there = (form(pivot.operand), j)
             a, b = w.load(x, (own, j)), w.load(x, there)
             w.store(x, (own, j), b)
             w.store(x, there, a)
@@ -214,7 +232,7 @@ def _lu_solve(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Va
     out = s.w.result(node)
     packed, pivots, b, x = (flat(y, axes) for y, axes in zip((*s.inputs[1:], out), (2, 1, 2, 2)))
 
-    def body(i: Form) -> Operand:
+    def body(i: Form) -> Real:
         t, rows, own = row_of(packed, i), row_of(pivots, i), row_of(x, i)
         s.w.copy(own, row_of(b, i))
         if transposed:
@@ -225,7 +243,7 @@ def _lu_solve(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Va
             _exchanged(s.w, own, rows, False)
             _solved(s, t, own, True, False, True)
             _solved(s, t, own, False, False, False)
-        return s.diagonal(t, "logical_or", BOOL, s.numbers.is_zero)
+        return s.is_singular(t)
 
     s.each(body)
     return out
@@ -237,14 +255,14 @@ def _cholesky(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Va
     out = w.result(node)
     a, l = flat(s.inputs[0], 2), flat(out, 2)
 
-    def body(i: Form) -> Operand:
+    def body(i: Form) -> Real:
         own, info = row_of(l, i), w.room((1,), INT)
         w.copy(own, row_of(a, i))
         s.routine(Lapack, "potrf", [letter("U"), size(n), at(own), size(n), at(info)], [own, info])
 
-        def lower(index: Indices) -> Number:
-            above = w.op("greater", BOOL, w.index(index[1]), w.index(index[0]))
-            return s.numbers.chosen(above, s.numbers.constant(0.0), w.load(own, index))
+        def lower(index: Indices) -> Any:
+            is_above = integer(w, index[1]) > integer(w, index[0])
+            return chosen(is_above, s.constant(0.0), s.load(own, index))
 
         s.copy(own, lower)
         return s.failed(info)
@@ -253,20 +271,10 @@ def _cholesky(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Va
     return out
 
 
-def _is_odd(s: Calls, pivots: Array) -> Operand:
-    """Whether rows were exchanged an odd number of times."""
-    w = s.w
-
-    def moved(i: Indices) -> list[Number]:
-        other = w.op("not_equal", BOOL, w.op("convert", INDEX, w.load(pivots, i)), w.index(i[0]))
-        return [w.op("convert", INDEX, other)]
-
-    (exchanges,) = Lines(w, pivots.shape, (0,), False).brought((), "add", [INDEX], moved)
-    return w.op("equal", BOOL, w.op("bitwise_and", INDEX, exchanges, Num(1, INDEX)), Num(1, INDEX))
-
-
-def _negated(s: Calls, odd: Operand, x: Number) -> Number:
-    return s.numbers.chosen(odd, s.numbers.negative(x), x)
+def _negated(s: Calls, pivots: Array, x: Any) -> Any:
+    """-x where rows were exchanged an odd number of times."""
+    exchanges = s.brought(pivots.shape, "add", INDEX, lambda i: s.load(pivots, i).to(INDEX).differs(integer(s.w, i[0])).to(INDEX))
+    return chosen(of("bitwise_and", exchanges, 1).equals(1), -x, x)
 
 
 def _result(x: Array, shape: tuple[int, ...]) -> Array:
@@ -281,7 +289,7 @@ def _det(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Value:
     def body(i: Form) -> None:
         packed, pivots = w.room((n, n), s.dtype), w.room((n,), INT)
         _factored(s, row_of(a, i), packed, pivots)
-        w.store(out, (i,), _negated(s, _is_odd(s, pivots), s.diagonal(packed, "multiply", s.dtype, lambda x: x)))
+        w.store(out, (i,), _negated(s, pivots, s.diagonal(packed, "multiply", s.dtype, lambda x: x)).number)
 
     s.each(body)
     return _result(out, node.shape)
@@ -294,8 +302,8 @@ def _slogdet(g: Graphs, node: Node, given: list[Value], free: list[bool]) -> Val
 
     def body(i: Form) -> None:
         own = row_of(packed, i)
-        w.store(signs, (i,), _negated(s, _is_odd(s, row_of(pivots, i)), s.diagonal(own, "multiply", s.dtype, s.numbers.sign)))
-        w.store(logs, (i,), s.diagonal(own, "add", s.part, s.numbers.log_of_size))
+        w.store(signs, (i,), _negated(s, row_of(pivots, i), s.diagonal(own, "multiply", s.dtype, sign_of)).number)
+        w.store(logs, (i,), s.diagonal(own, "add", s.part, lambda x: of("log", abs(x))).number)
 
     s.each(body)
     return _result(signs, node.shape[0]), _result(logs, node.shape[1])  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nabla.engines.native.loops import BOOL, Num, Operand
+from nabla.engines.native.loops import BOOL, Form, Num, Operand
 
 if TYPE_CHECKING:
     from nabla.engines.native.lowering.writer import Writer
@@ -24,6 +24,37 @@ class Real:
     @property
     def dtype(self) -> np.dtype:
         return self.operand.dtype
+
+    # As complex numbers have them
+
+    @property
+    def number(self) -> Operand:
+        return self.operand
+
+    @property
+    def parts(self) -> tuple[Real, ...]:
+        return (self,)
+
+    @property
+    def real(self) -> Real:
+        return self
+
+    @property
+    def imag(self) -> Real:
+        return self.like(0.0)
+
+    @property
+    def is_zero(self) -> Real:
+        return self.equals(0.0)
+
+    def conjugate(self) -> Real:
+        return self
+
+    def times(self, factor: Any) -> Real:
+        return self * factor
+
+    def over(self, divisor: Any) -> Real:
+        return self / divisor
 
     def like(self, value: Any) -> Real:
         """A constant in the dtype of this, or what is a number here already."""
@@ -88,6 +119,11 @@ class Real:
 
     def __invert__(self) -> Real:
         return self._op("logical_not", dtype=BOOL)
+
+
+def integer(w: Writer, at: Form) -> Real:
+    """A form as a number."""
+    return Real(w, w.index(at))
 
 
 def where(condition: Real, x: Any, y: Any) -> Real:
