@@ -13,6 +13,7 @@ from typing import Any, Callable, Iterable, Sequence, TypeVar
 import optree
 
 from nabla.errors import ArgumentError, ArgumentTypeError, TreeError
+from nabla.exactly import Exactly
 
 NAMESPACE = "nabla"
 TreeDef = optree.PyTreeSpec
@@ -59,6 +60,19 @@ def structure(tree: Any) -> TreeDef:
     True
     """
     return optree.tree_structure(tree, namespace=NAMESPACE)
+
+
+def orders(tree: Any) -> tuple[tuple[Any, ...], ...]:
+    """The keys of each dict in a pytree in their own order, which functions see and the structure does not tell."""
+    found = []
+
+    def look(x: Any) -> bool:
+        if isinstance(x, dict):
+            found.append(tuple(x))
+        return False
+
+    optree.tree_leaves(tree, is_leaf=look, namespace=NAMESPACE)
+    return tuple(found)
 
 
 LEAF: TreeDef = structure(0)
@@ -203,10 +217,10 @@ def register_dataclass(cls: type[T] | None = None, *, static: Sequence[str] = ()
     fixed = tuple(name for name in names if name in static)
 
     def flatten_one(x: Any) -> tuple[Any, Any, Any]:
-        return tuple(getattr(x, name) for name in moving), tuple(getattr(x, name) for name in fixed), moving
+        return tuple(getattr(x, name) for name in moving), Exactly(tuple(getattr(x, name) for name in fixed)), moving
 
     def unflatten_one(metadata: Any, parts: Iterable[Any]) -> Any:
-        return cls(**dict(zip(moving, parts)), **dict(zip(fixed, metadata)))
+        return cls(**dict(zip(moving, parts)), **dict(zip(fixed, metadata.value)))
 
     _register(cls, flatten_one, unflatten_one, path_entry_type=optree.GetAttrEntry)
     return cls

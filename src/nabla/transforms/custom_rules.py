@@ -18,6 +18,7 @@ from nabla import tree
 from nabla.autodiff.batching import batch
 from nabla.dtypes import float0, strong
 from nabla.errors import ArgumentError, ArgumentTypeError, ShapeError
+from nabla.exactly import exactly
 from nabla.graph.node import Node
 from nabla.graph.tokens import EMPTY, Token, Tokens
 from nabla.graph.walk import between
@@ -166,7 +167,7 @@ class Point:
 
 
 def _known_equal(x: Any, y: Any) -> bool:
-    return x is y or (type(x) is type(y) and isinstance(x, (int, float, complex, str)) and x == y)
+    return x is y or (isinstance(x, (int, float, complex, str)) and bool(exactly(x) == exactly(y)))
 
 
 points: ContextVar[Mapping[Any, Point]] = ContextVar("nabla_custom_points", default=MappingProxyType({}))

@@ -18,6 +18,7 @@ from nabla import dtypes, tree
 from nabla.engines.choice import DEFAULT, engine_called
 from nabla.engines.engine import Engine
 from nabla.errors import ArgumentError, ArgumentTypeError, RecompilationWarning
+from nabla.exactly import exactly
 from nabla.graph.node import is_scalar
 from nabla.ops.collectives import axes as open_axes
 from nabla.ops.devices import default_place
@@ -160,7 +161,7 @@ class Jitted:
         before = program.calls
         result = program(leaves, hidden)
         if program.calls > before:
-            written = shortcut(program, args, kwargs, statics, result)
+            written = shortcut(program, args, kwargs, statics, result, self._shows_keywords)
             if written is not None:
                 self._shortcuts = (written, *self._shortcuts[: MOST_SHORTCUTS - 1])
         return result
@@ -201,6 +202,14 @@ class Jitted:
             return []
         return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
+    @cached_property
+    def _shows_keywords(self) -> bool:
+        """Whether the function sees in which order arguments are given by name."""
+        try:
+            return any(p.kind is p.VAR_KEYWORD for p in inspect.signature(self._fn).parameters.values())
+        except (TypeError, ValueError):
+            return True
+
     def _sorted(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], tree.TreeDef, Statics | None, Any]:
         """The leaves of what is traced, the static rest, and the key of the programs for such arguments."""
         statics = None
@@ -212,8 +221,10 @@ class Jitted:
         if not kwargs and _append_kinds(kinds, args):  # the common case: no containers
             structure, shape = _row(len(args)), len(args)
         else:
+            if not self._shows_keywords:
+                kwargs = dict(sorted(kwargs.items()))
             leaves, structure = tree.flatten((args, kwargs))
-            shape = structure
+            shape = structure, tree.orders((args, kwargs))
             kinds = []
             if not _append_kinds(kinds, leaves):
                 leaves = [x if type(x) in PLAIN else _as_tensor(x, structure, i) for i, x in enumerate(leaves)]
@@ -303,14 +314,14 @@ class _Methods(dict[Jitted, Jitted]):
 
 
 class Statics:
-    """Static arguments: by position and by name, equal where their types and values are."""
+    """Static arguments: by position and by name, equal where they are exactly."""
 
     __slots__ = ("_key", "named", "placed")
 
     def __init__(self, placed: Sequence[tuple[int, Any]], named: Sequence[tuple[str, Any]]) -> None:
         self.placed = tuple(placed)
         self.named = tuple(named)
-        self._key = tuple([(where, type(value), value) for where, value in (*self.placed, *self.named)])
+        self._key = tuple([(where, exactly(value)) for where, value in (*self.placed, *self.named)])
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Statics) and self._key == other._key
@@ -352,6 +363,8 @@ def _append_kinds(kinds: list[Any], leaves: Sequence[Any]) -> bool:
         elif kind is np.ndarray:
             kinds.append((x.shape, x.dtype))
         elif kind is int and not -(2**63) <= x < 2**63:
+            if not 0 <= x < 2**64:
+                raise ArgumentError(f"jit: the integer {x} is out of the range of int64 and uint64; a float may be that large")
             kinds.append(((), id(dtypes.uint64)))
         elif kind in PLAIN:
             kinds.append(kind)
@@ -422,18 +435,18 @@ def _news(key: Any, known: Iterable[Any]) -> str:
     return ", ".join([f"{name}{parts[name]}, before{before[name].replace('=', ' ')}" for name in changes])
 
 
-AROUND = ("default dtype", "default device", "axes of vmap")
+AROUND = ("default dtype", "default device", "axes of vmap", "order of keys")
 """What programs are kept by beside the arguments."""
 
 
 def _described(key: Any) -> dict[str, str]:
     """The parts of what programs are kept by, by name."""
     shape, kinds, statics, default, place, axes = key
-    structure = _row(shape) if isinstance(shape, int) else shape
+    structure, orders = (_row(shape), ()) if isinstance(shape, int) else shape
     parts = {name: f": {_kind_shown(kind)}" for name, kind in zip(argument_names(structure), kinds)}
     if statics is not None:
         parts |= statics.described()
-    return {**parts, **dict(zip(AROUND, (f": {DTYPES[default]}", f": {place}", f": {axes}")))}
+    return {**parts, **dict(zip(AROUND, (f": {DTYPES[default]}", f": {place}", f": {axes}", f": {orders}")))}
 
 
 def _kind_shown(kind: Any) -> str:

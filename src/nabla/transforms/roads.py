@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections import ChainMap, UserDict
+from copy import copy
 from functools import partial
 from threading import local
-from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from types import CellType, CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any, Callable
 
 import numpy as np
 
 from nabla import tree
+from nabla.exactly import exactly
 from nabla.graph.node import is_scalar
 from nabla.primitives.leaves import is_leaf
 from nabla.tensor import Tensor, View
@@ -31,6 +34,8 @@ DEEPEST = 3
 """Attributes of attributes are followed so far."""
 FOREIGN = frozenset(["nabla", "numpy", "scipy", "jax", "torch", "matplotlib", "optree", *sys.stdlib_module_names])
 """Packages whose functions read no tensors of the user's but their arguments."""
+MAPPINGS = (dict, UserDict, ChainMap, MappingProxyType)
+"""Classes of which each object is read as a dict."""
 MISSING = object()
 
 
@@ -200,16 +205,27 @@ class Roads:
             self.guards.append((get, value.copy(), _same_content, name))
         elif value is None or is_scalar(value) or isinstance(value, (str, bytes, np.generic)):
             self.guards.append((get, value, _equal, name))
+        elif isinstance(value, (set, frozenset, bytearray)):
+            self.guards.append((get, copy(value), _equal, name))
         elif isinstance(value, ModuleType):
             if value.__name__.partition(".")[0] not in FOREIGN:
                 self._attributes(value, name, names, depth)
-        elif (getattr(value, "__module__", None) or "").partition(".")[0] in FOREIGN:
-            inner = getattr(value, "__wrapped__", None)
-            if inner is not None:  # what a transform made of a function
+            elif getattr(get, "func", None) is not entry:  # a global name is that of an import
                 self.guards.append((get, value, never, name))
-                self._function(inner, name, depth)
-            elif not tree.is_leaf(value):
+        elif isinstance(value, MAPPINGS) and tree.is_leaf(value):
+            self._container(partial(_as_dict, get), name, names, depth)
+            self._object(value, name, names, depth)
+        elif not isinstance(value, partial) and (getattr(value, "__module__", None) or "").partition(".")[0] in FOREIGN:
+            inner = getattr(value, "__wrapped__", None)
+            if inner is None and not tree.is_leaf(value):
                 self._container(get, name, names, depth)
+                return
+            self.guards.append((get, value, never, name))
+            if inner is not None:  # what a transform made of a function
+                self._function(inner, name, depth)
+            elif not isinstance(value, type) and depth < DEEPEST:
+                for wanted in sorted(names & getattr(value, "__dict__", {}).keys()):
+                    self._value(partial(attribute, value, wanted), f"{name}.{wanted}", names, depth + 1)
         elif isinstance(value, type):
             self.guards.append((get, value, never, name))
             self._object(value, name, names, depth)
@@ -239,8 +255,8 @@ class Roads:
                 found = found.fget
             elif isinstance(found, (classmethod, staticmethod)):
                 found = found.__func__
-            elif isinstance(value, (ModuleType, type)):
-                found = MISSING
+            elif isinstance(value, (ModuleType, type)) or wanted in getattr(value, "__dict__", ()):
+                found = MISSING  # no method: a function that it was given
             if isinstance(found, FunctionType):
                 self._object_method(value, found, depth)
             elif attribute(value, wanted) is not MISSING:
@@ -256,7 +272,7 @@ class Roads:
         built = structure(get)
         self.guards.append((partial(structure, get), built, _equal, f"the structure of {name}"))
         with _round:
-            for i, path in enumerate(tree.paths(built, name)):
+            for i, path in enumerate(tree.paths(built[0], name)):
                 self._value(partial(leaf, get, i), path, names, depth)
 
     def _hide(self, get: Get, name: str, value: Any) -> None:
@@ -337,8 +353,9 @@ def itself(value: Any) -> Any:
     return value
 
 
-def structure(get: Get) -> tree.TreeDef:
-    return tree.structure(get())
+def structure(get: Get) -> tuple[tree.TreeDef, Any]:
+    value = get()
+    return tree.structure(value), tree.orders(value)
 
 
 def leaf(get: Get, index: int) -> Any:
@@ -347,6 +364,10 @@ def leaf(get: Get, index: int) -> Any:
     if found is None:
         found = containers[id(get)] = tree.leaves(get())
     return found[index] if index < len(found) else MISSING  # it may have become smaller
+
+
+def _as_dict(get: Get) -> dict[Any, Any]:
+    return dict(get())
 
 
 class _Round(local):
@@ -383,7 +404,7 @@ def _is_array(value: Any) -> bool:
 
 
 def _equal(a: Any, b: Any) -> bool:
-    return type(a) is type(b) and bool(a == b or (a != a and b != b))
+    return bool(exactly(a) == exactly(b))
 
 
 def _same_content(a: Any, b: Any) -> bool:

@@ -36,6 +36,7 @@ from typing import Any, Callable, Sequence
 import numpy as np
 
 from nabla import dtypes, tree
+from nabla.exactly import exactly
 from nabla.graph.node import Node, runtime
 from nabla.graph.tokens import EMPTY
 from nabla.ops.collectives import axes
@@ -65,14 +66,17 @@ NUMBERS = frozenset([float, int, bool, complex])
 SCALARS = frozenset([dtype.type for dtype in dtypes.SUPPORTED])
 
 
-def shortcut(program: Program, args: tuple[Any, ...], kwargs: dict[str, Any], statics: Any, result: Any) -> Call | None:
-    """The function for calls like this one, which had this result; None where it cannot be written, or is not worth it."""
+def shortcut(
+    program: Program, args: tuple[Any, ...], kwargs: dict[str, Any], statics: Any, result: Any, ordered: bool
+) -> Call | None:
+    """The function for calls like this one, which had this result; None where it cannot be written, or is not worth it. ordered:
+    another order of arguments given by name is another call."""
     leaves = len(program.graph.inputs) + len(program.graph.outputs)
     if program.calls < 2 + leaves // LEAVES_A_CALL or program.shortcuts == MOST_ATTEMPTS or leaves > MOST_LEAVES:
         return None
     program.shortcuts += 1
     try:
-        text = _Text(program, args, kwargs, statics, result)
+        text = _Text(program, args, kwargs, statics, result, ordered)
     except _Unusual:
         return None
     exec(_code("\n".join(text.lines)), text.scope)
@@ -91,13 +95,16 @@ class _Unusual(Exception):
 class _Text:
     """The function while it is written: its lines, and what the names in them stand for."""
 
-    def __init__(self, program: Program, args: tuple[Any, ...], kwargs: dict[str, Any], statics: Any, result: Any) -> None:
+    def __init__(
+        self, program: Program, args: tuple[Any, ...], kwargs: dict[str, Any], statics: Any, result: Any, ordered: bool
+    ) -> None:
         self.program = program
+        self._ordered = ordered
         self.scope: dict[str, Any] = {
             "MISS": MISS, "UNLIKE": UNLIKE, "EMPTY": EMPTY, "Tensor": Tensor, "ndarray": np.ndarray, "array": np.array,
             "axes": axes.get, "constant": constant, "default_dtype": dtypes.default.get, "default_place": default_place.get,
-            "flatten": tree.flatten, "given": program.given, "held": program.held, "run": program.run,
-            "memory": (np.ndarray, np.generic),
+            "exactly": exactly, "flatten": tree.flatten, "given": program.given, "held": program.held, "run": program.run,
+            "memory": (np.ndarray, np.generic), "orders": tree.orders,
             "runtime": runtime, "tensor": tensor_of, "tracing": tracing.get, "unflatten": tree.unflatten,
         }  # fmt: skip
         self.lines: list[str] = []
@@ -156,7 +163,8 @@ class _Text:
         leaves: list[tuple[str, Any]] = []
         names = [self.variable() for _ in args]
         self.line(f"{', '.join(names)}, = args" if names else "if args: return MISS")
-        self.miss_if(f"len(kwargs) != {len(kwargs)}" if kwargs else "kwargs")
+        unlike = f"[*kwargs] != {[*kwargs]}" if self._ordered else f"len(kwargs) != {len(kwargs)}"
+        self.miss_if(unlike if kwargs else "kwargs")
         placed = {} if statics is None else dict(statics.placed)
         named = {} if statics is None else dict(statics.named)
         for i, (name, x) in enumerate(zip(names, args)):
@@ -174,8 +182,7 @@ class _Text:
         return leaves
 
     def static(self, name: str, x: Any) -> None:
-        old = self.name(x)
-        self.miss_if(f"{name} is not {old} and (type({name}) is not {self.name(type(x))} or {name} != {old})")
+        self.miss_if(f"{name} is not {self.name(x)} and exactly({name}) != {self.name(exactly(x))}")
 
     def open(self, name: str, x: Any, leaves: list[tuple[str, Any]]) -> None:
         """Take apart what is called `name` as x is built."""
@@ -192,7 +199,7 @@ class _Text:
             for inner, y in zip(names, x):
                 self.open(inner, y, leaves)
         elif kind is dict:
-            self.miss_if(f"type({name}) is not dict or len({name}) != {len(x)}")
+            self.miss_if(f"type({name}) is not dict or [*{name}] != {self.name([*x])}")
             for key in _keys(x):
                 inner = self.variable()
                 self.line(f"{inner} = {name}[{repr(key) if type(key) is str else self.name(key)}]")
@@ -202,6 +209,9 @@ class _Text:
             flat, found = self.variable(), self.variable()
             self.line(f"{flat}, {found} = flatten({name})")
             self.miss_if(f"{found} != {self.name(structure)}")
+            order = tree.orders(x)
+            if order:
+                self.miss_if(f"orders({name}) != {self.name(order)}")
             names = [self.variable() for _ in parts]
             if names:
                 self.line(f"{', '.join(names)}, = {flat}")
@@ -228,13 +238,13 @@ class _Text:
             hidden.append((name, Tensor if x.is_tensor else np.ndarray))
         return hidden
 
-    def container(self, get: Get, structure: tree.TreeDef) -> None:
+    def container(self, get: Get, built: Any) -> None:
         """A container at the end of a road, whose leaves other roads lead to."""
         name = self.variable()
         self.line(f"{name} = {self.road(get)}")
         leaves: list[tuple[str, Any]] = []
         example = get()
-        if tree.structure(example) != structure:  # another thread has just put it there
+        if roads.structure(get) != built:  # another thread has just put something else there
             raise _Unusual
         self.open(name, example, leaves)
         self.opened[id(get)] = [inner for inner, _ in leaves]
