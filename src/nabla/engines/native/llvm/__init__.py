@@ -7,5 +7,5 @@ turns.py         counted loops
 pieces.py        loops that several threads share
 accesses.py      the checking mode: every access is looked at first
 arithmetic.py    the table of elementwise functions; what takes more lines is in conversions.py, divisions.py, powers.py,
-                 hyperbolic.py
+                 exponentials.py, hyperbolic.py
 """

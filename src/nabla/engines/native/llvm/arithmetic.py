@@ -12,6 +12,7 @@ import numpy as np
 
 from nabla.engines.native.llvm.conversions import choose, convert, truth, widened
 from nabla.engines.native.llvm.divisions import floor_div, fmod, gcd, remainder
+from nabla.engines.native.llvm.exponentials import exp, expm1
 from nabla.engines.native.llvm.hyperbolic import arccosh, arcsinh, arctanh, sech2, tanh
 from nabla.engines.native.llvm.powers import power, power_by
 from nabla.engines.native.llvm.text import Code, type_of
@@ -114,7 +115,7 @@ def _sign(code: Code, dtype: np.dtype, x: str) -> str:
 def _logistic(code: Code, dtype: np.dtype, x: str) -> str:
     kind, one = code.kind(dtype), code.number(1, dtype)
     right = code.op(f"fcmp ogt {kind} {x}, {_zero(code, dtype)}")
-    decay = _libm("exp")(code, dtype, code.op(f"fneg {kind} {_abs(code, dtype, x)}"))
+    decay = exp(code, dtype, code.op(f"fneg {kind} {_abs(code, dtype, x)}"))
     return code.op(f"fdiv {kind} {choose(code, right, dtype, one, decay)}, {code.op(f'fadd {kind} {one}, {decay}')}")
 
 
@@ -276,7 +277,7 @@ _ROWS: dict[Primitive, Row] = {
     f.copysign: _intrinsic("copysign"), f.power_by: power_by, f.maximum: _extremum("ogt", "sgt", "ugt"),
     f.minimum: _extremum("olt", "slt", "ult"), f.abs_: _abs, f.sign: _sign, f.hypot: _libm("hypot"),
     # exponentials and logarithms
-    f.exp: _libm("exp"), f.exp2: _libm("exp2"), f.expm1: _libm("expm1"), f.log_: _libm("log"), f.log2: _libm("log2"),
+    f.exp: exp, f.exp2: _libm("exp2"), f.expm1: expm1, f.log_: _libm("log"), f.log2: _libm("log2"),
     f.log10: _libm("log10"), f.log1p: _libm("log1p"), f.logistic: _logistic,
     # circular and hyperbolic functions
     f.sin: _libm("sin"), f.cos: _libm("cos"), f.tan: _libm("tan"), f.arcsin: _libm("asin"), f.arccos: _libm("acos"),

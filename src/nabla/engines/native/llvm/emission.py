@@ -74,7 +74,8 @@ class Module:
 
     def function(self) -> Function:
         """One to be written."""
-        return Function(self, Code(self.machine.vectors, vector_bytes(self.machine), self.machine.halves, self.declared))
+        own = self.machine
+        return Function(self, Code(own.vectors, vector_bytes(own), own.halves, own.fuses, self.declared))
 
     def text(self) -> str:
         f = self.function()

@@ -10,6 +10,7 @@ from math import log
 import numpy as np
 
 from nabla.engines.native.llvm.conversions import choose
+from nabla.engines.native.llvm.exponentials import expm1
 from nabla.engines.native.llvm.text import Code
 
 
@@ -21,7 +22,7 @@ def _share(code: Code, dtype: np.dtype, x: str) -> tuple[str, str, str]:
     far = code.op(f"fcmp ogt {kind} {size}, {code.number(20.0 if double else 10.0, dtype)}")
     end = code.number(400.0 if double else 60.0, dtype)  # sech2 is zero from there on
     near_end = choose(code, code.op(f"fcmp olt {kind} {size}, {end}"), dtype, size, end)
-    grown = code.function("expm1", dtype, choose(code, far, dtype, near_end, code.op(f"fadd {kind} {size}, {size}")))
+    grown = expm1(code, dtype, choose(code, far, dtype, near_end, code.op(f"fadd {kind} {size}, {size}")))
     two = code.number(2, dtype)
     below = code.op(f"fadd {kind} {grown}, {choose(code, far, dtype, code.number(1, dtype), two)}")
     return grown, code.op(f"fdiv {kind} {two}, {below}"), far

@@ -57,6 +57,7 @@ class Code:
         vector_functions: Mapping[tuple[str, int], str],
         widest: int,
         halves: bool,
+        fuses: bool,
         declared: dict[str, str],
         alone: bool = False,
     ) -> None:
@@ -65,6 +66,7 @@ class Code:
         self.vector_functions = vector_functions
         self.widest = widest  # bytes of a vector
         self.halves = halves  # whether the processor converts numbers of half precision
+        self.fuses = fuses  # whether it multiplies and adds at once
         self.entry: list[str] = []  # what stands before everything else: space on the stack, what is given
         self.lines: list[str | list[str]] = []
         self.declared = declared
@@ -294,18 +296,40 @@ class Code:
         self.declared[name] = f"{name} = private unnamed_addr constant {vector} {numbers}"
         return self.once(f"load {vector}, ptr {name}")
 
+    def own(self, name: str, write: Callable[..., str], dtype: np.dtype, *arguments: str, rare: bool = False) -> str:
+        """A function of numbers of one dtype whose instructions `write` writes. Loops of vectors have them inside; for single
+        numbers, of which there may be hundreds in a row, it is called, as it is where it is needed rarely."""
+        if self.alone and not rare:
+            return write(self, dtype, *arguments)
+        lanes, kind = self.lanes, self.kind(dtype)
+
+        def write_alone(code: Code, *names: str) -> str:
+            code.lanes = lanes
+            return write(code, dtype, *names)
+
+        given = [(kind, x) for x in arguments]
+        attributes = "noinline cold" if rare else "alwaysinline" if lanes > 1 else "noinline"
+        return self.shared(f"{name}.v{lanes}{dtype}", kind, given, write_alone, attributes=attributes)
+
     def shared(
-        self, symbol: str, result: str, given: Sequence[tuple[str, str]], write: Callable[..., str], once: bool = False
+        self,
+        symbol: str,
+        result: str,
+        given: Sequence[tuple[str, str]],
+        write: Callable[..., str],
+        once: bool = False,
+        attributes: str = "alwaysinline",
     ) -> str:
         """What a function of these operands, each a type and a name, gives. It stands in the text once, for all who need the same.
-        once: it has to do with nothing but its operands."""
+        once: it has to do with nothing but its operands; attributes: whether its instructions are put where it is called, if there
+        are passes."""
         if symbol not in self.declared:
             self.declared[symbol] = ""  # its place: before what it needs
-            code = Code(self.vector_functions, self.widest, self.halves, self.declared, alone=True)
+            code = Code(self.vector_functions, self.widest, self.halves, self.fuses, self.declared, alone=True)
             names = [f"%x{i}" for i in range(len(given))]
             code.do(f"ret {result} {write(code, *names)}")
             head = ", ".join([f"{kind} {name}" for (kind, _), name in zip(given, names)])
-            self.declared[symbol] = f"define internal {result} @{symbol}({head}) alwaysinline {{\n{code.text()}\n}}"
+            self.declared[symbol] = f"define internal {result} @{symbol}({head}) {attributes} {{\n{code.text()}\n}}"
         call = f"call {result} @{symbol}({', '.join([f'{kind} {name}' for kind, name in given])})"
         if once:
             return self.once(call, *[name for _, name in given])

@@ -88,7 +88,8 @@ class _Vectors:
     def __init__(self, f: Function, s: For, carries: Sequence[Carry]) -> None:
         self.f, self.s, self.carries = f, s, carries
         is_light = s.count >= 2 * s.lanes * WAYS and size_of(s.body) < LIGHT
-        self.ways = WAYS if carries and is_light else 1
+        is_wide = any(s.lanes * c.inner.dtype.itemsize > f.code.widest for c in carries)  # several vectors, that do not wait
+        self.ways = WAYS if carries and is_light and not is_wide else 1
         neutral = [literal(STARTS[str(c.by)](c.inner.dtype), c.inner.dtype) for c in carries]
         self.state = [[f.code.spread(x, c.inner.dtype, s.lanes) for c, x in zip(carries, neutral)] for _ in range(self.ways)]
         f.lanes, f.vector, f.scattered = s.lanes, s.counter, False

@@ -94,6 +94,8 @@ LIGHT = frozenset([
 MIDDLE = {"divide": 4, "reciprocal": 4, "sqrt": 5}
 STRIDED, CHAINED = 2, 8
 """How many vectors are taken at once where turns wait for memory."""
+SERIAL, SIDE_BY_SIDE = frozenset(["exp", "expm1", "logistic", "tanh", "sech2"]), 4
+"""Functions inside a loop whose instructions wait for each other; how many vectors of them keep the processor busy."""
 FAR = 64
 """Elements from which on a step through memory is a long one."""
 FEW = 40
@@ -169,8 +171,15 @@ def _best(s: For, width: int) -> Plan:
 
 def _vectors(s: For, lanes: int) -> int:
     """How many vectors are best taken at once: several where turns mostly wait for memory, as where an inner loop goes through it
-    in long steps, of which neighbouring turns want what lies beside, and where one read gives the place of the next."""
-    if s.carries or any(type(x) is Op and x.name in SINGLY for x in walk(s.body)):
+    in long steps, of which neighbouring turns want what lies beside, and where one read gives the place of the next; or for the
+    result of the instruction before."""
+    names = {x.name for x in walk(s.body) if type(x) is Op}
+    if not names.isdisjoint(SINGLY):
+        return 1
+    is_short = len(s.body) <= FEW and not any(map(blocks, s.body))
+    if is_short and s.count >= SIDE_BY_SIDE**2 * lanes and not names.isdisjoint(SERIAL):
+        return SIDE_BY_SIDE
+    if s.carries:
         return 1
     reads = [x.at for loop in s.body if type(loop) is For for x in loop.body if type(x) in (Load, Store)]
     strided = any(coefficient(at, s.counter) == 1 and any(abs(k) >= FAR for _, k in at.terms) for at in reads)

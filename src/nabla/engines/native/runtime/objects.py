@@ -27,7 +27,8 @@ ADDRESSES: dict[str, int] = {}
 TOGETHER = 64
 """Libraries to a linker. It keeps some kilobytes of each that is gone, until it is gone itself, with the last of them."""
 
-_shared = re.compile(r"define internal ([^@\n]+) @([\w.]+)\(([^\n]*)\) alwaysinline \{\n(.*?)^\}\n", re.MULTILINE | re.DOTALL)
+_attributes = "(?:alwaysinline|noinline|noinline cold)"  # those of a function that programs share
+_shared = re.compile(rf"define internal ([^@\n]+) @([\w.]+)\(([^\n]*)\) {_attributes} \{{\n.*?^\}}\n", re.MULTILINE | re.DOTALL)
 _argument = re.compile(r" %\w+")
 _libraries: list[Library] = []
 _numbers = itertools.count()
@@ -61,14 +62,16 @@ def built(text: str, level: int, *functions: str) -> Library:
 def _without_shared(text: str) -> str:
     """The text with declarations of the functions that other texts have too. They are compiled once, and well, for all texts that
     are compiled without passes: for these to put them in place takes passes."""
-    found = {name: f"define {result} @{name}({given}) {{\n{body}}}" for result, name, given, body in _shared.findall(text)}
-    missing = [found[name] for name in found if name not in ADDRESSES]
+    found = {x[2]: x[0].replace("internal ", "", 1) for x in _shared.finditer(text)}
+    own = _shared.sub(lambda x: f"declare {x[1]} @{x[2]}({_argument.sub('', x[3])})\n", text)
+    missing = {name: found[name] for name in found if name not in ADDRESSES}
     if missing:
-        declared = [x[0] for x in _declared.finditer(text) if any(f"@{x[1]}(" in y for y in missing)]
-        library = built("\n".join([*declared, *missing]), 2, *[name for name in found if name not in ADDRESSES])
+        called = [x for x in _declared.finditer(own) if x[1] not in missing]
+        declared = [x[0] for x in called if any(f"@{x[1]}(" in y for y in missing.values())]
+        library = built("\n".join([*declared, *missing.values()]), 2, *missing)
         _libraries.append(library)
         ADDRESSES.update(library.addresses)
-    return _shared.sub(lambda x: f"declare {x[1]} @{x[2]}({_argument.sub('', x[3])})\n", text)
+    return own
 
 
 def kept(text: str, level: int, *functions: str) -> Library | None:
