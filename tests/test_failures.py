@@ -8,6 +8,7 @@ import threading
 
 import numpy as np
 import pytest
+from processes import printed_by
 
 import nabla as nb
 from nabla.engines.xla.kernel import jax
@@ -83,6 +84,28 @@ def test_an_engine_that_is_not_installed(tmp_path):
     *told, value = found.stdout.splitlines()
     assert len(told) == 2 and all("install it with: pip install 'nabla[xla]'" in line for line in told)
     assert value == "6.0"
+
+
+ELSEWHERE = """
+import os, signal, time
+import llvmlite.binding, numpy, optree, scipy.linalg, scipy.special
+del time.CLOCK_MONOTONIC, os.register_at_fork, os.sched_getaffinity, signal.SIGBUS
+os.name = "nt"
+import nabla as nb
+
+nb.set_num_threads(nb.get_num_threads())
+print(nb.jit(nb.grad(lambda x: (x * x).sum()))(numpy.arange(3.0)))
+try:
+    nb.jit(nb.sin, engine="native")
+except nb.EngineError as error:
+    print(error)
+"""
+
+
+def test_a_system_that_the_native_engine_does_not_run_on():
+    value, told = printed_by(ELSEWHERE).splitlines()
+    assert value == "[0. 2. 4.]"
+    assert told == "jit: the native engine runs on POSIX systems, such as Linux and macOS; here, take 'numpy' or 'xla'"
 
 
 @pytest.mark.parametrize("engine", ENGINES)

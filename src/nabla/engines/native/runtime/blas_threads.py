@@ -106,8 +106,7 @@ def are_limited() -> bool:
     objects.ADDRESSES.update(nabla_set_blas_threads=setter, nabla_get_blas_threads=getter)
     made = objects.built(TEXT, 2, LIMIT, FREE, "forked")
     objects.ADDRESSES.update({name: made.addresses[name] for name in (LIMIT, FREE)})
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=made.function("forked", ctypes.CFUNCTYPE(None)))
+    os.register_at_fork(after_in_child=made.function("forked", ctypes.CFUNCTYPE(None)))
     return True
 
 

@@ -45,6 +45,7 @@ LINE = 64
 
 HEAD = object.__basicsize__
 ITEMS = tuple.__basicsize__
+CLOCK = getattr(time, "CLOCK_MONOTONIC", 0)  # Windows has none, and does not run this code
 FIELDS = {"data": HEAD, "ndim": HEAD + 8, "shape": HEAD + 16, "dtype": HEAD + 40, "flags": HEAD + 48}
 """Where an ndarray has what; NumPy promises it to all that is compiled against it. Scalars have their number where arrays have the
 pointer to data."""
@@ -63,7 +64,7 @@ declare i32 @clock_gettime(i32, ptr)
 
 define i64 @now() {{
   %time = alloca [2 x i64]
-  %status = call i32 @clock_gettime(i32 {time.CLOCK_MONOTONIC}, ptr %time)
+  %status = call i32 @clock_gettime(i32 {CLOCK}, ptr %time)
   %seconds = load i64, ptr %time
   %parts.at = getelementptr i64, ptr %time, i64 1
   %parts = load i64, ptr %parts.at

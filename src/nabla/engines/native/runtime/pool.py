@@ -4,8 +4,7 @@ Compiled code calls `void nabla_parallel(ptr function, ptr context, i64 pieces)`
 piece, by as many threads as `set_num_threads` says, the caller among them, and returns when all are done. There is one job at a
 time: who finds the threads at work, or is one of them, does all pieces itself. So nothing waits for what waits for it.
 
-The pool is a text in LLVM's assembly, for no compiler of C need be there when Nabla runs. Where the process has no POSIX threads,
-nabla_parallel is a plain loop.
+The pool is a text in LLVM's assembly, for no compiler of C need be there when Nabla runs.
 
 How it works. A job is a function, a context and a number of pieces, and `@remaining` says how many of these nobody has taken yet:
 to take one is to lower it by one, in a single step. Who has taken one keeps the job from ending, so may read what it is; who takes
@@ -34,50 +33,7 @@ LOOKS = 1000
 STACK = 8 * 2**20
 """Bytes of a thread's stack: what the main thread has, on most systems."""
 
-PLAIN = """
-define internal void @plain(ptr %function, ptr %context, i64 %pieces) {
-begin:
-  %some = icmp sgt i64 %pieces, 0
-  br i1 %some, label %loop, label %end
-loop:
-  %piece = phi i64 [ 0, %begin ], [ %next, %loop ]
-  call void %function(ptr %context, i64 %piece)
-  %next = add i64 %piece, 1
-  %more = icmp slt i64 %next, %pieces
-  br i1 %more, label %loop, label %end
-end:
-  ret void
-}
-"""
-
-WITHOUT_THREADS = """
-define void @nabla_parallel(ptr %function, ptr %context, i64 %pieces) {
-  call void @plain(ptr %function, ptr %context, i64 %pieces)
-  ret void
-}
-define void @reset() {
-  ret void
-}
-define void @set_limit(i64 %limit) {
-  ret void
-}
-define i32 @close() {
-  ret i32 1
-}
-define void @open() {
-  ret void
-}
-define i64 @count() {
-  ret i64 0
-}
-"""
-
-THREADS = ("pthread_create", "pthread_join", "pthread_sigmask", "pthread_attr_init", "pthread_attr_setstacksize") + tuple(
-    f"pthread_{kind}"
-    for kind in ("mutex_init", "mutex_lock", "mutex_unlock", "cond_init", "cond_wait", "cond_signal", "cond_broadcast")
-)
-
-WITH_THREADS = """
+TEXT = """
 declare i32 @pthread_create(ptr, ptr, ptr, ptr)
 declare i32 @pthread_join(i64, ptr)
 declare i32 @pthread_sigmask(i32, ptr, ptr)
@@ -111,6 +67,21 @@ $DECLARE_PAUSE
 @done = internal global [128 x i8] zeroinitializer, align 128
 @attributes = internal global [128 x i8] zeroinitializer, align 128
 @signals = internal global [128 x i8] zeroinitializer, align 128
+
+; All pieces, by who calls this.
+define internal void @plain(ptr %function, ptr %context, i64 %pieces) {
+begin:
+  %some = icmp sgt i64 %pieces, 0
+  br i1 %some, label %loop, label %end
+loop:
+  %piece = phi i64 [ 0, %begin ], [ %next, %loop ]
+  call void %function(ptr %context, i64 %piece)
+  %next = add i64 %piece, 1
+  %more = icmp slt i64 %next, %pieces
+  br i1 %more, label %loop, label %end
+end:
+  ret void
+}
 
 ; How many pieces were left before this thread took one; 0 if there was none.
 define internal i64 @take() {
@@ -379,10 +350,8 @@ CRASHES = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP")
 """The signals that a thread of the pool takes itself. All others go to the threads of Python, which waits for them."""
 
 
-def text(architecture: str, with_threads: bool) -> str:
+def text(architecture: str) -> str:
     """The pool, in LLVM's assembly."""
-    if not with_threads:
-        return PLAIN + WITHOUT_THREADS
     name, argument = PAUSES.get(architecture, ("", ""))
     taken = sum(1 << getattr(signal, name) - 1 for name in CRASHES)
     values = {
@@ -394,15 +363,13 @@ def text(architecture: str, with_threads: bool) -> str:
         "SETMASK": int(signal.SIG_SETMASK),
         "SIGNALS": ~taken,
     }
-    return PLAIN + Template(WITH_THREADS).substitute(values)
+    return Template(TEXT).substitute(values)
 
 
 class Pool:
     """The functions of the text."""
 
     def __init__(self) -> None:
-        process = ctypes.CDLL(None) if os.name == "posix" else None
-        threaded = process is not None and all(machine.address_in(process, name) for name in THREADS)
         kinds: dict[str, Any] = {
             "reset": ctypes.CFUNCTYPE(None),
             "set_limit": ctypes.CFUNCTYPE(None, ctypes.c_int64),
@@ -410,7 +377,7 @@ class Pool:
             "open": ctypes.CFUNCTYPE(None),
             "count": ctypes.CFUNCTYPE(ctypes.c_int64),
         }
-        library = objects.built(text(machine.machine().architecture, threaded), 2, "nabla_parallel", *kinds)
+        library = objects.built(text(machine.machine().architecture), 2, "nabla_parallel", *kinds)
         self.parallel = library.addresses["nabla_parallel"]
         functions = [library.function(name, kind) for name, kind in kinds.items()]
         self.reset, self.set_limit, self.close, self.open, self.count = functions
@@ -449,8 +416,7 @@ def pool() -> Pool:
             made = Pool()
             made.set_limit(get_num_threads())
             objects.ADDRESSES["nabla_parallel"] = made.parallel
-            if hasattr(os, "register_at_fork"):
-                os.register_at_fork(before=made.before_fork, after_in_parent=made.in_parent, after_in_child=made.in_child)
+            os.register_at_fork(before=made.before_fork, after_in_parent=made.in_parent, after_in_child=made.in_child)
             atexit.register(made.end)
             _pool = made
         return _pool
