@@ -9,12 +9,10 @@ Notation: x the solution, dx a tangent, g a cotangent.
 
 from __future__ import annotations
 
-from typing import Any, Sequence
-
-import numpy as np
+from typing import Sequence
 
 from nabla.graph.node import Node
-from nabla.primitives.base import Shape
+from nabla.primitives.base import same_as_last
 from nabla.primitives.joining import cut, pad_zeros
 from nabla.primitives.kinds import General
 from nabla.primitives.linalg import _always, _solution_batch
@@ -44,10 +42,6 @@ def _band_of_outer(x: Node, y: Node, lower: int, upper: int) -> Node:
     return reduce_sum(terms, axes=(terms.ndim - 1,))
 
 
-def _shape(band: Node, b: Node, **params: Any) -> tuple[Shape, np.dtype]:
-    return b.shape, b.dtype
-
-
 def _jvp(node: Node, tangents: Sequence[Node | None]) -> Node:
     """From a x = b follows a dx = db - da x."""
     dband, db = tangents
@@ -72,7 +66,7 @@ def _vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | None]:
     return gband, gb if wants[1] else None
 
 
-banded_solve = General("banded_solve", _shape, jvp=_jvp, vjp=_vjp, batch=_solution_batch, eager=_always, masks=True)
+banded_solve = General("banded_solve", same_as_last, jvp=_jvp, vjp=_vjp, batch=_solution_batch, eager=_always, masks=True)
 """The x of a x = b, or of a^T x = b, from a band and b of shape (..., n, k), with the numbers `lower` and `upper` of
 diagonals. `positive`: a is Hermitian and must be positive definite; both halves of the band are given. `what` is named
 where there is no solution."""

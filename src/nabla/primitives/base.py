@@ -182,9 +182,19 @@ def broadcast_shapes(name: str, shapes: Sequence[Shape]) -> Shape:
     return tuple(result)
 
 
-def same(x: Node, **params: Any) -> tuple[Shape, np.dtype]:
+def same(x: Node, *rest: Node, **params: Any) -> tuple[Shape, np.dtype]:
     """Shape and dtype rule: as the first input."""
     return x.shape, x.dtype
+
+
+def same_as_last(*inputs: Node, **params: Any) -> tuple[Shape, np.dtype]:
+    """Shape and dtype rule: as the last input."""
+    return inputs[-1].shape, inputs[-1].dtype
+
+
+def no_infer(*inputs: Node, **params: Any) -> Any:
+    """Shape and dtype rule of a primitive that is not called: its nodes are made in another way."""
+    raise AssertionError("nodes of this primitive are not made by a call")
 
 
 def params_of(node: Node, **changes: Any) -> Mapping[str, Any]:
@@ -197,11 +207,7 @@ def never(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int)
     raise AssertionError(f"{node!r} cannot depend on a mapped value")
 
 
-def _no_shape(*inputs: Node, **params: Any) -> tuple[Shape, np.dtype]:
-    raise AssertionError("made with its value, not called")
-
-
-CONSTANT = Constant("constant", _no_shape, batch=never)
+CONSTANT = Constant("constant", no_infer, batch=never)
 ALL_ZERO: dict[str, Any] = {}
 """The parameters of a constant that is zero everywhere, told by identity."""
 ALL_ONE: dict[str, Any] = {}

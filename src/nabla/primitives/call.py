@@ -14,7 +14,7 @@ from nabla.graph.node import Node, make
 from nabla.graph.simplify import Reduced, heads_read, simplify
 from nabla.graph.tokens import EMPTY, Token
 from nabla.primitives import elementwise, formulas, indexing, joining, shape
-from nabla.primitives.base import Primitive
+from nabla.primitives.base import Primitive, no_infer
 from nabla.primitives.kinds import depends
 from nabla.primitives.structure import output
 
@@ -122,17 +122,13 @@ def marked(gx: Node) -> bool:
     return bool(masked[gx.params["index"]]) if masked else False
 
 
-def _no_infer(*inputs: Node, **params: Any) -> Any:
-    raise AssertionError("made by call")
-
-
 def _batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> Any:
     found = sweeps.batched(node.params["graph"], tuple(mapped), size)
     made = _made(found.graph, inputs, node.params["engine"], node.params["keep"])
     return made, found.mapped
 
 
-CALL = _Call("call", _no_infer, batch=_batch, masks=True)
+CALL = _Call("call", no_infer, batch=_batch, masks=True)
 
 
 def _made(graph: Graph, inputs: Sequence[Node], engine: Any, keep: Any, masked: tuple[bool, ...] = ()) -> Node:

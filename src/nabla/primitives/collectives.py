@@ -14,7 +14,7 @@ import numpy as np
 from nabla import dtypes
 from nabla.graph.node import Node
 from nabla.graph.tokens import Tokens
-from nabla.primitives.base import Constant, Shape, never, zeros
+from nabla.primitives.base import Constant, Shape, never, same, zeros
 from nabla.primitives.formulas import equal
 from nabla.primitives.joining import concat, cut
 from nabla.primitives.kinds import General, Linear
@@ -35,10 +35,6 @@ def axis_of(size: int, tokens: Tokens, name: str = "axis") -> Node:
     return Node(AXIS, (), {"name": name, "size": size}, (), dtypes.int64, tokens, 1)
 
 
-def _first(x: Node, axis: Node) -> tuple[Shape, np.dtype]:
-    return x.shape, x.dtype
-
-
 def _psum_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
     x, axis = inputs
     if not mapped[1]:
@@ -48,7 +44,7 @@ def _psum_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size
 
 psum = General(
     "psum",
-    _first,
+    same,
     jvp=lambda node, tangents: psum(tangents[0], node.inputs[1]),
     vjp=lambda node, g, wants: (psum(g, node.inputs[1]), None),
     batch=_psum_batch,
@@ -74,7 +70,7 @@ def _share(node: Node, dx: Any) -> Node:
 
 pmax = General(
     "pmax",
-    _first,
+    same,
     jvp=lambda node, tangents: psum(_share(node, tangents[0]), node.inputs[1]),
     vjp=lambda node, g, wants: (_share(node, psum(g, node.inputs[1])), None),
     batch=_pmax_batch,
@@ -129,7 +125,7 @@ def _exchange_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], 
     return (move_axis(exchange(move_axis(x, 0, 1), axis), 1, 0), True) if mapped[0] else (exchange(x, axis), False)
 
 
-exchange = Linear("exchange", _first, lambda g, x, axis: exchange(g, axis), None, batch=_exchange_batch)
+exchange = Linear("exchange", same, lambda g, x, axis: exchange(g, axis), None, batch=_exchange_batch)
 """The first axis counts the lanes: element j of lane i becomes element i of lane j."""
 
 

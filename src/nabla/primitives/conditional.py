@@ -13,7 +13,7 @@ from nabla.graph.graph import Graph
 from nabla.graph.node import Node, make
 from nabla.graph.simplify import Reduced, heads_read, simplify
 from nabla.graph.tokens import Token
-from nabla.primitives.base import Primitive, scalar, zeros_like
+from nabla.primitives.base import Primitive, no_infer, scalar, zeros_like
 from nabla.primitives.call import is_live, kinds_of, marked, modes_of, sweeps
 from nabla.primitives.formulas import equal, select
 from nabla.primitives.kinds import depends
@@ -201,10 +201,6 @@ def _joined(
     return answer
 
 
-def _no_infer(*inputs: Node, **params: Any) -> Any:
-    raise AssertionError("made by cond")
-
-
 def _batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> Any:
     index, *operands = inputs
     branches = node.params["branches"]
@@ -239,7 +235,7 @@ def _batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int
     return tuple([out for out, _ in results]), tuple(on for _, on in results)
 
 
-COND = _Cond("cond", _no_infer, batch=_batch, masks=True)
+COND = _Cond("cond", no_infer, batch=_batch, masks=True)
 
 
 def _made(branches: tuple[Graph, ...], inputs: Sequence[Node], masked: tuple[bool, ...] = ()) -> Node:

@@ -14,13 +14,11 @@ they are.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Sequence
-
-import numpy as np
+from typing import Sequence
 
 from nabla.graph.node import Node, runtime
 from nabla.graph.tokens import EMPTY, cuts, union
-from nabla.primitives.base import Shape
+from nabla.primitives.base import Shape, no_infer
 from nabla.primitives.kinds import Multilinear
 from nabla.primitives.shape import BIG, move_axis, transpose
 
@@ -128,10 +126,6 @@ def _to_y(g: Node, x: Node, y: Node, contract: Pair, batch: Pair) -> Node:
     return _towards(1, g, x, (len(x.shape), len(y.shape)), contract, batch)
 
 
-def _no_infer(*inputs: Node, **params: Any) -> tuple[Shape, np.dtype]:
-    raise AssertionError("dot_general infers in `of`")
-
-
 def _up(axes: Axes) -> Axes:
     return tuple([axis + 1 for axis in axes])
 
@@ -153,4 +147,4 @@ def _batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int
     return dot_general(y, x, contract=(_up(yc), xc), batch=NO_AXES), True  # y has no free axes but the lanes
 
 
-dot_general = _Product("dot_general", _no_infer, _to_x, _to_y, batch=_batch)
+dot_general = _Product("dot_general", no_infer, _to_x, _to_y, batch=_batch)

@@ -12,22 +12,12 @@ import numpy as np
 
 from nabla import dtypes
 from nabla.graph.node import Node
-from nabla.primitives.base import Shape, constant, scalar, zeros
+from nabla.primitives.base import constant, same, scalar, zeros
 from nabla.primitives.formulas import isnan, logical_and, logical_not, not_equal, select
 from nabla.primitives.indexing import along_axis
 from nabla.primitives.joining import concat, cut
 from nabla.primitives.kinds import General, Linear
-from nabla.primitives.shape import broadcast, spread
-
-
-def _same_shape(x: Node, *rest: Node, axis: int, reverse: bool) -> tuple[Shape, np.dtype]:
-    return x.shape, x.dtype
-
-
-def _batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
-    params = node.params
-    xs = [spread(x, m, size) for x, m in zip(inputs, mapped)]
-    return node.prim(*xs, axis=params["axis"] + 1, reverse=params["reverse"]), True
+from nabla.primitives.shape import batch_axes, broadcast
 
 
 def moved_on(x: Node, axis: int, reverse: bool, first: float) -> Node:
@@ -48,7 +38,7 @@ def _cumsum_transpose(g: Node, x: Node, axis: int, reverse: bool) -> Node:
     return cumsum(g, axis=axis, reverse=not reverse)
 
 
-cumsum = Linear("cumsum", _same_shape, _cumsum_transpose, batch=_batch)
+cumsum = Linear("cumsum", same, _cumsum_transpose, batch=batch_axes)
 
 
 # recurrence: t[i] = a[i] t[i-1] + b[i], where t is 0 before the start, so that a at the start does not matter.
@@ -76,7 +66,7 @@ def _recurrence_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node
     return s * moved_on(node, axis, reverse, 0.0) if wants[0] else None, s if wants[1] else None
 
 
-recurrence = General("recurrence", _same_shape, jvp=_recurrence_jvp, vjp=_recurrence_vjp, batch=_batch)
+recurrence = General("recurrence", same, jvp=_recurrence_jvp, vjp=_recurrence_vjp, batch=batch_axes)
 
 
 # cumprod: out[i] = x[i] out[i-1], so dout[i] = x[i] dout[i-1] + dx[i] out[i-1]. No division: right at zeros, to every
@@ -96,7 +86,7 @@ def _cumprod_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | 
     return (s * moved_on(node, axis, reverse, 1.0),)
 
 
-cumprod = General("cumprod", _same_shape, jvp=_cumprod_jvp, vjp=_cumprod_vjp, batch=_batch)
+cumprod = General("cumprod", same, jvp=_cumprod_jvp, vjp=_cumprod_vjp, batch=batch_axes)
 
 
 def products_before(x: Node, axis: int, reverse: bool) -> Node:
@@ -105,14 +95,6 @@ def products_before(x: Node, axis: int, reverse: bool) -> Node:
 
 
 # cummax, cummin: the first of equals counts, as it stands there when the others come
-
-
-def _extremum_shape(x: Node, axis: int) -> tuple[Shape, np.dtype]:
-    return x.shape, x.dtype
-
-
-def _extremum_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
-    return node.prim(inputs[0], axis=node.params["axis"] + 1), True
 
 
 def _extremum_jvp(node: Node, tangents: Sequence[Node | None]) -> Node:
@@ -130,5 +112,5 @@ def _extremum_jvp(node: Node, tangents: Sequence[Node | None]) -> Node:
     return along_axis(dx, cummax(concat(first, since, axis=axis), axis=axis), axis)
 
 
-cummax = General("cummax", _extremum_shape, jvp=_extremum_jvp, batch=_extremum_batch, masks=True)
-cummin = General("cummin", _extremum_shape, jvp=_extremum_jvp, batch=_extremum_batch, masks=True)
+cummax = General("cummax", same, jvp=_extremum_jvp, batch=batch_axes, masks=True)
+cummin = General("cummin", same, jvp=_extremum_jvp, batch=batch_axes, masks=True)

@@ -15,7 +15,7 @@ from nabla.dtypes import float64
 from nabla.errors import DTypeError
 from nabla.graph.node import NO_PARAMS, Node, make
 from nabla.graph.tokens import EMPTY, Token, cuts, union
-from nabla.primitives.base import ALL_ONE, Primitive, Shape, broadcast_shapes, scalar, zeros
+from nabla.primitives.base import ALL_ONE, Primitive, broadcast_shapes, no_infer, scalar, zeros
 from nabla.primitives.shape import broadcast, cast, expand_batched, sum_to
 
 Partial = Callable[..., Node]
@@ -43,10 +43,6 @@ def _batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int
     return node.prim(*[expand_batched(x, m, ndim) for x, m in zip(inputs, mapped)], **node.params), True
 
 
-def _no_infer(*inputs: Node, **params: Any) -> tuple[Shape, np.dtype]:
-    raise AssertionError("elementwise primitives infer in __call__")
-
-
 class Elementwise(Primitive):
     """One value from one value of each input.
 
@@ -65,7 +61,7 @@ class Elementwise(Primitive):
         result: Callable[[np.dtype], np.dtype] | None = None,
         masks: bool = False,
     ) -> None:
-        super().__init__(name, _no_infer, batch=_batch, masks=masks)
+        super().__init__(name, no_infer, batch=_batch, masks=masks)
         self.partials = partials
         self.kinds = kinds
         self.result = result

@@ -15,7 +15,7 @@ s sum_k Re(g[k] exp(-i theta[j, k])), an irfft of conj(g) / w. Both scale as the
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from nabla import dtypes
 from nabla.graph.node import Node
 from nabla.primitives.base import Shape, constant, shared
 from nabla.primitives.kinds import Linear
-from nabla.primitives.shape import cast, conj, real
+from nabla.primitives.shape import batch_axes, cast, conj, real
 
 OPPOSITE = {"backward": "forward", "forward": "backward", "ortho": "ortho"}
 
@@ -40,13 +40,7 @@ def _fft_transpose(g: Node, x: Node, **params: Any) -> Node:
     return cast(out if x.dtype.kind == "c" else real(out), x.dtype)
 
 
-def _fft_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
-    params = node.params
-    axes = tuple([axis + 1 for axis in params["axes"]])
-    return fft(inputs[0], axes=axes, inverse=params["inverse"], norm=params["norm"]), True
-
-
-fft = Linear("fft", _fft_shape, _fft_transpose, batch=_fft_batch)
+fft = Linear("fft", _fft_shape, _fft_transpose, batch=batch_axes)
 
 
 # rfft, irfft
@@ -73,11 +67,7 @@ def _rfft_transpose(g: Node, x: Node, axis: int, norm: str) -> Node:
     return cast(irfft(weighted, axis=axis, n=n, norm=OPPOSITE[norm]), x.dtype)
 
 
-def _rfft_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
-    return rfft(inputs[0], axis=node.params["axis"] + 1, norm=node.params["norm"]), True
-
-
-rfft = Linear("rfft", _rfft_shape, _rfft_transpose, batch=_rfft_batch)
+rfft = Linear("rfft", _rfft_shape, _rfft_transpose, batch=batch_axes)
 
 
 def _irfft_shape(x: Node, axis: int, n: int, norm: str) -> tuple[Shape, np.dtype]:
@@ -89,9 +79,4 @@ def _irfft_transpose(g: Node, x: Node, axis: int, n: int, norm: str) -> Node:
     return conj(rfft(g, axis=axis, norm=OPPOSITE[norm])) * _places(n, g.dtype, x.ndim - axis - 1, False)
 
 
-def _irfft_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
-    params = node.params
-    return irfft(inputs[0], axis=params["axis"] + 1, n=params["n"], norm=params["norm"]), True
-
-
-irfft = Linear("irfft", _irfft_shape, _irfft_transpose, batch=_irfft_batch)
+irfft = Linear("irfft", _irfft_shape, _irfft_transpose, batch=batch_axes)

@@ -26,7 +26,7 @@ import numpy as np
 from nabla import dtypes
 from nabla.graph.node import Node, make
 from nabla.graph.tokens import EMPTY, Token, cuts
-from nabla.primitives.base import Shape, broadcast_shapes, constant, is_zeros, zeros
+from nabla.primitives.base import Shape, broadcast_shapes, constant, is_zeros, same, zeros
 from nabla.primitives.elementwise import add
 from nabla.primitives.formulas import equal, select
 from nabla.primitives.kinds import Linear, depends
@@ -118,10 +118,6 @@ index = _Index("index", _part, _index_transpose, None, batch=_index_batch, masks
 # index_set, index_add: the whole with a part changed
 
 
-def _whole(x: Node, v: Node, *arrays: Node, spec: Spec, unique: bool = True) -> tuple[Shape, np.dtype]:
-    return x.shape, x.dtype
-
-
 def _update_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
     x, v, *arrays = inputs
     spec, unique = node.params["spec"], node.params.get("unique", True)
@@ -187,7 +183,7 @@ def _last_writes(x: Node, arrays: Sequence[Node], spec: Spec) -> Node:
     return reshape(stands, shape=(*shape, *(1,) * ranges)) if ranges else stands
 
 
-index_set = _IndexSet("index_set", _whole, _old_transpose, _written_transpose, None, batch=_update_batch, masks=True)
+index_set = _IndexSet("index_set", same, _old_transpose, _written_transpose, None, batch=_update_batch, masks=True)
 
 
 def _add_transpose(g: Node, x: Node, v: Node, *arrays: Node, **params: Any) -> Node:
@@ -198,7 +194,7 @@ def _same(g: Node, x: Node, v: Node, *arrays: Node, **params: Any) -> Node:
     return g
 
 
-index_add = _Update("index_add", _whole, _same, _add_transpose, None, batch=_update_batch, accumulates=True)
+index_add = _Update("index_add", same, _same, _add_transpose, None, batch=_update_batch, accumulates=True)
 
 
 # assemble: zeros with parts written into them, or added where they may overlap

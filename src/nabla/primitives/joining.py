@@ -13,7 +13,7 @@ from nabla.graph.node import Node
 from nabla.primitives.base import Shape, zeros
 from nabla.primitives.indexing import assemble, index, index_set
 from nabla.primitives.kinds import Linear
-from nabla.primitives.shape import spread
+from nabla.primitives.shape import batch_axes
 
 
 def cut(x: Node, axis: int, start: int, stop: int) -> Node:
@@ -67,9 +67,4 @@ def _concat_transpose(g: Node, *inputs: Node, axis: int, position: int = 0) -> N
     return cut(g, axis, start, start + inputs[position].shape[axis])
 
 
-def _concat_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
-    spread_out = [spread(x, m, size) for x, m in zip(inputs, mapped)]
-    return concat(*spread_out, axis=node.params["axis"] + 1), True
-
-
-concat = Linear("concat", _concat_shape, _concat_transpose, batch=_concat_batch)
+concat = Linear("concat", _concat_shape, _concat_transpose, batch=batch_axes)

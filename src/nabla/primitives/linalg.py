@@ -20,10 +20,22 @@ import numpy as np
 
 from nabla import dtypes
 from nabla.graph.node import Node
-from nabla.primitives.base import Constant, Shape, constant, same, scalar, shared
+from nabla.primitives.base import Constant, Shape, constant, same, same_as_last, scalar, shared
 from nabla.primitives.contraction import dot_general
 from nabla.primitives.kinds import General
-from nabla.primitives.shape import broadcast, cast, conjugate, flip, imag, real, reshape, spread, swap_last, transpose
+from nabla.primitives.shape import (
+    batch_leading,
+    broadcast,
+    cast,
+    conjugate,
+    flip,
+    imag,
+    real,
+    reshape,
+    spread,
+    swap_last,
+    transpose,
+)
 from nabla.primitives.structure import output, outputs
 
 
@@ -87,15 +99,6 @@ def _not_of_cholesky(node: Node) -> bool:
     return node.inputs[0].prim is not cholesky
 
 
-def _stacked(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
-    """Batching rule: the lanes are one more leading axis."""
-    return node.prim(*inputs, **node.params), True
-
-
-def _solution_shape(*inputs: Node, **params: Any) -> tuple[Shape, np.dtype]:
-    return inputs[-1].shape, inputs[-1].dtype
-
-
 def _solution_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
     """Where only the right-hand side is mapped, its lanes are further columns: the matrix is not factored for each."""
     *matrix, b = inputs
@@ -115,7 +118,7 @@ def _lu_shape(a: Node) -> tuple[Any, Any]:
     return (a.shape, (*a.shape[:-2], min(a.shape[-2:]))), (a.dtype, dtypes.int32)
 
 
-lu = Constant("lu", _lu_shape, batch=_stacked)
+lu = Constant("lu", _lu_shape, batch=batch_leading)
 """The factors of p a = l u in one matrix, and the row that each row was exchanged with, as LAPACK's getrf gives
 them."""
 
@@ -148,9 +151,7 @@ def _lu_solve_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node |
     return ga, None, None, gb if wants[3] else None
 
 
-lu_solve = General(
-    "lu_solve", _solution_shape, jvp=_lu_solve_jvp, vjp=_lu_solve_vjp, batch=_solution_batch, eager=_not_yet_factored
-)
+lu_solve = General("lu_solve", same_as_last, jvp=_lu_solve_jvp, vjp=_lu_solve_vjp, batch=_solution_batch, eager=_not_yet_factored)
 """The x of a x = b, or of a^T x = b, from a, its factors and b of shape (..., n, k). `what` is named where a is singular."""
 
 
@@ -192,7 +193,7 @@ def _triangular_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node
 
 triangular_solve = General(
     "triangular_solve",
-    _solution_shape,
+    same_as_last,
     jvp=_triangular_jvp,
     vjp=_triangular_vjp,
     batch=_solution_batch,
@@ -238,7 +239,7 @@ def _cholesky_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node |
     return (lower_half(adjoint_k + adjoint(adjoint_k)),)
 
 
-cholesky = General("cholesky", same, jvp=_cholesky_jvp, vjp=_cholesky_vjp, batch=_stacked, eager=_always)
+cholesky = General("cholesky", same, jvp=_cholesky_jvp, vjp=_cholesky_vjp, batch=batch_leading, eager=_always)
 """The lower triangular l with positive diagonal and a = l l^H."""
 
 
@@ -282,11 +283,7 @@ def _slogdet_vjp(node: Node, g: Mapping[int, Node], wants: Sequence[bool]) -> Se
     return None if weight is None else per_matrix(weight) * _inverse_transposed(node), None, None
 
 
-def _slogdet_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
-    return slogdet(*[spread(x, on, size) for x, on in zip(inputs, mapped)]), True
-
-
-slogdet = General("slogdet", _slogdet_shape, jvp=_slogdet_jvp, vjp=_slogdet_vjp, batch=_slogdet_batch)
+slogdet = General("slogdet", _slogdet_shape, jvp=_slogdet_jvp, vjp=_slogdet_vjp, batch=batch_leading)
 """The pair for a, from a and its factors."""
 
 
@@ -337,11 +334,7 @@ def _cofactor_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node |
     return by_a, *by_directions
 
 
-def _cofactor_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
-    return cofactor(*[spread(x, there, size) for x, there in zip(inputs, mapped)]), True
-
-
-cofactor = General("cofactor", lambda a, *directions: same(a), jvp=_cofactor_jvp, vjp=_cofactor_vjp, batch=_cofactor_batch)
+cofactor = General("cofactor", same, jvp=_cofactor_jvp, vjp=_cofactor_vjp, batch=batch_leading)
 """The cofactors of matrices of three or more rows, or with directions their derivative along these."""
 
 
@@ -359,4 +352,4 @@ def _det_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | None
     return (per_matrix(g) * cofactors(node.inputs[0]),)
 
 
-det = General("det", _det_shape, jvp=_det_jvp, vjp=_det_vjp, batch=_stacked)
+det = General("det", _det_shape, jvp=_det_jvp, vjp=_det_vjp, batch=batch_leading)

@@ -17,8 +17,8 @@ from nabla.graph.node import Node
 from nabla.primitives.base import same, zeros_like
 from nabla.primitives.joining import concat, cut
 from nabla.primitives.kinds import General
-from nabla.primitives.linalg import _always, _stacked
-from nabla.primitives.shape import swap_last
+from nabla.primitives.linalg import _always
+from nabla.primitives.shape import batch_leading, swap_last
 
 
 def _can_raise(node: Node) -> bool:
@@ -45,5 +45,5 @@ def _vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | None]:
     return (along(swap_last(node.inputs[0]), g, node.params["name"]),)
 
 
-matrix_function = General("matrix_function", lambda a, name: same(a), jvp=_jvp, vjp=_vjp, batch=_stacked, eager=_can_raise)
+matrix_function = General("matrix_function", same, jvp=_jvp, vjp=_vjp, batch=batch_leading, eager=_can_raise)
 """`name` of each matrix: "expm", "logm" or "sqrtm"."""

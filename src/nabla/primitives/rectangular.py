@@ -19,9 +19,9 @@ from nabla.primitives.base import Constant, Shape, constant, scalar
 from nabla.primitives.formulas import abs_, greater, less_equal, select
 from nabla.primitives.joining import concat, cut
 from nabla.primitives.kinds import General
-from nabla.primitives.linalg import _stacked, _triangle, adjoint, identity, product, triangular_solve
+from nabla.primitives.linalg import _triangle, adjoint, identity, product, triangular_solve
 from nabla.primitives.reductions import reduce_any, reduce_max
-from nabla.primitives.shape import conj, conjugate, reduce_sum, reshape, spread, swap_last
+from nabla.primitives.shape import batch_leading, conj, conjugate, reduce_sum, reshape, swap_last
 from nabla.primitives.structure import outputs
 
 # a = q r with m >= n. From da = dq r + q dr follows da r^-1 = dq + q dr r^-1. With c = q^H da r^-1, the antihermitian
@@ -63,7 +63,7 @@ def _qr_jvp(node: Node, tangents: Sequence[Node | None]) -> Sequence[Node | None
     return m - product(q, c - turn), product(c - turn, r)
 
 
-qr = General("qr", _qr_shape, jvp=_qr_jvp, batch=_stacked)
+qr = General("qr", _qr_shape, jvp=_qr_jvp, batch=batch_leading)
 """q of the shape of a, and r, of matrices with no more columns than rows."""
 
 
@@ -97,7 +97,7 @@ def _complement_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node
     return (select(bad, scalar(float("nan"), gq.dtype), gq),)
 
 
-complement = General("complement", _complement_shape, jvp=_complement_jvp, vjp=_complement_vjp, batch=_stacked)
+complement = General("complement", _complement_shape, jvp=_complement_jvp, vjp=_complement_vjp, batch=batch_leading)
 """Orthonormal columns that are orthogonal to those of q and as many as it lacks."""
 
 
@@ -120,12 +120,7 @@ def _pinv_jvp(node: Node, tangents: Sequence[Node | None]) -> Node | None:
     return out + product(right - product(p, product(a, right)), p)
 
 
-def _pinv_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
-    a, rtol = (spread(x, there, size) for x, there in zip(inputs, mapped))
-    return pinv(a, rtol), True
-
-
-pinv = General("pinv", _pinv_shape, jvp=_pinv_jvp, batch=_pinv_batch)
+pinv = General("pinv", _pinv_shape, jvp=_pinv_jvp, batch=batch_leading)
 """From a and rtol of shape (...): singular values below rtol times the largest count as zero."""
 
 
@@ -159,7 +154,7 @@ def _lu_parts_jvp(node: Node, tangents: Sequence[Node | None]) -> Sequence[Node 
     return dl, du
 
 
-lu_parts = General("lu_parts", _lu_parts_shape, jvp=_lu_parts_jvp, batch=_stacked)
+lu_parts = General("lu_parts", _lu_parts_shape, jvp=_lu_parts_jvp, batch=batch_leading)
 """l, with ones on its diagonal, and u; from the matrix, its rows in order, and the factors in one matrix."""
 
 
@@ -167,5 +162,5 @@ def _order_shape(pivots: Node, rows: int) -> tuple[Shape, np.dtype]:
     return (*pivots.shape[:-1], rows), dtypes.int64
 
 
-row_order = Constant("row_order", _order_shape, batch=_stacked)
+row_order = Constant("row_order", _order_shape, batch=batch_leading)
 """Which of `rows` rows of the matrix comes where, from the exchanges that `lu` made."""

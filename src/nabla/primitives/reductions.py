@@ -113,16 +113,12 @@ def _position_shape(x: Node, axis: int) -> tuple[Shape, np.dtype]:
     return (*x.shape[:axis], *x.shape[axis + 1 :]), dtypes.int64
 
 
-def _position_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
-    return node.prim(inputs[0], axis=node.params["axis"] + 1), True
-
-
 def _truth_shape(x: Node, axes: tuple[int, ...]) -> tuple[Shape, np.dtype]:
     return reduced_shape(x, axes)[0], dtypes.bool_
 
 
-argmax = Constant("argmax", _position_shape, batch=_position_batch, eager=shrinks)
+argmax = Constant("argmax", _position_shape, batch=batch_axes, eager=shrinks)
 """The position of the first largest element along an axis, of the first NaN where there is one."""
-argmin = Constant("argmin", _position_shape, batch=_position_batch, eager=shrinks)
+argmin = Constant("argmin", _position_shape, batch=batch_axes, eager=shrinks)
 reduce_any = Constant("any", _truth_shape, batch=batch_axes, eager=shrinks)
 reduce_all = Constant("all", _truth_shape, batch=batch_axes, eager=shrinks)

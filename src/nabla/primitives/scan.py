@@ -15,7 +15,7 @@ from nabla.graph.graph import Graph
 from nabla.graph.node import Node, make
 from nabla.graph.simplify import Reduced, heads_read, simplify
 from nabla.graph.tokens import Token
-from nabla.primitives.base import Primitive, zeros_like
+from nabla.primitives.base import Primitive, no_infer, zeros_like
 from nabla.primitives.call import is_live, kinds_of, marked, modes_of, sweeps
 from nabla.primitives.elementwise import add
 from nabla.primitives.gathering import Product, products, varying
@@ -382,10 +382,6 @@ def _row_of(x: Any) -> Any:
     return Like(x.shape[1:], x.dtype)
 
 
-def _no_infer(*inputs: Node, **params: Any) -> Any:
-    raise AssertionError("made by scan")
-
-
 def _batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> Any:
     walk: Walk = node.params["walk"]
     constants, carry, stacks = walk.split(inputs)
@@ -407,7 +403,7 @@ def _batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int
     return (*outs[: walk.of_carry], *rows), found.mapped
 
 
-SCAN = _Scan("scan", _no_infer, batch=_batch, masks=True)
+SCAN = _Scan("scan", no_infer, batch=_batch, masks=True)
 
 
 LARGE = 8 << 20

@@ -28,6 +28,21 @@ def spread(x: Node, mapped: bool, size: int) -> Node:
     return x if mapped else broadcast(x, shape=(size, *x.shape))
 
 
+def batch_leading(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
+    """Batching rule of what does the same for all that leading axes count, such as stacks of matrices: the batch is one more."""
+    return node.prim(*[spread(x, there, size) for x, there in zip(inputs, mapped)], **node.params), True
+
+
+def batch_axes(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
+    """Batching rule of what goes along the axes that the parameter `axis` or `axes` names: they move up by one."""
+    params = dict(node.params)
+    if "axis" in params:
+        params["axis"] += 1
+    else:
+        params["axes"] = tuple([axis + 1 for axis in params["axes"]])
+    return node.prim(*[spread(x, there, size) for x, there in zip(inputs, mapped)], **params), True
+
+
 class _Reshaping(Linear):
     """Nothing but another shape or dtype: the identity where both are those of the input."""
 
@@ -51,11 +66,7 @@ def _convert_transpose(g: Node, x: Node, dtype: np.dtype) -> Node:
     return cast(g, x.dtype)
 
 
-def _convert_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
-    return convert(inputs[0], dtype=node.params["dtype"]), True
-
-
-convert = _Reshaping("convert", _convert_shape, _convert_transpose, batch=_convert_batch)
+convert = _Reshaping("convert", _convert_shape, _convert_transpose, batch=batch_leading)
 
 
 def cast(x: Node, dtype: np.dtype) -> Node:
@@ -74,13 +85,9 @@ def _imag_transpose(g: Node, x: Node) -> Node:
     return cast(g, x.dtype) * (-1j)
 
 
-def _same_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
-    return node.prim(*inputs, **node.params), True
-
-
-real = Linear("real", _real_shape, lambda g, x: cast(g, x.dtype), batch=_same_batch)
-imag = Linear("imag", _real_shape, _imag_transpose, batch=_same_batch)
-conj = Linear("conj", same, lambda g, x: conj(g), batch=_same_batch)
+real = Linear("real", _real_shape, lambda g, x: cast(g, x.dtype), batch=batch_leading)
+imag = Linear("imag", _real_shape, _imag_transpose, batch=batch_leading)
+conj = Linear("conj", same, lambda g, x: conj(g), batch=batch_leading)
 
 
 def conjugate(x: Node) -> Node:
@@ -136,11 +143,6 @@ def _sum_transpose(g: Node, x: Node, axes: tuple[int, ...]) -> Node:
     if g.shape:
         g = restore_axes(g, x.shape, axes)
     return broadcast(g, shape=x.shape)
-
-
-def batch_axes(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
-    """Batching rule of a reduction over `axes`: they move up by one."""
-    return node.prim(inputs[0], axes=tuple(axis + 1 for axis in node.params["axes"])), True
 
 
 BIG = 8 << 20
@@ -207,12 +209,4 @@ def move_axis(x: Node, source: int, target: int) -> Node:
 # flip
 
 
-def _flip_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
-    return flip(inputs[0], axes=tuple(axis + 1 for axis in node.params["axes"])), True
-
-
-def _flip_shape(x: Node, axes: tuple[int, ...]) -> tuple[Shape, np.dtype]:
-    return x.shape, x.dtype
-
-
-flip = Linear("flip", _flip_shape, lambda g, x, axes: flip(g, axes=axes), batch=_flip_batch)
+flip = Linear("flip", same, lambda g, x, axes: flip(g, axes=axes), batch=batch_axes)

@@ -31,12 +31,12 @@ import numpy as np
 
 from nabla import dtypes
 from nabla.graph.node import Node, in_memory, runtime
-from nabla.primitives.base import Shape, constant, scalar, zeros
+from nabla.primitives.base import Shape, constant, same, scalar, zeros
 from nabla.primitives.formulas import abs_, greater, less_equal, logical_and, logical_not, logical_or, select
 from nabla.primitives.kinds import General, derived
-from nabla.primitives.linalg import _stacked, adjoint, identity, inverse, product
+from nabla.primitives.linalg import adjoint, identity, inverse, product
 from nabla.primitives.reductions import reduce_any, reduce_max
-from nabla.primitives.shape import cast, conjugate, real, reduce_sum, reshape, spread, swap_last
+from nabla.primitives.shape import batch_leading, cast, conjugate, real, reduce_sum, reshape, swap_last
 from nabla.primitives.structure import output, outputs
 
 _ULPS = 16.0
@@ -166,10 +166,6 @@ def _resolved(part: Node, slope: Node, gap: Node, steps: Node, equal: Node, scal
 # first_only: a derivative that has none of its own where `mask` says so. A limit would need one more for that.
 
 
-def _first_only_shape(x: Node, w: Node, mask: Node) -> tuple[Shape, np.dtype]:
-    return x.shape, x.dtype
-
-
 def _first_only_jvp(node: Node, tangents: Sequence[Node | None]) -> Node | None:
     dx, dw, _ = tangents
     if dw is None:
@@ -181,11 +177,7 @@ def _first_only_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node
     return _nan_where(node.inputs[2], g) if wants[1] else g, None, None
 
 
-def _first_only_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
-    return first_only(*[spread(x, there, size) for x, there in zip(inputs, mapped)]), True
-
-
-first_only = General("first_only", _first_only_shape, jvp=_first_only_jvp, vjp=_first_only_vjp, batch=_first_only_batch)
+first_only = General("first_only", same, jvp=_first_only_jvp, vjp=_first_only_vjp, batch=batch_leading)
 """x, from x, the values w it was made with, and `mask` of the shape of x."""
 
 
@@ -220,10 +212,6 @@ def _split(dt: Node, equal: Node) -> Node:
 # difference of x by w); so it has one where x or w is constant or the equal values stay together, and NaN elsewhere.
 
 
-def _shared_shape(x: Node, w: Node) -> tuple[Shape, np.dtype]:
-    return x.shape, x.dtype
-
-
 def _shared_jvp(node: Node, tangents: Sequence[Node | None]) -> Node | None:
     w = node.inputs[1]
     dx, dw = tangents
@@ -241,12 +229,7 @@ def _shared_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | N
     return _nan_where(_crowded(w), gx) if wants[1] and g.size else gx, None
 
 
-def _shared_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
-    x, w = (spread(x, there, size) for x, there in zip(inputs, mapped))
-    return shared(x, w), True
-
-
-shared = General("shared", _shared_shape, jvp=_shared_jvp, vjp=_shared_vjp, batch=_shared_batch)
+shared = General("shared", same, jvp=_shared_jvp, vjp=_shared_vjp, batch=batch_leading)
 """The mean of x over equal w, from x and w of shape (..., n)."""
 
 
@@ -382,7 +365,7 @@ def _eigh_vjp(node: Node, g: Mapping[int, Node], wants: Sequence[bool]) -> Seque
     return (product(product(v_conj, inner, flip_y=True), v, flip_y=True),)
 
 
-eigh = General("eigh", _eigh_shape, resolve=_eigh_resolve, jvp=_eigh_jvp, vjp=_eigh_vjp, batch=_stacked)
+eigh = General("eigh", _eigh_shape, resolve=_eigh_resolve, jvp=_eigh_jvp, vjp=_eigh_vjp, batch=batch_leading)
 """w, ascending, and v of Hermitian matrices. Only the lower triangle is read; the rules take it that both are given."""
 
 
@@ -407,7 +390,7 @@ def _eigvalsh_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node |
     return (product(conjugate(v) * cast(row(shared(g, w)), v.dtype), v, flip_y=True),)
 
 
-eigvalsh = General("eigvalsh", _eigvalsh_shape, jvp=_eigvalsh_jvp, vjp=_eigvalsh_vjp, batch=_stacked)
+eigvalsh = General("eigvalsh", _eigvalsh_shape, jvp=_eigvalsh_jvp, vjp=_eigvalsh_vjp, batch=batch_leading)
 """w of `eigh` alone."""
 
 
@@ -493,7 +476,7 @@ def _eig_vjp(node: Node, g: Mapping[int, Node], wants: Sequence[bool]) -> Sequen
     return (back if a.dtype.kind == "c" else real(back),)
 
 
-eig = General("eig", _eig_shape, resolve=_eig_resolve, jvp=_eig_jvp, vjp=_eig_vjp, batch=_stacked)
+eig = General("eig", _eig_shape, resolve=_eig_resolve, jvp=_eig_jvp, vjp=_eig_vjp, batch=batch_leading)
 """w and v of square matrices, both complex."""
 
 
@@ -520,7 +503,7 @@ def _eigvals_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | 
     return (back if a.dtype.kind == "c" else real(back),)
 
 
-eigvals = General("eigvals", _eigvals_shape, jvp=_eigvals_jvp, vjp=_eigvals_vjp, batch=_stacked)
+eigvals = General("eigvals", _eigvals_shape, jvp=_eigvals_jvp, vjp=_eigvals_vjp, batch=batch_leading)
 """w of `eig` alone."""
 
 
@@ -679,7 +662,7 @@ def _rows(mask: Node, like: Node) -> Node:
     return logical_and(row(mask), constant(np.ones(like.shape, np.bool_)))
 
 
-svd = General("svd", _svd_shape, resolve=_svd_resolve, jvp=_svd_jvp, vjp=_svd_vjp, batch=_stacked)
+svd = General("svd", _svd_shape, resolve=_svd_resolve, jvp=_svd_jvp, vjp=_svd_vjp, batch=batch_leading)
 """u, s and v, with as many columns as there are singular values."""
 
 
@@ -704,7 +687,7 @@ def _svdvals_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | 
     return (product(conjugate(u) * cast(row(_moving(s, shared(g, s))), u.dtype), v, flip_y=True),)
 
 
-svdvals = General("svdvals", _svdvals_shape, jvp=_svdvals_jvp, vjp=_svdvals_vjp, batch=_stacked)
+svdvals = General("svdvals", _svdvals_shape, jvp=_svdvals_jvp, vjp=_svdvals_vjp, batch=batch_leading)
 """s of `svd` alone."""
 
 _STOPS = frozenset((eigh, eig, svd))

@@ -33,10 +33,6 @@ PLACEHOLDER = Constant("placeholder", same, batch=never)
 """A stand-in without a value: one lane under vmap, an input of a closed graph."""
 
 
-def _named_shape(x: Node, name: str | None) -> tuple[Shape, np.dtype]:
-    return x.shape, x.dtype
-
-
 def _named_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
     return named(inputs[0], name=node.params["name"]), mapped[0]
 
@@ -48,7 +44,7 @@ class _Named(Linear):
         return inputs[0]
 
 
-named = _Named("named", _named_shape, lambda g, x, name: g, batch=_named_batch)
+named = _Named("named", same, lambda g, x, name: g, batch=_named_batch)
 """The identity, by a name that a policy of `checkpoint` may speak of."""
 
 

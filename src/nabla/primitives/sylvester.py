@@ -15,8 +15,8 @@ import numpy as np
 from nabla.graph.node import Node
 from nabla.primitives.base import Shape, same
 from nabla.primitives.kinds import General
-from nabla.primitives.linalg import _always, _stacked, adjoint, factors, lu_solve, product
-from nabla.primitives.shape import spread, swap_last
+from nabla.primitives.linalg import _always, adjoint, factors, lu_solve, product
+from nabla.primitives.shape import batch_leading, swap_last
 
 # a x + x b = q: dq - da x - x db is what the equation has for dx on its right side, and its transpose is that of a^T and b^T.
 
@@ -48,11 +48,7 @@ def _vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | None]:
     return ga, gb, gq if wants[2] else None
 
 
-def _batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
-    return sylvester(*[spread(x, there, size) for x, there in zip(inputs, mapped)], **node.params), True
-
-
-sylvester = General("sylvester", _shape, jvp=_jvp, vjp=_vjp, batch=_batch, eager=_always)
+sylvester = General("sylvester", _shape, jvp=_jvp, vjp=_vjp, batch=batch_leading, eager=_always)
 """The x of a x + x b = q, from a (..., m, m), b (..., n, n) and q (..., m, n). `what` is named where there is none."""
 
 
@@ -76,5 +72,5 @@ def _unitary_jvp(node: Node, tangents: Sequence[Node | None]) -> Node | None:
 
 _NO_FACTOR = "the derivative of the polar factor"
 
-unitary = General("unitary", same, jvp=_unitary_jvp, batch=_stacked)
+unitary = General("unitary", same, jvp=_unitary_jvp, batch=batch_leading)
 """The unitary polar factor: u v^H of the singular value decomposition."""

@@ -12,10 +12,8 @@ from __future__ import annotations
 
 from typing import Sequence
 
-import numpy as np
-
 from nabla.graph.node import Node
-from nabla.primitives.base import Shape
+from nabla.primitives.base import same_as_last
 from nabla.primitives.fourier import fft, irfft, rfft
 from nabla.primitives.joining import cut, fitted
 from nabla.primitives.kinds import General
@@ -70,10 +68,6 @@ def _backwards(v: Node) -> Node:
     return flip(v, axes=(v.ndim - 1,))
 
 
-def _shape(v: Node, b: Node) -> tuple[Shape, np.dtype]:
-    return b.shape, b.dtype
-
-
 def _jvp(node: Node, tangents: Sequence[Node | None]) -> Node | None:
     dv, db = tangents
     if not node.size:
@@ -93,5 +87,5 @@ def _vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | None]:
     return -_diagonals_of_outer(gb, node) if wants[0] else None, gb if wants[1] else None
 
 
-toeplitz_solve = General("toeplitz_solve", _shape, jvp=_jvp, vjp=_vjp, batch=_solution_batch, eager=_always)
+toeplitz_solve = General("toeplitz_solve", same_as_last, jvp=_jvp, vjp=_vjp, batch=_solution_batch, eager=_always)
 """The x of a x = b from v of shape (..., 2 n - 1) and b of shape (..., n, k)."""

@@ -17,7 +17,7 @@ from nabla.graph.graph import Graph
 from nabla.graph.node import Node, make
 from nabla.graph.simplify import Reduced, heads_read, simplify
 from nabla.graph.tokens import Token
-from nabla.primitives.base import Primitive, scalar, zeros_like
+from nabla.primitives.base import Primitive, no_infer, scalar, zeros_like
 from nabla.primitives.call import is_live, kinds_of, marked, modes_of, sweeps
 from nabla.primitives.formulas import bit_and, less, select
 from nabla.primitives.indexing import Spec, index, index_set, together
@@ -213,10 +213,6 @@ class _While(Primitive):
         return renumbered(_made(small, inputs_then, None), results, before)
 
 
-def _no_infer(*inputs: Node, **params: Any) -> Any:
-    raise AssertionError("made by while_loop")
-
-
 def _batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> Any:
     loop, inputs = _as_read(node, inputs)
     mapped = _as_read(node, mapped)[1]
@@ -308,7 +304,7 @@ def _axis_of_lanes(spec: Spec, arrays: Sequence[Node], size: int) -> int | None:
     return None
 
 
-WHILE = _While("while", _no_infer, batch=_batch, masks=True)
+WHILE = _While("while", no_infer, batch=_batch, masks=True)
 
 
 def made(loop: Loop, inputs: Sequence[Node], masked: tuple[bool, ...] = ()) -> Node:
