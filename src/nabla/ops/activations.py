@@ -62,7 +62,7 @@ def log_expit(x: ArrayLike, /) -> Tensor:
     >>> float(nb.log_expit(-1000.0))
     -1000.0
     """
-    return -f.softplus(-real_floats("log_expit", x))  # type: ignore[return-value]
+    return -f.softplus(-real_floats("log_expit", x))
 
 
 @unary(f.softplus)
@@ -86,7 +86,7 @@ def relu(x: ArrayLike, /) -> Tensor:
     """
     x = as_node(x)
     zero = f.zero_of(x)
-    return f.select(f.less_equal(x, zero), zero, x)  # type: ignore[return-value]
+    return f.select(f.less_equal(x, zero), zero, x)
 
 
 @op
@@ -97,7 +97,7 @@ def leaky_relu(x: ArrayLike, /, slope: float = 0.01) -> Tensor:
     [-0.5, 2.0]
     """
     x = real_floats("leaky_relu", x)
-    return f.select(f.greater(x, f.zero_of(x)), x, x * slope)  # type: ignore[return-value]
+    return f.select(f.greater(x, f.zero_of(x)), x, x * slope)
 
 
 @op
@@ -108,7 +108,7 @@ def elu(x: ArrayLike, /, alpha: float = 1.0) -> Tensor:
     [0.0, 2.0]
     """
     x = real_floats("elu", x)
-    return f.select(f.greater(x, f.zero_of(x)), x, f.expm1(x) * alpha)  # type: ignore[return-value]
+    return f.select(f.greater(x, f.zero_of(x)), x, f.expm1(x) * alpha)
 
 
 @op
@@ -159,7 +159,7 @@ def softmax(x: ArrayLike, /, axis: Axis = None) -> Tensor:
     [[0.5, 0.5], [1.0, 0.0]]
     """
     x = real_floats("softmax", x)
-    return _softmax(x, axes=several_axes("softmax", axis, x.ndim))  # type: ignore[return-value]
+    return _softmax(x, axes=several_axes("softmax", axis, x.ndim))
 
 
 @op
@@ -170,7 +170,7 @@ def log_softmax(x: ArrayLike, /, axis: Axis = None) -> Tensor:
     [0.0, -2000.0]
     """
     x = real_floats("log_softmax", x)
-    return _log_softmax(x, axes=several_axes("log_softmax", axis, x.ndim))  # type: ignore[return-value]
+    return _log_softmax(x, axes=several_axes("log_softmax", axis, x.ndim))
 
 
 @overload
@@ -210,14 +210,14 @@ def logsumexp(
     """
     x = inexact(as_node(x))
     if b is not None or x.dtype.kind == "c":
-        return _weighted(x, 1.0 if b is None else b, axis, keepdims, return_sign)  # type: ignore[return-value]
+        return _weighted(x, 1.0 if b is None else b, axis, keepdims, return_sign)
     axes = several_axes("logsumexp", axis, x.ndim)
     out = _logsumexp(x, axes=axes)
     out = restore_axes(out, x.shape, axes) if keepdims else out
     if not return_sign:
-        return out  # type: ignore[return-value]
+        return out
     nothing = f.equal(out, f.like(out, -float("inf")))
-    return out, f.select(nothing, f.zero_of(out), f.sign(f.square(out) + 1.0))  # type: ignore[return-value]
+    return out, f.select(nothing, f.zero_of(out), f.sign(f.square(out) + 1.0))
 
 
 def _weighted(x: Node, b: ArrayLike, axis: Axis, keepdims: bool, return_sign: bool) -> Node | tuple[Node, Node]:

@@ -48,7 +48,7 @@ def trapezoid(y: ArrayLike, /, x: ArrayLike | None = None, dx: ArrayLike = 1.0, 
         else:
             width = as_node(diff(at, axis=axis))
     lower, upper = cut(node, axis, 0, max(n - 1, 0)), cut(node, axis, min(1, n), n)
-    return reduce_sum(inexact(width * (upper + lower)) / 2.0, axes=(axis,))  # type: ignore[return-value]
+    return reduce_sum(inexact(width * (upper + lower)) / 2.0, axes=(axis,))
 
 
 # gradient: slopes by second-order differences
@@ -160,7 +160,7 @@ def ediff1d(x: ArrayLike, /, to_end: ArrayLike | None = None, to_begin: ArrayLik
             raise ArgumentTypeError(f"ediff1d: what stands beside differences of {node.dtype} must fit them; got {beside.dtype}")
         beside = reshape(cast(beside, node.dtype), shape=(beside.size,))
         parts.insert(0, beside) if first else parts.append(beside)
-    return concat(*parts, axis=0) if len(parts) > 1 else parts[0]  # type: ignore[return-value]
+    return concat(*parts, axis=0) if len(parts) > 1 else parts[0]
 
 
 # interp
@@ -210,7 +210,7 @@ def interp(
     flat = reshape(at, shape=(at.size,))
     out = f.select(f.less(flat, first), cast(before, out.dtype), out)
     out = f.select(f.greater(flat, last), cast(behind, out.dtype), out)
-    return reshape(out, shape=at.shape)  # type: ignore[return-value]
+    return reshape(out, shape=at.shape)
 
 
 def _unrolled(at: Node, knots: Node, values: Node, period: float) -> tuple[Node, Node, Node]:
@@ -263,7 +263,7 @@ def unwrap(p: ArrayLike, /, discont: float | None = None, axis: int = -1, *, per
         node = inexact(node)
     n = node.shape[axis]
     if n < 2:
-        return f.select(scalar(True, dtypes.bool_), node, node)  # type: ignore[return-value]
+        return f.select(scalar(True, dtypes.bool_), node, node)
     fixed = detach(node) if node.dtype.kind == "f" else node
     jump = cut(fixed, axis, 1, n) - cut(fixed, axis, 0, n - 1)
     half: Any = divmod(period, 2)[0] if whole else period / 2
@@ -277,4 +277,4 @@ def unwrap(p: ArrayLike, /, discont: float | None = None, axis: int = -1, *, per
     stays = f.less(f.abs_(jump), cast(least, inexact(jump).dtype))
     added: Any = f.select(stays, f.zero_of(short), short - jump)
     rest = cut(node, axis, 1, n) + cumsum(added, axis, node.dtype)
-    return concat(cut(node, axis, 0, 1), rest, axis=axis)  # type: ignore[return-value]
+    return concat(cut(node, axis, 0, 1), rest, axis=axis)

@@ -115,12 +115,12 @@ def dot(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """
     x, y = pair(x, y)
     if not x.shape or not y.shape:
-        return mul(x, y)  # type: ignore[return-value]
+        return mul(x, y)
     x, y = promoted(x, y)
     last, first = x.ndim - 1, max(y.ndim - 2, 0)
     if x.shape[last] != y.shape[first]:
         raise ShapeError(_inner_sizes("dot", x.shape, y.shape))
-    return dot_general(x, y, contract=((last,), (first,)), batch=NO_AXES)  # type: ignore[return-value]
+    return dot_general(x, y, contract=((last,), (first,)), batch=NO_AXES)
 
 
 @op
@@ -133,7 +133,7 @@ def vdot(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     x, y = promoted(*pair(x, y))
     if x.size != y.size:
         raise ShapeError(f"vdot: x has {x.size} elements but y has {y.size} (x.shape={x.shape}, y.shape={y.shape})")
-    return dot_general(ravel(conjugate(x)), ravel(y), contract=((0,), (0,)), batch=NO_AXES)  # type: ignore[return-value]
+    return dot_general(ravel(conjugate(x)), ravel(y), contract=((0,), (0,)), batch=NO_AXES)
 
 
 @op
@@ -151,7 +151,7 @@ def vecdot(x: ArrayLike, y: ArrayLike, /, *, axis: int = -1) -> Tensor:
         raise ShapeError(f"vecdot: the vectors have lengths {x.shape[-1]} and {y.shape[-1]} (shapes {x.shape} and {y.shape})")
     rest = aligned(len(broadcast_shapes("vecdot, other axes", (x.shape[:-1], y.shape[:-1]))))
     of_x, of_y = rest[len(rest) - x.ndim + 1 :], rest[len(rest) - y.ndim + 1 :]
-    return contracted((x, y), ((*of_x, "inner"), (*of_y, "inner")), rest)  # type: ignore[return-value]
+    return contracted((x, y), ((*of_x, "inner"), (*of_y, "inner")), rest)
 
 
 @op
@@ -167,7 +167,7 @@ def matvec(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     if a.ndim < 2 or not v.ndim:
         raise ShapeError(f"matvec: matrices (..., n, k) times vectors (..., k); got shapes {a.shape} and {v.shape}")
     out = matrix_product(a, reshape(v, shape=(*v.shape, 1)))
-    return reshape(out, shape=out.shape[:-1])  # type: ignore[return-value]
+    return reshape(out, shape=out.shape[:-1])
 
 
 @op
@@ -183,7 +183,7 @@ def vecmat(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     if a.ndim < 2 or not v.ndim:
         raise ShapeError(f"vecmat: vectors (..., n) times matrices (..., n, k); got shapes {v.shape} and {a.shape}")
     out = matrix_product(reshape(conjugate(v), shape=(*v.shape[:-1], 1, v.shape[-1])), a)
-    return reshape(out, shape=(*out.shape[:-2], out.shape[-1]))  # type: ignore[return-value]
+    return reshape(out, shape=(*out.shape[:-2], out.shape[-1]))
 
 
 def _at_end(name: str, x: Node, axis: int) -> Node:
@@ -201,12 +201,12 @@ def inner(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """
     x, y = pair(x, y)
     if not x.shape or not y.shape:
-        return mul(x, y)  # type: ignore[return-value]
+        return mul(x, y)
     x, y = promoted(x, y)
     if x.shape[-1] != y.shape[-1]:
         raise ShapeError(f"inner: the last axes have lengths {x.shape[-1]} and {y.shape[-1]} (shapes {x.shape} and {y.shape})")
     contract = ((x.ndim - 1,), (y.ndim - 1,))
-    return dot_general(x, y, contract=contract, batch=NO_AXES)  # type: ignore[return-value]
+    return dot_general(x, y, contract=contract, batch=NO_AXES)
 
 
 @op
@@ -217,7 +217,7 @@ def outer(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     [[3.0, 4.0], [6.0, 8.0]]
     """
     x, y = promoted(*pair(x, y))
-    return dot_general(ravel(x), ravel(y), contract=NO_AXES, batch=NO_AXES)  # type: ignore[return-value]
+    return dot_general(ravel(x), ravel(y), contract=NO_AXES, batch=NO_AXES)
 
 
 @op
@@ -237,7 +237,7 @@ def cross(x: ArrayLike, y: ArrayLike, /, axisa: int = -1, axisb: int = -1, axisc
         if z.shape[-1] != 3:
             raise ShapeError(f"cross: the vectors have 3 elements along axis {along}; got {z.shape[-1]} (shape {z.shape})")
     out = _rolled(x * _rolled(y) - _rolled(x) * y)
-    return move_axis(out, out.ndim - 1, one_axis("cross", axisc, out.ndim))  # type: ignore[return-value]
+    return move_axis(out, out.ndim - 1, one_axis("cross", axisc, out.ndim))
 
 
 def _rolled(x: Node) -> Node:
@@ -266,7 +266,7 @@ def tensordot(x: ArrayLike, y: ArrayLike, /, axes: Any = 2) -> Tensor:
             f"tensordot: the axes {of_x} of x have lengths {tuple(lengths_x)}, but the axes {of_y} of y have "
             f"{tuple(lengths_y)} (x.shape={x.shape}, y.shape={y.shape}, axes={axes})"
         )
-    return dot_general(x, y, contract=(of_x, of_y), batch=NO_AXES)  # type: ignore[return-value]
+    return dot_general(x, y, contract=(of_x, of_y), batch=NO_AXES)
 
 
 def _paired(axes: Any, x_ndim: int, y_ndim: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -306,7 +306,7 @@ def kron(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     xs, ys = (1,) * (ndim - x.ndim) + x.shape, (1,) * (ndim - y.ndim) + y.shape
     products = dot_general(reshape(x, shape=xs), reshape(y, shape=ys), contract=NO_AXES, batch=NO_AXES)
     blocks = transpose(products, perm=tuple([axis for k in range(ndim) for axis in (k, ndim + k)]))
-    return reshape(blocks, shape=tuple([n * m for n, m in zip(xs, ys)]))  # type: ignore[return-value]
+    return reshape(blocks, shape=tuple([n * m for n, m in zip(xs, ys)]))
 
 
 @op
@@ -330,7 +330,7 @@ def multi_dot(arrays: Sequence[ArrayLike], /) -> Tensor:
             raise ShapeError(_inner_sizes(f"multi_dot, arrays[{i}] and arrays[{i + 1}]", x.shape, y.shape))
     sizes = [1 if nodes[0].ndim == 1 else nodes[0].shape[0], *[x.shape[0] for x in nodes[1:]]]
     sizes.append(1 if nodes[-1].ndim == 1 else nodes[-1].shape[1])
-    return _in_cheapest_order(nodes, sizes)  # type: ignore[return-value]
+    return _in_cheapest_order(nodes, sizes)
 
 
 def _in_cheapest_order(nodes: list[Node], sizes: list[int]) -> Node:

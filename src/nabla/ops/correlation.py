@@ -49,7 +49,7 @@ def convolve(a: ArrayLike, v: ArrayLike, /, mode: str = "full") -> Tensor:
     a, v = _vectors("convolve", a, v, mode)
     if a.size < v.size:
         a, v = v, a
-    return _slid(a, flip(v, axes=(0,)), mode)  # type: ignore[return-value]
+    return _slid(a, flip(v, axes=(0,)), mode)
 
 
 @op
@@ -65,5 +65,5 @@ def correlate(a: ArrayLike, v: ArrayLike, /, mode: str = "valid") -> Tensor:
     if v.dtype.kind == "c":
         v = conj(v)
     if a.size < v.size:
-        return flip(_slid(v, a, mode), axes=(0,))  # type: ignore[return-value]
-    return _slid(a, v, mode)  # type: ignore[return-value]
+        return flip(_slid(v, a, mode), axes=(0,))
+    return _slid(a, v, mode)

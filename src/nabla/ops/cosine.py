@@ -228,7 +228,7 @@ def dct(
     >>> nb.fft.dct([1.0, 1.0]).tolist()
     [4.0, 0.0]
     """
-    return _one("dct", x, type, n, axis, norm, orthogonalize, False, False)  # type: ignore[return-value]
+    return _one("dct", x, type, n, axis, norm, orthogonalize, False, False)
 
 
 @op
@@ -247,7 +247,7 @@ def idct(
     >>> nb.fft.idct([4.0, 0.0]).tolist()
     [1.0, 1.0]
     """
-    return _one("idct", x, type, n, axis, norm, orthogonalize, False, True)  # type: ignore[return-value]
+    return _one("idct", x, type, n, axis, norm, orthogonalize, False, True)
 
 
 @op
@@ -266,7 +266,7 @@ def dst(
     >>> nb.fft.dst([1.0, -1.0]).round(12).tolist()
     [0.0, 4.0]
     """
-    return _one("dst", x, type, n, axis, norm, orthogonalize, True, False)  # type: ignore[return-value]
+    return _one("dst", x, type, n, axis, norm, orthogonalize, True, False)
 
 
 @op
@@ -285,7 +285,7 @@ def idst(
     >>> nb.fft.idst([0.0, 4.0]).round(12).tolist()
     [1.0, -1.0]
     """
-    return _one("idst", x, type, n, axis, norm, orthogonalize, True, True)  # type: ignore[return-value]
+    return _one("idst", x, type, n, axis, norm, orthogonalize, True, True)
 
 
 @op
@@ -304,7 +304,7 @@ def dctn(
     >>> nb.fft.dctn([[1.0, 1.0], [1.0, 1.0]]).tolist()
     [[16.0, 0.0], [0.0, 0.0]]
     """
-    return _several("dctn", x, type, s, axes, norm, orthogonalize, False, False)  # type: ignore[return-value]
+    return _several("dctn", x, type, s, axes, norm, orthogonalize, False, False)
 
 
 @op
@@ -323,7 +323,7 @@ def idctn(
     >>> nb.fft.idctn([[16.0, 0.0], [0.0, 0.0]]).tolist()
     [[1.0, 1.0], [1.0, 1.0]]
     """
-    return _several("idctn", x, type, s, axes, norm, orthogonalize, False, True)  # type: ignore[return-value]
+    return _several("idctn", x, type, s, axes, norm, orthogonalize, False, True)
 
 
 @op
@@ -342,7 +342,7 @@ def dstn(
     >>> nb.fft.dstn([[1.0, -1.0], [-1.0, 1.0]]).round(12).tolist()
     [[0.0, 0.0], [0.0, 16.0]]
     """
-    return _several("dstn", x, type, s, axes, norm, orthogonalize, True, False)  # type: ignore[return-value]
+    return _several("dstn", x, type, s, axes, norm, orthogonalize, True, False)
 
 
 @op
@@ -361,4 +361,4 @@ def idstn(
     >>> nb.fft.idstn([[0.0, 0.0], [0.0, 16.0]]).round(12).tolist()
     [[1.0, -1.0], [-1.0, 1.0]]
     """
-    return _several("idstn", x, type, s, axes, norm, orthogonalize, True, True)  # type: ignore[return-value]
+    return _several("idstn", x, type, s, axes, norm, orthogonalize, True, True)

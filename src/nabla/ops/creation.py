@@ -68,7 +68,7 @@ def array(x: ArrayLike, dtype: DTypeLike | None = None, *, device: Device | None
     if requires_grad:
         return runtime.handle(make_leaf(detach(node)))
     if type(x) is Node:
-        return node  # type: ignore[return-value]
+        return node
     return _own(node)
 
 
@@ -116,7 +116,7 @@ def _astype(x: ArrayLike, dtype: DTypeLike) -> Tensor:
     wanted = dtypes.canonical(dtype)
     if node.dtype.kind == "c" and wanted.kind not in "cb":
         raise DTypeError(f"astype: {node.dtype} to {wanted} would drop the imaginary parts; write nb.real(x), or nb.abs(x)")
-    return cast(node, wanted)  # type: ignore[return-value]
+    return cast(node, wanted)
 
 
 def astype(x: ArrayLike, dtype: DTypeLike, /, *, copy: bool = True, device: Device | None = None) -> Tensor:
@@ -387,4 +387,4 @@ def logspace(
     exponents = as_node(linspace(start, stop, num, endpoint=endpoint))
     out = power(as_node(base), exponents)
     out = move_axis(out, 0, one_axis("logspace", axis, out.ndim))
-    return out if dtype is None else cast(out, dtypes.canonical(dtype))  # type: ignore[return-value]
+    return out if dtype is None else cast(out, dtypes.canonical(dtype))

@@ -37,7 +37,7 @@ def cumsum(x: ArrayLike, /, axis: int | None = None, dtype: DTypeLike = None) ->
     [1.0, 3.0, 6.0]
     """
     x, axis = _along("cumsum", widened(as_node(x), dtype), axis)
-    return c.cumsum(x, axis=axis, reverse=False)  # type: ignore[return-value]
+    return c.cumsum(x, axis=axis, reverse=False)
 
 
 @op
@@ -51,7 +51,7 @@ def cumprod(x: ArrayLike, /, axis: int | None = None, dtype: DTypeLike = None) -
     [2.0, 6.0, 24.0]
     """
     x, axis = _along("cumprod", widened(as_node(x), dtype), axis)
-    return c.cumprod(x, axis=axis, reverse=False)  # type: ignore[return-value]
+    return c.cumprod(x, axis=axis, reverse=False)
 
 
 @op
@@ -66,7 +66,7 @@ def cumulative_sum(x: ArrayLike, /, *, axis: int | None = None, dtype: DTypeLike
     """
     node, axis = _standard("cumulative_sum", widened(as_node(x), dtype), axis)
     out = c.cumsum(node, axis=axis, reverse=False)
-    return _begun_with(0, out, axis) if include_initial else out  # type: ignore[return-value]
+    return _begun_with(0, out, axis) if include_initial else out
 
 
 @op
@@ -81,7 +81,7 @@ def cumulative_prod(x: ArrayLike, /, *, axis: int | None = None, dtype: DTypeLik
     """
     node, axis = _standard("cumulative_prod", widened(as_node(x), dtype), axis)
     out = c.cumprod(node, axis=axis, reverse=False)
-    return _begun_with(1, out, axis) if include_initial else out  # type: ignore[return-value]
+    return _begun_with(1, out, axis) if include_initial else out
 
 
 def _standard(name: str, x: Node, axis: int | None) -> tuple[Node, int]:
@@ -105,7 +105,7 @@ def cummax(x: ArrayLike, /, axis: int | None = None) -> Tensor:
     >>> nb.cummax([1.0, 3.0, 2.0, 5.0]).tolist()
     [1.0, 3.0, 3.0, 5.0]
     """
-    return _extremum("cummax", c.cummax, as_node(x), axis)  # type: ignore[return-value]
+    return _extremum("cummax", c.cummax, as_node(x), axis)
 
 
 @op
@@ -118,7 +118,7 @@ def cummin(x: ArrayLike, /, axis: int | None = None) -> Tensor:
     >>> nb.cummin([4.0, 3.0, 5.0, 1.0]).tolist()
     [4.0, 3.0, 3.0, 1.0]
     """
-    return _extremum("cummin", c.cummin, as_node(x), axis)  # type: ignore[return-value]
+    return _extremum("cummin", c.cummin, as_node(x), axis)
 
 
 def _extremum(name: str, prim: General, x: Node, axis: int | None) -> Node:
@@ -151,7 +151,7 @@ def diff(
         raise ArgumentError(f"diff: n is how many times to take differences, at least 0; got {times}")
     node = as_node(x)
     if times == 0:
-        return node  # type: ignore[return-value]
+        return node
     axis = one_axis("diff", axis, node.ndim)
     if prepend is not None or append is not None:
         node = _widened_by(node, axis, prepend, append)
@@ -159,7 +159,7 @@ def diff(
     for _ in range(min(times, node.shape[axis])):
         length = node.shape[axis]
         node = less(cut(node, axis, 1, length), cut(node, axis, 0, length - 1))
-    return node  # type: ignore[return-value]
+    return node
 
 
 def _widened_by(x: Node, axis: int, prepend: ArrayLike | None, append: ArrayLike | None) -> Node:

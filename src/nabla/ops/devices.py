@@ -152,7 +152,7 @@ def to_device(x: ArrayLike, device: str | Sharding, /, *, stream: None = None) -
         raise ArgumentError(f"to_device: XLA keeps the order of streams itself, so stream is None; got {stream!r}")
     if device is None:
         raise ArgumentTypeError("to_device: a device is named by a string such as 'cpu' or 'cuda:0'; got None")
-    return moved("to_device", as_node(x), want_place("to_device", device))  # type: ignore[return-value]
+    return moved("to_device", as_node(x), want_place("to_device", device))
 
 
 def device_of(x: Tensor) -> Place:

@@ -39,7 +39,7 @@ def tril(x: ArrayLike, /, k: int = 0) -> Tensor:
     >>> nb.tril([[1.0, 2.0], [3.0, 4.0]]).tolist()
     [[1.0, 0.0], [3.0, 4.0]]
     """
-    return _triangle("tril", as_node(x), integer("tril", "k", k), True)  # type: ignore[return-value]
+    return _triangle("tril", as_node(x), integer("tril", "k", k), True)
 
 
 @op
@@ -51,7 +51,7 @@ def triu(x: ArrayLike, /, k: int = 0) -> Tensor:
     >>> nb.triu([[1.0, 2.0], [3.0, 4.0]]).tolist()
     [[1.0, 2.0], [0.0, 4.0]]
     """
-    return _triangle("triu", as_node(x), integer("triu", "k", k) - 1, False)  # type: ignore[return-value]
+    return _triangle("triu", as_node(x), integer("triu", "k", k) - 1, False)
 
 
 def _diagonal(name: str, x: Node, offset: int, axis1: int, axis2: int) -> Node:
@@ -79,7 +79,7 @@ def diagonal(x: ArrayLike, /, offset: int = 0, axis1: int = 0, axis2: int = 1) -
     >>> nb.diagonal([[1.0, 2.0], [3.0, 4.0]]).tolist()
     [1.0, 4.0]
     """
-    return _diagonal("diagonal", as_node(x), offset, axis1, axis2)  # type: ignore[return-value]
+    return _diagonal("diagonal", as_node(x), offset, axis1, axis2)
 
 
 @op
@@ -93,7 +93,7 @@ def diag(x: ArrayLike, /, k: int = 0) -> Tensor:
     """
     node = as_node(x)
     if node.ndim == 2:
-        return _diagonal("diag", node, k, 0, 1)  # type: ignore[return-value]
+        return _diagonal("diag", node, k, 0, 1)
     if node.ndim != 1:
         raise ShapeError(f"diag: x is a vector or a matrix; got shape {node.shape}. diagonal takes stacks of matrices")
     offset = integer("diag", "k", k)
@@ -101,7 +101,7 @@ def diag(x: ArrayLike, /, k: int = 0) -> Tensor:
     n = length + abs(offset)
     start = offset if offset >= 0 else -offset * n
     flat = index_set(zeros((n * n,), node.dtype), node, spec=((start if length else 0, length, n + 1),))
-    return reshaped(flat, (n, n))  # type: ignore[return-value]
+    return reshaped(flat, (n, n))
 
 
 @op
@@ -115,4 +115,4 @@ def trace(x: ArrayLike, /, offset: int = 0, axis1: int = 0, axis2: int = 1, dtyp
     5.0
     """
     line = widened(_diagonal("trace", as_node(x), offset, axis1, axis2), dtype)
-    return reduce_sum(line, axes=(line.ndim - 1,))  # type: ignore[return-value]
+    return reduce_sum(line, axes=(line.ndim - 1,))

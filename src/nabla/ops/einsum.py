@@ -186,7 +186,7 @@ def einsum(subscripts: str | ArrayLike, /, *operands: ArrayLike, optimize: Any =
     nodes = together(operands)
     labels, behind = _labels(terms, out, [x.shape for x in nodes])
     try:
-        return contracted(nodes, labels, behind)  # type: ignore[return-value]
+        return contracted(nodes, labels, behind)
     except ShapeError as error:
         raise ShapeError(f"einsum: {error}") from None
 

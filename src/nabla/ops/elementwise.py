@@ -109,7 +109,7 @@ def divmod(x: ArrayLike, y: ArrayLike, /) -> tuple[Tensor, Tensor]:
     (2, 1)
     """
     a, b = pair(x, y)
-    return f.floor_div(a, b), f.remainder(a, b)  # type: ignore[return-value]
+    return f.floor_div(a, b), f.remainder(a, b)
 
 
 @unary(e.neg)
@@ -131,7 +131,7 @@ def positive(x: ArrayLike, /) -> Tensor:
     x = as_node(x)
     if x.dtype.kind == "b":
         raise DTypeError("positive does not take bool (it takes integers, real floats, complex numbers)")
-    return fresh(x)  # type: ignore[return-value]
+    return fresh(x)
 
 
 @unary(f.reciprocal)
@@ -161,7 +161,7 @@ def fabs(x: ArrayLike, /) -> Tensor:
     """
     x = as_node(x)
     want_real("fabs", x)
-    return f.abs_(inexact(x))  # type: ignore[return-value]
+    return f.abs_(inexact(x))
 
 
 @unary(f.sign)
@@ -225,7 +225,7 @@ def fmax(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     >>> nb.fmax([1.0, float("nan")], 3).tolist()
     [3.0, 3.0]
     """
-    return _passing_nan_over(f.maximum, *pair(x, y))  # type: ignore[return-value]
+    return _passing_nan_over(f.maximum, *pair(x, y))
 
 
 @op
@@ -235,7 +235,7 @@ def fmin(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     >>> nb.fmin([1.0, float("nan")], 3).tolist()
     [1.0, 3.0]
     """
-    return _passing_nan_over(f.minimum, *pair(x, y))  # type: ignore[return-value]
+    return _passing_nan_over(f.minimum, *pair(x, y))
 
 
 @op
@@ -250,7 +250,7 @@ def clip(x: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None = 
     """
     bounds = [bound for bound in (min, max) if bound is not None]
     if not bounds:
-        return fresh(as_node(x))  # type: ignore[return-value]
+        return fresh(as_node(x))
     out, *nodes = together([x, *bounds])
     if min is not None:
         low = nodes.pop(0)
@@ -258,7 +258,7 @@ def clip(x: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None = 
     if max is not None:
         high = nodes.pop()
         out = f.select(f.greater(out, high), high, out)
-    return out  # type: ignore[return-value]
+    return out
 
 
 # Powers and roots
@@ -428,7 +428,7 @@ def logaddexp2(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     True
     """
     a, b = pair(x, y)
-    return f.logaddexp(a * _log(2.0), b * _log(2.0)) / _log(2.0)  # type: ignore[return-value]
+    return f.logaddexp(a * _log(2.0), b * _log(2.0)) / _log(2.0)
 
 
 # Circular functions
@@ -505,7 +505,7 @@ def sinc(x: ArrayLike, /) -> Tensor:
     >>> nb.sinc([0.0, 0.5]).tolist()
     [1.0, 0.6366197723675814]
     """
-    return f.sinc(as_node(x) * pi, n=0)  # type: ignore[return-value]
+    return f.sinc(as_node(x) * pi, n=0)
 
 
 @op
@@ -639,13 +639,13 @@ def round(x: ArrayLike, /, decimals: int = 0) -> Tensor:
     x = as_node(x)
     decimals = integer("round", "decimals", decimals)
     if x.dtype.kind in "iu" and decimals >= 0:
-        return fresh(x)  # type: ignore[return-value]
+        return fresh(x)
     if decimals == 0:
-        return f.rint(x)  # type: ignore[return-value]
+        return f.rint(x)
     if decimals > 0:
-        return f.rint(x * 10.0**decimals) / 10.0**decimals  # type: ignore[return-value]
+        return f.rint(x * 10.0**decimals) / 10.0**decimals
     out = f.rint(x / 10.0**-decimals) * 10.0**-decimals
-    return cast(out, x.dtype) if x.dtype.kind in "iu" else out  # type: ignore[return-value]
+    return cast(out, x.dtype) if x.dtype.kind in "iu" else out
 
 
 # Parts of complex numbers. The gradient of a real function of z = x + iy is df/dx - i df/dy.
@@ -659,7 +659,7 @@ def real(x: ArrayLike, /) -> Tensor:
     [1.0, 3.0]
     """
     x = as_node(x)
-    return _real(x) if x.dtype.kind == "c" else fresh(x)  # type: ignore[return-value]
+    return _real(x) if x.dtype.kind == "c" else fresh(x)
 
 
 @shares
@@ -670,7 +670,7 @@ def imag(x: ArrayLike, /) -> Tensor:
     [2.0, 0.0]
     """
     x = as_node(x)
-    return _imag(x) if x.dtype.kind == "c" else zeros(x.shape, x.dtype)  # type: ignore[return-value]
+    return _imag(x) if x.dtype.kind == "c" else zeros(x.shape, x.dtype)
 
 
 @op
@@ -682,8 +682,8 @@ def conj(x: ArrayLike, /) -> Tensor:
     """
     x = as_node(x)
     if x.dtype.kind == "c":
-        return _conj(x)  # type: ignore[return-value]
-    return cast(x, dtypes.int8) if x.dtype.kind == "b" else fresh(x)  # type: ignore[return-value]
+        return _conj(x)
+    return cast(x, dtypes.int8) if x.dtype.kind == "b" else fresh(x)
 
 
 @op
@@ -696,7 +696,7 @@ def angle(x: ArrayLike, /, deg: bool = False) -> Tensor:
     x = inexact(as_node(x))
     parts = (_imag(x), _real(x)) if x.dtype.kind == "c" else (zeros((), x.dtype), x)
     out = f.arctan2(*parts)
-    return out * (180.0 / pi) if deg else out  # type: ignore[return-value]
+    return out * (180.0 / pi) if deg else out
 
 
 # NumPy's names

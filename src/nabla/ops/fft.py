@@ -142,7 +142,7 @@ def fft(x: ArrayLike, /, n: int | None = None, axis: int = -1, norm: str | None 
     >>> nb.fft.fft([1.0, 0.0, 0.0]).tolist()
     [(1+0j), (1+0j), (1+0j)]
     """
-    return _fft("fft", x, n, axis, norm, False)  # type: ignore[return-value]
+    return _fft("fft", x, n, axis, norm, False)
 
 
 @op
@@ -152,7 +152,7 @@ def ifft(x: ArrayLike, /, n: int | None = None, axis: int = -1, norm: str | None
     >>> nb.fft.ifft([1.0, 1.0, 1.0]).tolist()
     [(1+0j), 0j, 0j]
     """
-    return _fft("ifft", x, n, axis, norm, True)  # type: ignore[return-value]
+    return _fft("ifft", x, n, axis, norm, True)
 
 
 @op
@@ -166,7 +166,7 @@ def fftn(
     >>> nb.fft.fftn([[1.0, 0.0], [0.0, 0.0]]).tolist()
     [[(1+0j), (1+0j)], [(1+0j), (1+0j)]]
     """
-    return _fftn("fftn", x, s, axes, norm, False)  # type: ignore[return-value]
+    return _fftn("fftn", x, s, axes, norm, False)
 
 
 @op
@@ -178,7 +178,7 @@ def ifftn(
     >>> nb.fft.ifftn([[1.0, 1.0], [1.0, 1.0]]).tolist()
     [[(1+0j), 0j], [0j, 0j]]
     """
-    return _fftn("ifftn", x, s, axes, norm, True)  # type: ignore[return-value]
+    return _fftn("ifftn", x, s, axes, norm, True)
 
 
 @op
@@ -188,7 +188,7 @@ def fft2(x: ArrayLike, /, s: Sequence[int] | None = None, axes: Sequence[int] = 
     >>> nb.fft.fft2([[1.0, 0.0], [0.0, 0.0]]).tolist()
     [[(1+0j), (1+0j)], [(1+0j), (1+0j)]]
     """
-    return _fftn("fft2", x, s, axes, norm, False)  # type: ignore[return-value]
+    return _fftn("fft2", x, s, axes, norm, False)
 
 
 @op
@@ -198,7 +198,7 @@ def ifft2(x: ArrayLike, /, s: Sequence[int] | None = None, axes: Sequence[int] =
     >>> nb.fft.ifft2([[1.0, 1.0], [1.0, 1.0]]).tolist()
     [[(1+0j), 0j], [0j, 0j]]
     """
-    return _fftn("ifft2", x, s, axes, norm, True)  # type: ignore[return-value]
+    return _fftn("ifft2", x, s, axes, norm, True)
 
 
 # Transforms of real arrays
@@ -213,7 +213,7 @@ def rfft(x: ArrayLike, /, n: int | None = None, axis: int = -1, norm: str | None
     >>> nb.fft.rfft([1.0, 0.0, 0.0, 0.0]).tolist()
     [(1+0j), (1+0j), (1+0j)]
     """
-    return _rfft("rfft", x, n, axis, norm)  # type: ignore[return-value]
+    return _rfft("rfft", x, n, axis, norm)
 
 
 def _rfft(name: str, x: ArrayLike, n: int | None, axis: int, norm: str | None) -> Node:
@@ -231,7 +231,7 @@ def irfft(x: ArrayLike, /, n: int | None = None, axis: int = -1, norm: str | Non
     >>> nb.fft.irfft([1.0, 1.0, 1.0]).tolist()
     [1.0, 0.0, 0.0, 0.0]
     """
-    return _irfft("irfft", x, n, axis, norm, False)  # type: ignore[return-value]
+    return _irfft("irfft", x, n, axis, norm, False)
 
 
 def _irfft(name: str, x: ArrayLike, n: int | None, axis: int, norm: str | None, conjugated: bool) -> Node:
@@ -256,7 +256,7 @@ def rfftn(
     >>> nb.fft.rfftn([[1.0, 0.0], [0.0, 0.0]]).tolist()
     [[(1+0j), (1+0j)], [(1+0j), (1+0j)]]
     """
-    return _rfftn("rfftn", x, s, axes, norm)  # type: ignore[return-value]
+    return _rfftn("rfftn", x, s, axes, norm)
 
 
 def _rfftn(name: str, x: ArrayLike, s: Any, axes: Any, norm: str | None) -> Node:
@@ -285,7 +285,7 @@ def irfftn(
     >>> nb.fft.irfftn([[1.0, 1.0], [1.0, 1.0]]).tolist()
     [[1.0, 0.0], [0.0, 0.0]]
     """
-    return _irfftn("irfftn", x, s, axes, norm)  # type: ignore[return-value]
+    return _irfftn("irfftn", x, s, axes, norm)
 
 
 def _irfftn(name: str, x: ArrayLike, s: Any, axes: Any, norm: str | None) -> Node:
@@ -309,7 +309,7 @@ def rfft2(x: ArrayLike, /, s: Sequence[int] | None = None, axes: Sequence[int] =
     >>> nb.fft.rfft2([[1.0, 0.0], [0.0, 0.0]]).tolist()
     [[(1+0j), (1+0j)], [(1+0j), (1+0j)]]
     """
-    return _rfftn("rfft2", x, s, axes, norm)  # type: ignore[return-value]
+    return _rfftn("rfft2", x, s, axes, norm)
 
 
 @op
@@ -321,7 +321,7 @@ def irfft2(
     >>> nb.fft.irfft2([[1.0, 1.0], [1.0, 1.0]]).tolist()
     [[1.0, 0.0], [0.0, 0.0]]
     """
-    return _irfftn("irfft2", x, s, axes, norm)  # type: ignore[return-value]
+    return _irfftn("irfft2", x, s, axes, norm)
 
 
 @op
@@ -333,7 +333,7 @@ def hfft(x: ArrayLike, /, n: int | None = None, axis: int = -1, norm: str | None
     >>> nb.fft.hfft([1.0, 1.0, 1.0]).tolist()
     [4.0, 0.0, 0.0, 0.0]
     """
-    return _irfft("hfft", x, n, axis, OPPOSITE[_norm("hfft", norm)], True)  # type: ignore[return-value]
+    return _irfft("hfft", x, n, axis, OPPOSITE[_norm("hfft", norm)], True)
 
 
 @op
@@ -345,7 +345,7 @@ def ihfft(x: ArrayLike, /, n: int | None = None, axis: int = -1, norm: str | Non
     >>> nb.fft.ihfft([4.0, 0.0, 0.0, 0.0]).tolist()
     [(1-0j), (1-0j), (1-0j)]
     """
-    return conj(_rfft("ihfft", x, n, axis, OPPOSITE[_norm("ihfft", norm)]))  # type: ignore[return-value]
+    return conj(_rfft("ihfft", x, n, axis, OPPOSITE[_norm("ihfft", norm)]))
 
 
 # Frequencies, and the order of the elements
@@ -360,7 +360,7 @@ def fftfreq(n: int, /, d: float = 1.0, *, dtype: DTypeLike | None = None, device
     """
     n = _length("fftfreq", n)
     behind = (n + 1) // 2
-    return _frequencies("fftfreq", roll(_whole(behind - n, behind), behind), n, d, dtype, device)  # type: ignore[return-value]
+    return _frequencies("fftfreq", roll(_whole(behind - n, behind), behind), n, d, dtype, device)
 
 
 @op
@@ -371,7 +371,7 @@ def rfftfreq(n: int, /, d: float = 1.0, *, dtype: DTypeLike | None = None, devic
     [0.0, 0.5, 1.0]
     """
     n = _length("rfftfreq", n)
-    return _frequencies("rfftfreq", _whole(0, n // 2 + 1), n, d, dtype, device)  # type: ignore[return-value]
+    return _frequencies("rfftfreq", _whole(0, n // 2 + 1), n, d, dtype, device)
 
 
 def _whole(start: int, stop: int) -> Node:
@@ -393,7 +393,7 @@ def fftshift(x: ArrayLike, /, axes: int | Sequence[int] | None = None) -> Tensor
     >>> nb.fft.fftshift([0.0, 1.0, -2.0, -1.0]).tolist()
     [-2.0, -1.0, 0.0, 1.0]
     """
-    return _shifted("fftshift", as_node(x), axes, 1)  # type: ignore[return-value]
+    return _shifted("fftshift", as_node(x), axes, 1)
 
 
 @op
@@ -403,7 +403,7 @@ def ifftshift(x: ArrayLike, /, axes: int | Sequence[int] | None = None) -> Tenso
     >>> nb.fft.ifftshift([-2.0, -1.0, 0.0, 1.0]).tolist()
     [0.0, 1.0, -2.0, -1.0]
     """
-    return _shifted("ifftshift", as_node(x), axes, -1)  # type: ignore[return-value]
+    return _shifted("ifftshift", as_node(x), axes, -1)
 
 
 def _shifted(name: str, x: Node, axes: Any, direction: int) -> Node:
@@ -411,4 +411,4 @@ def _shifted(name: str, x: Node, axes: Any, direction: int) -> Node:
         axes = range(x.ndim)
     named = [one_axis(name, axis, x.ndim) for axis in (axes if isinstance(axes, (tuple, list, range)) else (axes,))]
     shifts = [direction * (x.shape[axis] // 2) for axis in named]
-    return roll(x, shifts, named) if named else x  # type: ignore[return-value]
+    return roll(x, shifts, named) if named else x

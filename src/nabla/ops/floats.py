@@ -39,7 +39,7 @@ def modf(x: ArrayLike, /) -> tuple[Tensor, Tensor]:
     part = f.select(negative, -(whole - node), node - whole)  # of -2.0 it is -0.0, and has a derivative all the same
     nothing = f.select(negative, f.like(node, -0.0), f.zero_of(node))
     part = f.select(f.logical_or(finite, f.isnan(node)), part, nothing)
-    return part, whole  # type: ignore[return-value]
+    return part, whole
 
 
 @op
@@ -53,7 +53,7 @@ def spacing(x: ArrayLike, /) -> Tensor:
     size, zero = f.abs_(node), f.zero_of(node)
     edge = f.equal(size, scalar(float(np.finfo(node.dtype).max), node.dtype))
     out = f.select(edge, f.copysign(f.like(node, np.inf), node), _step(node))
-    return f.select(f.equal(node, zero), f.abs_(out), out)  # type: ignore[return-value]
+    return f.select(f.equal(node, zero), f.abs_(out), out)
 
 
 def _step(x: Node) -> Node:
@@ -77,7 +77,7 @@ def frexp(x: ArrayLike, /) -> tuple[Tensor, Tensor]:
     (0.75, 3)
     """
     node = real_floats("frexp", x)
-    return _parts(node)  # type: ignore[return-value]
+    return _parts(node)
 
 
 def _parts(x: Node) -> tuple[Node, Node]:
@@ -119,7 +119,7 @@ def ldexp(x: ArrayLike, i: ArrayLike, /) -> Tensor:
     scaled = mantissa
     for part in (first, rest):
         scaled = scaled * f.exp2(cast(part, node.dtype))
-    return scaled  # type: ignore[return-value]
+    return scaled
 
 
 @op
@@ -129,7 +129,7 @@ def fix(x: ArrayLike, /) -> Tensor:
     >>> nb.fix([1.7, -1.7]).tolist()
     [1.0, -1.0]
     """
-    return f.trunc(as_node(x))  # type: ignore[return-value]
+    return f.trunc(as_node(x))
 
 
 def _is_infinite(name: str, x: ArrayLike, negative: bool) -> Node:
@@ -146,7 +146,7 @@ def isposinf(x: ArrayLike, /) -> Tensor:
     >>> nb.isposinf([1.0, np.inf, -np.inf]).tolist()
     [False, True, False]
     """
-    return _is_infinite("isposinf", x, False)  # type: ignore[return-value]
+    return _is_infinite("isposinf", x, False)
 
 
 @op
@@ -156,7 +156,7 @@ def isneginf(x: ArrayLike, /) -> Tensor:
     >>> nb.isneginf([1.0, np.inf, -np.inf]).tolist()
     [False, False, True]
     """
-    return _is_infinite("isneginf", x, True)  # type: ignore[return-value]
+    return _is_infinite("isneginf", x, True)
 
 
 @op
@@ -168,9 +168,9 @@ def iscomplex(x: ArrayLike, /) -> Tensor:
     """
     node = as_node(x)
     if node.dtype.kind != "c":
-        return constant(np.zeros(node.shape, np.bool_))  # type: ignore[return-value]
+        return constant(np.zeros(node.shape, np.bool_))
     part = imag(node)
-    return f.not_equal(part, f.zero_of(part))  # type: ignore[return-value]
+    return f.not_equal(part, f.zero_of(part))
 
 
 @op
@@ -180,7 +180,7 @@ def isreal(x: ArrayLike, /) -> Tensor:
     >>> nb.isreal([1.0, 1j]).tolist()
     [True, False]
     """
-    return f.logical_not(as_node(iscomplex(as_node(x))))  # type: ignore[return-value]
+    return f.logical_not(as_node(iscomplex(as_node(x))))
 
 
 def iscomplexobj(x: ArrayLike, /) -> bool:
@@ -212,11 +212,11 @@ def real_if_close(x: ArrayLike, /, tol: float = 100.0) -> Tensor:
     """
     node = as_node(x)
     if node.dtype.kind != "c":
-        return f.select(scalar(True, dtypes.bool_), node, node)  # type: ignore[return-value]
+        return f.select(scalar(True, dtypes.bool_), node, node)
     least = tol * float(np.finfo(node.dtype).eps) if tol > 1 else tol
     part = f.abs_(imag(node))
     small: Any = all_of(f.less(part, f.like(part, least)))
-    return real(node) if bool(runtime.handle(small)) else node  # type: ignore[return-value]
+    return real(node) if bool(runtime.handle(small)) else node
 
 
 @op
@@ -229,4 +229,4 @@ def sort_complex(x: ArrayLike, /) -> Tensor:
     node = as_node(x)
     small = node.dtype.kind in "iu" and node.dtype.itemsize <= 2
     wanted = node.dtype if node.dtype.kind == "c" else dtypes.complex64 if small else dtypes.complex128
-    return sort(cast(node, wanted), axis=node.ndim - 1, descending=False)  # type: ignore[return-value]
+    return sort(cast(node, wanted), axis=node.ndim - 1, descending=False)

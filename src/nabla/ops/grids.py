@@ -202,7 +202,7 @@ def geomspace(
         last = constant((np.arange(count) == count - 1).reshape(count, *(1,) * (out.ndim - 1)))
         out = f.select(last, b, out)
     out = move_axis(out * sign, 0, one_axis("geomspace", axis, out.ndim))
-    return cast(out, dtypes.canonical(dtype)) if dtype is not None else out  # type: ignore[return-value]
+    return cast(out, dtypes.canonical(dtype)) if dtype is not None else out
 
 
 # Flat indices and back
@@ -265,7 +265,7 @@ def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: s
     pairs = list(zip(places, lengths))
     for place, n in pairs if _is_c("ravel_multi_index", order) else pairs[::-1]:
         out = out * scalar(n, dtypes.int64) + place
-    return out  # type: ignore[return-value]
+    return out
 
 
 def _bounded(i: Node, n: int, mode: str) -> Node:

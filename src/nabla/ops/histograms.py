@@ -72,7 +72,7 @@ def bincount(x: ArrayLike, /, weights: ArrayLike | None = None, minlength: int =
             raise ShapeError(f"bincount: x and weights have one shape; got {node.shape} and {each.shape}")
         each = cast(each, dtypes.complex128 if each.dtype.kind == "c" else dtypes.float64)
     inside = logical_and(greater_equal(numbers, _int(0)), less_equal(numbers, _int(count - 1)))
-    return _collected(each, select(inside, numbers, _int(count)), count)  # type: ignore[return-value]
+    return _collected(each, select(inside, numbers, _int(count)), count)
 
 
 def _collected(each: Node, positions: Node, count: int) -> Node:
@@ -100,11 +100,11 @@ def digitize(x: ArrayLike, bins: ArrayLike, /, right: bool = False) -> Tensor:
     node, edges = cast(node, dtype), cast(edges, dtype)
     known = _known(edges)
     if known is None or (known[1:] >= known[:-1]).all():
-        return searchsorted(edges, node, right=not right)  # type: ignore[return-value]
+        return searchsorted(edges, node, right=not right)
     if not (known[1:] <= known[:-1]).all():
         raise ArgumentError("digitize: bins ascends or descends; these do neither")
     found = searchsorted(flip(edges, axes=(0,)), node, right=not right)
-    return sub(_int(edges.shape[0]), found)  # type: ignore[return-value]
+    return sub(_int(edges.shape[0]), found)
 
 
 # Histograms
@@ -219,7 +219,7 @@ def histogram_bin_edges(x: ArrayLike, /, bins: Any = 10, range: Any = None, weig
     >>> nb.histogram_bin_edges([1.0, 2.0, 3.0], bins=2).tolist()
     [1.0, 2.0, 3.0]
     """
-    return _edges("histogram_bin_edges", _numbers("histogram_bin_edges", x), bins, range)  # type: ignore[return-value]
+    return _edges("histogram_bin_edges", _numbers("histogram_bin_edges", x), bins, range)
 
 
 @op
@@ -245,7 +245,7 @@ def histogram(
     node = _numbers("histogram", x)
     edges = _edges("histogram", node, bins, range)
     counts = _counted("histogram", [node], [edges], weights)
-    return (_dense(counts, [edges]) if density else counts), edges  # type: ignore[return-value]
+    return (_dense(counts, [edges]) if density else counts), edges
 
 
 @op
@@ -275,7 +275,7 @@ def histogramdd(
         if points.ndim != 2:
             raise ShapeError(f"histogramdd: sample has shape (points, axes); got {points.shape}")
         columns = [pick(points, 1, i) for i in np.arange(points.shape[1]).tolist()]
-    return _boxes("histogramdd", columns, bins, range, density, weights)  # type: ignore[return-value]
+    return _boxes("histogramdd", columns, bins, range, density, weights)
 
 
 def _boxes(name: str, columns: list[Node], bins: Any, limits: Any, density: bool, weights: Any) -> tuple[Node, list[Node]]:
@@ -320,4 +320,4 @@ def histogram2d(
     if not is_scalar(bins) and not (isinstance(bins, (tuple, list)) and len(bins) == 2):
         bins = [bins, bins]
     counts, edges = _boxes("histogram2d", columns, bins, range, density, weights)
-    return counts, edges[0], edges[1]  # type: ignore[return-value]
+    return counts, edges[0], edges[1]

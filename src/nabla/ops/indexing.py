@@ -182,7 +182,7 @@ def take(x: ArrayLike, indices: ArrayLike, /, axis: int | None = None, mode: str
     else:
         axis = one_axis("take", axis, x.ndim)
     chosen = in_bounds("take", positions("take", indices), x.shape[axis], mode)
-    return read(x, (*[slice(None)] * axis, chosen))  # type: ignore[return-value]
+    return read(x, (*[slice(None)] * axis, chosen))
 
 
 def in_bounds(name: str, where: Node, n: int, mode: str) -> Node:
@@ -216,7 +216,7 @@ def take_along_axis(x: ArrayLike, indices: ArrayLike, /, axis: int | None = -1) 
     [[2.0], [3.0]]
     """
     x, chosen, axis = _along(x, indices, axis, "take_along_axis")
-    return along_axis(x, checked(chosen, axis, x.shape[axis]), axis)  # type: ignore[return-value]
+    return along_axis(x, checked(chosen, axis, x.shape[axis]), axis)
 
 
 def _along(x: ArrayLike, indices: ArrayLike, axis: int | None, name: str) -> tuple[Node, Node, int]:
@@ -265,7 +265,7 @@ def compress(condition: ArrayLike, x: ArrayLike, /, axis: int | None = None) -> 
         node, axis = reshape(node, shape=(node.size,)), 0
     axis = one_axis("compress", axis, node.ndim)
     chosen = constant(np.flatnonzero(mask_value(mask)))
-    return read(node, (*[slice(None)] * axis, chosen))  # type: ignore[return-value]
+    return read(node, (*[slice(None)] * axis, chosen))
 
 
 @op
@@ -280,7 +280,7 @@ def extract(condition: ArrayLike, x: ArrayLike, /) -> Tensor:
     mask = as_node(condition)
     if mask.size != node.size:
         raise ShapeError(f"extract: condition and x have as many elements; got shapes {mask.shape} and {node.shape}")
-    return read(reshape(node, shape=(node.size,)), constant(np.flatnonzero(mask_value(mask))))  # type: ignore[return-value]
+    return read(reshape(node, shape=(node.size,)), constant(np.flatnonzero(mask_value(mask))))
 
 
 def first_true(mask: Node, count: int) -> tuple[Node, Node]:
@@ -326,7 +326,7 @@ def nonzero(x: ArrayLike, /, *, size: int | None = None, fill_value: ArrayLike |
     node = as_node(x)
     if not node.shape:
         raise ShapeError("nonzero: a tensor of shape () has no positions; reshape it to (1,) first")
-    return _nonzero("nonzero", node, size, fill_value)  # type: ignore[return-value]
+    return _nonzero("nonzero", node, size, fill_value)
 
 
 @op
@@ -338,7 +338,7 @@ def flatnonzero(x: ArrayLike, /, *, size: int | None = None, fill_value: ArrayLi
     [1, 2]
     """
     node = as_node(x)
-    return _nonzero("flatnonzero", reshape(node, shape=(node.size,)), size, fill_value)[0]  # type: ignore[return-value]
+    return _nonzero("flatnonzero", reshape(node, shape=(node.size,)), size, fill_value)[0]
 
 
 @op
@@ -353,6 +353,6 @@ def argwhere(x: ArrayLike, /, *, size: int | None = None, fill_value: ArrayLike 
     """
     node = as_node(x)
     if node.ndim:
-        return side_by_side(_nonzero("argwhere", node, size, fill_value), 1)  # type: ignore[return-value]
+        return side_by_side(_nonzero("argwhere", node, size, fill_value), 1)
     row = _nonzero("argwhere", reshape(node, shape=(1,)), size, None)[0]
-    return zeros((row.size, 0), dtypes.int64)  # type: ignore[return-value]
+    return zeros((row.size, 0), dtypes.int64)

@@ -35,7 +35,7 @@ def gcd(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     >>> nb.gcd([12, 0], [20, 5]).tolist()
     [4, 5]
     """
-    return f.gcd(*_whole("gcd", x, y))  # type: ignore[return-value]
+    return f.gcd(*_whole("gcd", x, y))
 
 
 @op
@@ -48,7 +48,7 @@ def lcm(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     a, b = _whole("lcm", x, y)
     divisor = f.gcd(a, b)
     divisor = f.select(f.equal(divisor, f.zero_of(divisor)), f.like(divisor, 1), divisor)
-    return f.abs_(f.floor_div(f.abs_(a), divisor) * b)  # type: ignore[return-value]
+    return f.abs_(f.floor_div(f.abs_(a), divisor) * b)
 
 
 @op
@@ -60,7 +60,7 @@ def bitwise_count(x: ArrayLike, /) -> Tensor:
     """
     node = as_node(x)
     if node.dtype.kind == "b":
-        return cast(node, dtypes.uint8)  # type: ignore[return-value]
+        return cast(node, dtypes.uint8)
     if node.dtype.kind not in "iu":
         raise DTypeError(f"bitwise_count takes integers; got {node.dtype}")
     size = 8 * node.dtype.itemsize
@@ -72,7 +72,7 @@ def bitwise_count(x: ArrayLike, /) -> Tensor:
         upper = f.shift_right(rest, f.like(rest, width))
         rest = f.bit_and(rest, mask) + f.bit_and(upper, mask)
         width *= 2
-    return cast(rest, dtypes.uint8)  # type: ignore[return-value]
+    return cast(rest, dtypes.uint8)
 
 
 def _places(name: str, bitorder: str) -> Node:
@@ -108,14 +108,14 @@ def unpackbits(x: ArrayLike, /, axis: int | None = None, count: int | None = Non
     bits = f.bit_and(f.shift_right(spread, places), scalar(1, dtypes.uint8))
     out = reshape(bits, shape=(*shape[:axis], n * 8, *shape[axis + 1 :]))
     if count is None:
-        return out  # type: ignore[return-value]
+        return out
     wanted = integer("unpackbits", "count", count)
     wanted = wanted if wanted >= 0 else n * 8 + wanted
     if wanted < 0:
         raise ArgumentError(f"unpackbits: there are {n * 8} bits, of which {-wanted} more cannot be left out")
     if wanted > n * 8:
-        return concat(out, zeros((*shape[:axis], wanted - n * 8, *shape[axis + 1 :]), out.dtype), axis=axis)  # type: ignore[return-value]
-    return cut(out, axis, 0, wanted)  # type: ignore[return-value]
+        return concat(out, zeros((*shape[:axis], wanted - n * 8, *shape[axis + 1 :]), out.dtype), axis=axis)
+    return cut(out, axis, 0, wanted)
 
 
 @op
@@ -138,4 +138,4 @@ def packbits(x: ArrayLike, /, axis: int | None = None, bitorder: str = "big") ->
         bits = concat(bits, zeros((*shape[:axis], missing, *shape[axis + 1 :]), bits.dtype), axis=axis)
     places = reshape(_places("packbits", bitorder), shape=(8, *(1,) * (len(shape) - axis - 1)))
     spread = reshape(bits, shape=(*shape[:axis], (n + missing) // 8, 8, *shape[axis + 1 :]))
-    return reduce_sum(f.shift_left(spread, places), axes=(axis + 1,))  # type: ignore[return-value]
+    return reduce_sum(f.shift_left(spread, places), axes=(axis + 1,))

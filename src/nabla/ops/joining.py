@@ -69,7 +69,7 @@ def concat(arrays: Arrays, /, axis: int | None = 0, dtype: DTypeLike = None) -> 
         nodes, axis = [reshaped(node, (node.size,)) for node in nodes], 0
     elif nodes[0].ndim == 0:
         raise ShapeError("concat: arrays of shape () have no axis to be joined along; use nb.stack")
-    return _concat("concat", nodes, one_axis("concat", axis, nodes[0].ndim))  # type: ignore[return-value]
+    return _concat("concat", nodes, one_axis("concat", axis, nodes[0].ndim))
 
 
 concatenate = concat
@@ -84,7 +84,7 @@ def stack(arrays: Arrays, /, axis: int = 0, dtype: DTypeLike = None) -> Tensor:
     >>> nb.stack([[1.0, 2.0], [3.0, 4.0]], axis=1).tolist()
     [[1.0, 3.0], [2.0, 4.0]]
     """
-    return _stacked("stack", _several("stack", arrays, dtype), axis)  # type: ignore[return-value]
+    return _stacked("stack", _several("stack", arrays, dtype), axis)
 
 
 def _stacked(name: str, nodes: list[Node], axis: int) -> Node:
@@ -106,7 +106,7 @@ def vstack(arrays: Arrays, /, dtype: DTypeLike = None) -> Tensor:
     """
     nodes = _several("vstack", arrays, dtype)
     rows = [reshaped(node, (1,) * (2 - node.ndim) + node.shape) for node in nodes]
-    return _concat("vstack", rows, 0)  # type: ignore[return-value]
+    return _concat("vstack", rows, 0)
 
 
 @op
@@ -119,7 +119,7 @@ def hstack(arrays: Arrays, /, dtype: DTypeLike = None) -> Tensor:
     [1.0, 2.0, 3.0]
     """
     nodes = [reshaped(node, node.shape or (1,)) for node in _several("hstack", arrays, dtype)]
-    return _concat("hstack", nodes, 0 if nodes[0].ndim == 1 else 1)  # type: ignore[return-value]
+    return _concat("hstack", nodes, 0 if nodes[0].ndim == 1 else 1)
 
 
 @op
@@ -135,7 +135,7 @@ def dstack(arrays: Arrays, /, dtype: DTypeLike = None) -> Tensor:
     for node in _several("dstack", arrays, dtype):
         shape = node.shape
         nodes.append(reshaped(node, {0: (1, 1, 1), 1: (1, *shape, 1), 2: (*shape, 1)}.get(len(shape), shape)))
-    return _concat("dstack", nodes, 2)  # type: ignore[return-value]
+    return _concat("dstack", nodes, 2)
 
 
 @op
@@ -149,7 +149,7 @@ def column_stack(arrays: Arrays, /) -> Tensor:
     """
     nodes = _several("column_stack", arrays, None)
     columns = [node if node.ndim > 1 else reshaped(node, (node.size, 1)) for node in nodes]
-    return _concat("column_stack", columns, 1)  # type: ignore[return-value]
+    return _concat("column_stack", columns, 1)
 
 
 # Repeated
@@ -171,10 +171,10 @@ def tile(x: ArrayLike, repetitions: int | Sequence[int], /) -> Tensor:
     counts = (1,) * (ndim - len(counts)) + counts
     shape = (1,) * (ndim - node.ndim) + node.shape
     if all(r == 1 for r in counts):
-        return reshaped(node, shape)  # type: ignore[return-value]
+        return reshaped(node, shape)
     between = reshaped(node, tuple([m for n in shape for m in (1, n)]))
     repeated = broadcast(between, shape=tuple([m for r, n in zip(counts, shape) for m in (r, n)]))
-    return reshaped(repeated, tuple([r * n for r, n in zip(counts, shape)]))  # type: ignore[return-value]
+    return reshaped(repeated, tuple([r * n for r, n in zip(counts, shape)]))
 
 
 @op
@@ -198,13 +198,13 @@ def repeat(x: ArrayLike, repeats: ArrayLike, /, axis: int | None = None) -> Tens
     if counts.size == 1:
         times = int(counts.reshape(()))
         if times == 1:
-            return node  # type: ignore[return-value]
+            return node
         head, n, tail = shape[:axis], shape[axis], shape[axis + 1 :]
         spread_out = broadcast(reshaped(node, (*head, n, 1, *tail)), shape=(*head, n, times, *tail))
-        return reshaped(spread_out, (*head, n * times, *tail))  # type: ignore[return-value]
+        return reshaped(spread_out, (*head, n * times, *tail))
     if counts.shape != (shape[axis],):
         raise ShapeError(f"repeat: {shape[axis]} elements along axis {axis} need as many repetitions; got shape {counts.shape}")
-    return gathered(node, np.repeat(np.arange(shape[axis]), counts), axis)  # type: ignore[return-value]
+    return gathered(node, np.repeat(np.arange(shape[axis]), counts), axis)
 
 
 def _counts(repeats: ArrayLike) -> np.ndarray:
@@ -244,7 +244,7 @@ def roll(x: ArrayLike, /, shift: int | Sequence[int], axis: Any = None) -> Tenso
     if axis is None:
         flat = reshaped(node, (node.size,))
         total = sum([integer("roll", "shift", k) for k in shift]) if isinstance(shift, (tuple, list)) else shift
-        return reshaped(_rolled(flat, integer("roll", "shift", total), 0), node.shape)  # type: ignore[return-value]
+        return reshaped(_rolled(flat, integer("roll", "shift", total), 0), node.shape)
     named = axis if isinstance(axis, (tuple, list)) else (axis,)
     axes = [one_axis("roll", a, node.ndim) for a in named]
     shifts = list(shift) if isinstance(shift, (tuple, list)) else [shift] * len(axes)
@@ -256,7 +256,7 @@ def roll(x: ArrayLike, /, shift: int | Sequence[int], axis: Any = None) -> Tenso
         raise ShapeError(f"roll: as many shifts as axes are needed; got shift={shift} and axis={axis}")
     for k, a in zip(shifts, axes):
         node = _rolled(node, integer("roll", "shift", k), a)
-    return node  # type: ignore[return-value]
+    return node
 
 
 def _rolled(x: Node, shift: int, axis: int) -> Node:

@@ -249,7 +249,7 @@ def unary(prim: Callable[[Node], Node]) -> Callable[[Callable[..., Any]], Callab
             if type(x) is runtime.handle:
                 return runtime.handle(prim(x._node))
             if type(x) is Node:
-                return prim(x)  # type: ignore[return-value]
+                return prim(x)
             return runtime.handle(prim(as_node(x)))
 
         return lifted
@@ -297,7 +297,7 @@ def binary(prim: Callable[[Node, Node], Node]) -> Callable[[Callable[..., Any]],
                     raise
                 a, b = _beyond(x, y)
             out = prim(a, b)
-            return out if type(x) is Node or type(y) is Node else handle(out)  # type: ignore[return-value]
+            return out if type(x) is Node or type(y) is Node else handle(out)
 
         return lifted
 

@@ -61,7 +61,7 @@ def heaviside(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     a, b = inexact(a), inexact(b)
     zero = f.zero_of(a)
     step = f.select(f.less(a, zero), zero, f.select(f.greater(a, zero), f.like(a, 1), a))
-    return f.select(f.equal(a, zero), b, step)  # type: ignore[return-value]
+    return f.select(f.equal(a, zero), b, step)
 
 
 @op
@@ -74,9 +74,9 @@ def nan_to_num(x: ArrayLike, /, nan: ArrayLike = 0.0, posinf: ArrayLike | None =
     x = as_node(x)
     if x.dtype.kind == "c":
         parts = [nan_to_num(part, nan, posinf, neginf) for part in (real(x), imag(x))]
-        return cast(parts[0], x.dtype) + cast(parts[1], x.dtype) * 1j  # type: ignore[return-value, arg-type]
+        return cast(parts[0], x.dtype) + cast(parts[1], x.dtype) * 1j  # type: ignore[arg-type]
     if x.dtype.kind != "f":
-        return convert(x, dtype=x.dtype)  # type: ignore[return-value]
+        return convert(x, dtype=x.dtype)
     limits = np.finfo(x.dtype)
     high = float(limits.max) if posinf is None else posinf
     low = float(limits.min) if neginf is None else neginf
@@ -162,7 +162,7 @@ def isclose(x: ArrayLike, y: ArrayLike, /, rtol: ArrayLike = 1e-5, atol: ArrayLi
     close = f.logical_or(close, f.equal(a, b))
     if equal_nan:
         close = f.logical_or(close, f.logical_and(f.isnan(a), f.isnan(b)))
-    return close  # type: ignore[return-value]
+    return close
 
 
 def allclose(x: ArrayLike, y: ArrayLike, /, rtol: ArrayLike = 1e-5, atol: ArrayLike = 1e-8, equal_nan: bool = False) -> bool:

@@ -126,7 +126,7 @@ def nanvar(
     >>> nb.nanvar([1.0, float("nan"), 3.0]).item()
     1.0
     """
-    return _moment(var, as_node(x), axis, dtype, correction, ddof, keepdims, where, mean)  # type: ignore[return-value]
+    return _moment(var, as_node(x), axis, dtype, correction, ddof, keepdims, where, mean)
 
 
 @op
@@ -147,7 +147,7 @@ def nanstd(
     >>> nb.nanstd([1.0, float("nan"), 3.0]).item()
     1.0
     """
-    return _moment(std, as_node(x), axis, dtype, correction, ddof, keepdims, where, mean)  # type: ignore[return-value]
+    return _moment(std, as_node(x), axis, dtype, correction, ddof, keepdims, where, mean)
 
 
 def _moment(
@@ -182,7 +182,7 @@ def nanmax(
     >>> nb.nanmax([1.0, float("nan"), 3.0]).item()
     3.0
     """
-    return _extremum(max_of, -np.inf, as_node(x), axis, keepdims, initial, where)  # type: ignore[return-value]
+    return _extremum(max_of, -np.inf, as_node(x), axis, keepdims, initial, where)
 
 
 @op
@@ -194,7 +194,7 @@ def nanmin(
     >>> nb.nanmin([1.0, float("nan"), 3.0]).item()
     1.0
     """
-    return _extremum(min_of, np.inf, as_node(x), axis, keepdims, initial, where)  # type: ignore[return-value]
+    return _extremum(min_of, np.inf, as_node(x), axis, keepdims, initial, where)
 
 
 def _extremum(of: Callable[..., Any], rest: float, x: Node, axis: Axis, keepdims: bool, initial: Any, where: Any) -> Node:
@@ -214,7 +214,7 @@ def nanargmax(x: ArrayLike, /, axis: int | None = None, *, keepdims: bool = Fals
     >>> nb.nanargmax([1.0, float("nan"), 3.0]).item()
     2
     """
-    return _position("nanargmax", argmax, -np.inf, as_node(x), axis, keepdims)  # type: ignore[return-value]
+    return _position("nanargmax", argmax, -np.inf, as_node(x), axis, keepdims)
 
 
 @op
@@ -226,7 +226,7 @@ def nanargmin(x: ArrayLike, /, axis: int | None = None, *, keepdims: bool = Fals
     >>> nb.nanargmin([1.0, float("nan"), 3.0]).item()
     0
     """
-    return _position("nanargmin", argmin, np.inf, as_node(x), axis, keepdims)  # type: ignore[return-value]
+    return _position("nanargmin", argmin, np.inf, as_node(x), axis, keepdims)
 
 
 def _position(name: str, of: Callable[..., Any], rest: float, x: Node, axis: int | None, keepdims: bool) -> Node:

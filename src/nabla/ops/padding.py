@@ -73,9 +73,9 @@ def pad(
     if mode in ("constant", "empty"):
         if is_scalar(constant_values) and not constant_values:
             if all(width == (0, 0) for width in widths):
-                return node  # type: ignore[return-value]
-            return pad_zeros(node, [low for low, _ in widths], [high for _, high in widths])  # type: ignore[return-value]
-        return _bordered(node, widths, _border_values("constant_values", constant_values, node))  # type: ignore[return-value]
+                return node
+            return pad_zeros(node, [low for low, _ in widths], [high for _, high in widths])
+        return _bordered(node, widths, _border_values("constant_values", constant_values, node))
     ends = _border_values("end_values", end_values, node)
     lengths = _pairs("stat_length", max(node.shape, default=0) if stat_length is None else stat_length, node.ndim)
     for axis, (low, high) in enumerate(widths):
@@ -92,7 +92,7 @@ def pad(
             node = _turned(node, axis, low, high, repeat=mode == "symmetric")
         else:
             node = gathered(node, np.pad(np.arange(n), (low, high), mode=mode), axis)  # type: ignore[call-overload]
-    return node  # type: ignore[return-value]
+    return node
 
 
 def _want_options_of(mode: str, constant_values: Any, end_values: Any, stat_length: Any, reflect_type: str) -> None:

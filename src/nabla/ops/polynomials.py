@@ -77,7 +77,7 @@ def polyval(p: ArrayLike, x: ArrayLike, /) -> Tensor:
     for i in range(a.shape[0]):
         coefficient = index(a, spec=(i, *[(0, n, 1) for n in a.shape[1:]]))
         out = coefficient + zeros(b.shape, dtype) if i == 0 else out * b + coefficient
-    return out  # type: ignore[return-value]
+    return out
 
 
 def _sum(name: str, p: ArrayLike, q: ArrayLike, sign: int) -> Node:
@@ -94,7 +94,7 @@ def polyadd(p: ArrayLike, q: ArrayLike, /) -> Tensor:
     >>> nb.polyadd([1.0, 2.0], [9.0, 5.0, 4.0]).tolist()
     [9.0, 6.0, 6.0]
     """
-    return _sum("polyadd", p, q, 1)  # type: ignore[return-value]
+    return _sum("polyadd", p, q, 1)
 
 
 @op
@@ -104,7 +104,7 @@ def polysub(p: ArrayLike, q: ArrayLike, /) -> Tensor:
     >>> nb.polysub([2.0, 10.0], [1.0, 4.0]).tolist()
     [1.0, 6.0]
     """
-    return _sum("polysub", p, q, -1)  # type: ignore[return-value]
+    return _sum("polysub", p, q, -1)
 
 
 @op
@@ -115,7 +115,7 @@ def polymul(p: ArrayLike, q: ArrayLike, /) -> Tensor:
     [1.0, 5.0, 6.0]
     """
     a, b = (_without_leading_zeros(_coefficients("polymul", x)) for x in (p, q))
-    return _product(*pair(a, b))  # type: ignore[return-value]
+    return _product(*pair(a, b))
 
 
 def _product(a: Node, b: Node) -> Node:
@@ -152,7 +152,7 @@ def polydiv(u: ArrayLike, v: ArrayLike, /) -> tuple[Tensor, Tensor]:
     if not rest.shape[0]:
         rest = zeros((1,), dtype)
     out = concat(*quotient, axis=0) if len(quotient) > 1 else quotient[0]
-    return out, _without_small_ones(rest)  # type: ignore[return-value]
+    return out, _without_small_ones(rest)
 
 
 def _without_small_ones(rest: Node) -> Node:
@@ -179,7 +179,7 @@ def polyder(p: ArrayLike, /, m: int = 1) -> Tensor:
             break
         powers = constant(np.arange(n, 0, -1))
         out = cut(out, 0, 0, n) * powers
-    return out  # type: ignore[return-value]
+    return out
 
 
 @op
@@ -202,7 +202,7 @@ def polyint(p: ArrayLike, /, m: int = 1, k: ArrayLike | None = None) -> Tensor:
         out, last = pair(inexact(out) / constant(np.arange(n, 0, -1)), cut(constants, 0, edge, edge + 1))
         dtype = dtypes.promote(out.dtype, last.dtype if k is not None else out.dtype)
         out = concat(cast(out, dtype), cast(last, dtype), axis=0)
-    return out  # type: ignore[return-value]
+    return out
 
 
 @op
@@ -229,7 +229,7 @@ def poly(zeros_of: ArrayLike, /) -> Tensor:
     value = _value(found) if found.dtype.kind == "c" else None
     if value is not None and np.array_equal(np.sort(value), np.sort(value.conj())):
         out = real(out)
-    return out  # type: ignore[return-value]
+    return out
 
 
 @op
@@ -248,18 +248,18 @@ def roots(p: ArrayLike, /) -> Tensor:
     if value is not None:
         found = np.flatnonzero(value)
         if not found.size:
-            return zeros((0,), dtypes.default_dtype())  # type: ignore[return-value]
+            return zeros((0,), dtypes.default_dtype())
         behind = node.shape[0] - 1 - int(found[-1])
         node = cut(node, 0, int(found[0]), int(found[-1]) + 1)
     node = inexact(node)
     n = node.shape[0] - 1
     none = zeros((behind,), dtypes.to_complex(node.dtype))
     if n < 1:
-        return none  # type: ignore[return-value]
+        return none
     row = reshape(-(cut(node, 0, 1, n + 1) / cut(node, 0, 0, 1)), shape=(1, n))
     companion = concat(row, constant(np.eye(n - 1, n, dtype=node.dtype)), axis=0)
     out: Any = eigvals(companion)
-    return concat(cast(out, none.dtype), none, axis=0) if behind else out  # type: ignore[return-value]
+    return concat(cast(out, none.dtype), none, axis=0) if behind else out
 
 
 @op
@@ -277,11 +277,11 @@ def vander(x: ArrayLike, /, N: int | None = None, increasing: bool = False) -> T
     count = node.shape[0] if N is None else integer("vander", "N", N, 0)
     node = cast(node, dtypes.promote(node.dtype, dtypes.int64))
     if not count:
-        return zeros((node.shape[0], 0), node.dtype)  # type: ignore[return-value]
+        return zeros((node.shape[0], 0), node.dtype)
     columns = [broadcast(scalar(1, node.dtype), shape=node.shape)]
     for i in range(1, count):
         columns.append(node if i == 1 else columns[-1] * node)
-    return side_by_side(columns if increasing else columns[::-1], 1)  # type: ignore[return-value]
+    return side_by_side(columns if increasing else columns[::-1], 1)
 
 
 @op

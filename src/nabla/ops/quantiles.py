@@ -280,7 +280,7 @@ def quantile(
     >>> nb.grad(lambda x: nb.quantile(x, 0.25))(np.array([4.0, 1.0, 2.0]))
     array([0. , 0.5, 0.5])
     """
-    return _quantiles("quantile", x, q, 1, axis, method, keepdims, weights, False)  # type: ignore[return-value]
+    return _quantiles("quantile", x, q, 1, axis, method, keepdims, weights, False)
 
 
 @op
@@ -299,7 +299,7 @@ def percentile(
     >>> nb.percentile([1.0, 2.0, 4.0], [0, 50, 100]).tolist()
     [1.0, 2.0, 4.0]
     """
-    return _quantiles("percentile", x, q, 100, axis, method, keepdims, weights, False)  # type: ignore[return-value]
+    return _quantiles("percentile", x, q, 100, axis, method, keepdims, weights, False)
 
 
 @op
@@ -318,7 +318,7 @@ def nanquantile(
     >>> nb.nanquantile([1.0, float("nan"), 2.0, 4.0], 0.5).item()
     2.0
     """
-    return _quantiles("nanquantile", x, q, 1, axis, method, keepdims, weights, True)  # type: ignore[return-value]
+    return _quantiles("nanquantile", x, q, 1, axis, method, keepdims, weights, True)
 
 
 @op
@@ -337,7 +337,7 @@ def nanpercentile(
     >>> nb.nanpercentile([1.0, float("nan"), 2.0, 4.0], 50).item()
     2.0
     """
-    return _quantiles("nanpercentile", x, q, 100, axis, method, keepdims, weights, True)  # type: ignore[return-value]
+    return _quantiles("nanpercentile", x, q, 100, axis, method, keepdims, weights, True)
 
 
 @op
@@ -355,7 +355,7 @@ def nanmedian(x: ArrayLike, /, axis: Any = None, *, keepdims: bool = False) -> T
     rows, axes = _arranged("nanmedian", node, axis)
     if not rows.shape[0]:
         out = broadcast(scalar(NAN, node.dtype), shape=rows.shape[1:])
-        return restore_axes(out, node.shape, axes) if keepdims else out  # type: ignore[return-value]
+        return restore_axes(out, node.shape, axes) if keepdims else out
     count = reduce_sum(cast(f.logical_not(f.isnan(rows)), dtypes.int64), axes=(0,))
     n = reshape(count, shape=(1, *count.shape))
     two = scalar(2, dtypes.int64)
@@ -364,4 +364,4 @@ def nanmedian(x: ArrayLike, /, axis: Any = None, *, keepdims: bool = False) -> T
     low, high = _element(ordered, below, n), _element(ordered, above, n)
     middle = f.select(f.equal(below, above), low, cast((low + high) * 0.5, low.dtype))
     out = pick(_marked(middle, ordered, n, True), 0, 0)
-    return restore_axes(out, node.shape, axes) if keepdims else out  # type: ignore[return-value]
+    return restore_axes(out, node.shape, axes) if keepdims else out

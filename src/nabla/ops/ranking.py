@@ -35,7 +35,7 @@ def topk(x: ArrayLike, k: int, /, axis: int = -1, *, largest: bool = True) -> tu
     if count > node.shape[axis]:
         raise ArgumentError(f"topk: k is {count}, but axis {axis} has {node.shape[axis]} elements; take no more than these")
     positions = cut(argsort(node, axis=axis, descending=bool(largest)), axis, 0, count)
-    return along_axis(node, positions, axis, unique=True), positions  # type: ignore[return-value]
+    return along_axis(node, positions, axis, unique=True), positions
 
 
 def _check_kth(name: str, kth: Any, x: Node, axis: int | None) -> None:
@@ -102,4 +102,4 @@ def lexsort(keys: ArrayLike, /, axis: int = -1) -> Tensor:
     for node in nodes[1:]:
         further = argsort(along_axis(node, order, along, unique=True), axis=along, descending=False)
         order = along_axis(order, further, along, unique=True)
-    return order  # type: ignore[return-value]
+    return order

@@ -71,7 +71,7 @@ def delete(x: ArrayLike, obj: Any, /, axis: int | None = None) -> Tensor:
     _want_inside("delete", gone, n, n - 1)
     kept = np.ones(n, np.bool_)
     kept[gone] = False
-    return gathered(node, np.flatnonzero(kept), axis)  # type: ignore[return-value]
+    return gathered(node, np.flatnonzero(kept), axis)
 
 
 @op
@@ -107,7 +107,7 @@ def insert(x: ArrayLike, obj: Any, values: ArrayLike, /, axis: int | None = None
     # The new ones, numbered from n on, stand before the old ones at their position.
     places = np.concatenate([np.arange(n) * 2 + 1, positions * 2])
     order = np.argsort(places, kind="stable")
-    return gathered(whole, order, axis)  # type: ignore[return-value]
+    return gathered(whole, order, axis)
 
 
 @op
@@ -134,10 +134,10 @@ def resize(x: ArrayLike, /, new_shape: int | Sequence[int]) -> Tensor:
     shape = as_shape("resize", new_shape)
     size = prod(shape)
     if not node.size:
-        return zeros(shape, node.dtype)  # type: ignore[return-value]
+        return zeros(shape, node.dtype)
     flat = reshaped(node, (node.size,))
     out = cut(flat, 0, 0, size) if size <= node.size else gathered(flat, np.arange(size) % node.size, 0)
-    return reshaped(out, shape)  # type: ignore[return-value]
+    return reshaped(out, shape)
 
 
 @op
@@ -150,7 +150,7 @@ def block(arrays: Any, /) -> Tensor:
     [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1.0, 1.0, 1.0]]
     """
     depth, ndim = _depth(arrays)
-    return _blocks(arrays, depth, max(depth, ndim))  # type: ignore[return-value]
+    return _blocks(arrays, depth, max(depth, ndim))
 
 
 def _depth(arrays: Any) -> tuple[int, int]:
@@ -171,7 +171,7 @@ def _blocks(arrays: Any, depth: int, ndim: int) -> Node:
     if not depth:
         node = as_node(arrays)
         return reshaped(node, (1,) * (ndim - node.ndim) + node.shape)
-    return concat([_blocks(item, depth - 1, ndim) for item in arrays], -depth)  # type: ignore[return-value]
+    return concat([_blocks(item, depth - 1, ndim) for item in arrays], -depth)
 
 
 @op
@@ -196,7 +196,7 @@ def trim_zeros(x: ArrayLike, /, trim: str = "fb", axis: Any = None) -> Tensor:
         if not places.size and "f" in wanted:
             start = stop = n
         node = cut(node, i, start if "f" in wanted else 0, stop if "b" in wanted else n)
-    return node  # type: ignore[return-value]
+    return node
 
 
 @shares
@@ -238,7 +238,7 @@ def diagflat(x: ArrayLike, /, k: int = 0) -> Tensor:
     n = node.size + abs(shift)
     start = shift if shift >= 0 else -shift * n
     flat = index_set(zeros((n * n,), node.dtype), reshaped(node, (node.size,)), spec=((start, node.size, n + 1),))
-    return reshaped(flat, (n, n))  # type: ignore[return-value]
+    return reshaped(flat, (n, n))
 
 
 # Fields of many cases
@@ -264,7 +264,7 @@ def select(condlist: Sequence[ArrayLike], choicelist: Sequence[ArrayLike], defau
     out = broadcast_to(out, broadcast_shapes("select", [x.shape for x in (*conditions, *choices, out)]))
     for condition, choice in zip(reversed(conditions), reversed(choices)):
         out = f.select(condition, choice, out)
-    return out  # type: ignore[return-value]
+    return out
 
 
 def _condition(name: str, condition: ArrayLike) -> Node:
@@ -304,7 +304,7 @@ def choose(x: ArrayLike, choices: Any, /, mode: str = "raise") -> Tensor:
             raise BoundsError(f"choose: there are {n} choices, numbered from 0; x goes from {np.min(found)} to {np.max(found)}")
     shape = broadcast_shapes("choose", [numbers.shape, *[node.shape for node in nodes]])
     stacked = side_by_side([broadcast_to(node, shape) for node in nodes], 0)
-    return reshape(along_axis(stacked, reshape(broadcast_to(numbers, shape), shape=(1, *shape)), 0), shape=shape)  # type: ignore[return-value]
+    return reshape(along_axis(stacked, reshape(broadcast_to(numbers, shape), shape=(1, *shape)), 0), shape=shape)
 
 
 @op
@@ -336,7 +336,7 @@ def piecewise(x: ArrayLike, condlist: Any, funclist: Sequence[Any], *args: Any, 
         out = broadcast_to(_piece(funclist[-1], node, args, kw), node.shape)
     for mask, function in chosen:
         out = f.select(mask, _piece(function, node, args, kw), out)
-    return out  # type: ignore[return-value]
+    return out
 
 
 def _piece(function: Any, x: Node, args: Any, kw: Any) -> Node:

@@ -136,7 +136,7 @@ def prod(
     if where is not None:
         x = select(_condition("prod", where, x), x, scalar(1, x.dtype))
     out = _over(r.reduce_prod, x, several_axes("prod", axis, x.ndim), keepdims)
-    return out if initial is None else out * _initial("prod", initial, x)  # type: ignore[return-value]
+    return out if initial is None else out * _initial("prod", initial, x)
 
 
 # Moments
@@ -163,7 +163,7 @@ def mean(
     x, back = _computed_in("mean", x, dtype)
     axes = several_axes("mean", axis, x.ndim)
     condition = None if where is None else _condition("mean", where, x)
-    return cast(_mean(x, axes, keepdims, condition), back)  # type: ignore[return-value]
+    return cast(_mean(x, axes, keepdims, condition), back)
 
 
 def _computed_in(name: str, x: Node, dtype: DTypeLike) -> tuple[Node, Any]:
@@ -208,7 +208,7 @@ def var(
     >>> nb.var([1.0, 2.0, 3.0, 4.0]).item(), nb.var([1.0, 2.0, 3.0], correction=1).item()
     (1.25, 1.0)
     """
-    return _variance("var", as_node(x), axis, dtype, correction, ddof, keepdims, where, mean)  # type: ignore[return-value]
+    return _variance("var", as_node(x), axis, dtype, correction, ddof, keepdims, where, mean)
 
 
 @op
@@ -233,7 +233,7 @@ def std(
     """
     v = _variance("std", as_node(x), axis, dtype, correction, ddof, keepdims, where, mean)
     zero = zeros((), v.dtype)
-    return select(equal(v, zero), zero, sqrt(v))  # type: ignore[return-value]
+    return select(equal(v, zero), zero, sqrt(v))
 
 
 def _variance(
@@ -288,7 +288,7 @@ def max(
     >>> nb.max([[1.0, 5.0], [7.0, 3.0]], axis=1).tolist()
     [5.0, 7.0]
     """
-    return _extremum("max", r.reduce_max, maximum, as_node(x), axis, keepdims, initial, where)  # type: ignore[return-value]
+    return _extremum("max", r.reduce_max, maximum, as_node(x), axis, keepdims, initial, where)
 
 
 @op
@@ -310,7 +310,7 @@ def min(
     >>> nb.min([[1.0, 5.0], [7.0, 3.0]], axis=1).tolist()
     [1.0, 3.0]
     """
-    return _extremum("min", r.reduce_min, minimum, as_node(x), axis, keepdims, initial, where)  # type: ignore[return-value]
+    return _extremum("min", r.reduce_min, minimum, as_node(x), axis, keepdims, initial, where)
 
 
 def _extremum(name: str, prim: Primitive, of_two: Primitive, x: Node, axis: Axis, keepdims: bool, initial: Any, where: Any) -> Node:
@@ -350,7 +350,7 @@ def argmax(x: ArrayLike, /, axis: int | None = None, *, keepdims: bool = False) 
     >>> nb.argmax([[1.0, 5.0], [7.0, 3.0]], axis=1).tolist()
     [1, 0]
     """
-    return _position("argmax", r.argmax, as_node(x), axis, keepdims)  # type: ignore[return-value]
+    return _position("argmax", r.argmax, as_node(x), axis, keepdims)
 
 
 @op
@@ -363,7 +363,7 @@ def argmin(x: ArrayLike, /, axis: int | None = None, *, keepdims: bool = False) 
     >>> nb.argmin([[1.0, 5.0], [7.0, 3.0]], axis=1).tolist()
     [0, 1]
     """
-    return _position("argmin", r.argmin, as_node(x), axis, keepdims)  # type: ignore[return-value]
+    return _position("argmin", r.argmin, as_node(x), axis, keepdims)
 
 
 def _position(name: str, prim: Primitive, x: Node, axis: int | None, keepdims: bool) -> Node:
@@ -389,7 +389,7 @@ def ptp(x: ArrayLike, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor
     """
     x = as_node(x)
     high = _extremum("ptp", r.reduce_max, maximum, x, axis, keepdims, None, None)
-    return high - _extremum("ptp", r.reduce_min, minimum, x, axis, keepdims, None, None)  # type: ignore[return-value]
+    return high - _extremum("ptp", r.reduce_min, minimum, x, axis, keepdims, None, None)
 
 
 # Truth
@@ -405,7 +405,7 @@ def any(x: ArrayLike, /, axis: Axis = None, *, keepdims: bool = False, where: Ar
     [True, False]
     """
     x = _true("any", as_node(x), where, False)
-    return _over(r.reduce_any, x, several_axes("any", axis, x.ndim), keepdims)  # type: ignore[return-value]
+    return _over(r.reduce_any, x, several_axes("any", axis, x.ndim), keepdims)
 
 
 @op
@@ -418,7 +418,7 @@ def all(x: ArrayLike, /, axis: Axis = None, *, keepdims: bool = False, where: Ar
     [False, True]
     """
     x = _true("all", as_node(x), where, True)
-    return _over(r.reduce_all, x, several_axes("all", axis, x.ndim), keepdims)  # type: ignore[return-value]
+    return _over(r.reduce_all, x, several_axes("all", axis, x.ndim), keepdims)
 
 
 def _true(name: str, x: Node, where: ArrayLike | None, otherwise: bool) -> Node:
@@ -439,7 +439,7 @@ def count_nonzero(x: ArrayLike, /, axis: Axis = None, *, keepdims: bool = False)
     """
     x = as_node(x)
     counted = cast(not_equal(x, scalar(0, x.dtype)), dtypes.int64)
-    return _over(reduce_sum, counted, several_axes("count_nonzero", axis, x.ndim), keepdims)  # type: ignore[return-value]
+    return _over(reduce_sum, counted, several_axes("count_nonzero", axis, x.ndim), keepdims)
 
 
 # NumPy's other names

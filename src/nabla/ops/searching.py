@@ -39,7 +39,7 @@ def searchsorted(x1: ArrayLike, x2: ArrayLike, /, side: str = "left", sorter: Ar
         if order.shape != row.shape:
             raise ShapeError(f"searchsorted: sorter has the shape {row.shape} of x1; got {order.shape}")
         row = as_node(take(row, order))
-    return s.searchsorted(row, v, right=side == "right")  # type: ignore[return-value]
+    return s.searchsorted(row, v, right=side == "right")
 
 
 def together(x: ArrayLike, y: ArrayLike) -> tuple[Node, Node]:

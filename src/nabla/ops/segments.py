@@ -75,7 +75,7 @@ def segment_sum(data: ArrayLike, segment_ids: ArrayLike, /, num_segments: int | 
     x, ids, count = _segments("segment_sum", data, segment_ids, num_segments)
     if x.dtype.kind == "b":
         x = cast(x, dtypes.int64)
-    return scatter_sum(x, ids, count)  # type: ignore[return-value]
+    return scatter_sum(x, ids, count)
 
 
 @op
@@ -90,7 +90,7 @@ def segment_mean(data: ArrayLike, segment_ids: ArrayLike, /, num_segments: int |
     x, ids, count = _segments("segment_mean", data, segment_ids, num_segments)
     x = cast(x, dtypes.to_inexact(x.dtype))
     sizes = cast(_sizes(ids, count), dtypes.to_real(x.dtype))
-    return scatter_sum(x, ids, count) / _column(sizes, x)  # type: ignore[return-value]
+    return scatter_sum(x, ids, count) / _column(sizes, x)
 
 
 @op
@@ -107,7 +107,7 @@ def segment_prod(data: ArrayLike, segment_ids: ArrayLike, /, num_segments: int |
         x = cast(x, dtypes.int64)
     one = broadcast(scalar(1, x.dtype), shape=(count, *x.shape[1:]))
     if not x.size or not count:
-        return one  # type: ignore[return-value]
+        return one
     ids = _numbers(ids, count)
     order = argsort(ids, axis=0, descending=False)
     ordered, row = index(ids, order, spec=(None,), unique=True), _rows(x, order)
@@ -117,7 +117,7 @@ def segment_prod(data: ArrayLike, segment_ids: ArrayLike, /, num_segments: int |
     zero = zeros((), x.dtype)
     running = recurrence(select(inside, row, zero), select(inside, zero, row), axis=0, reverse=False)
     ends, filled = _ends(ordered, count, True)
-    return select(_column(filled, x), _rows(running, ends), one)  # type: ignore[return-value]
+    return select(_column(filled, x), _rows(running, ends), one)
 
 
 def _rows(x: Node, positions: Node) -> Node:
@@ -144,7 +144,7 @@ def segment_max(data: ArrayLike, segment_ids: ArrayLike, /, num_segments: int | 
     >>> nb.segment_max([1.0, 2.0, 3.0], [1, 0, 1]).tolist()
     [2.0, 3.0]
     """
-    return _extremum("segment_max", data, segment_ids, num_segments, True)  # type: ignore[return-value]
+    return _extremum("segment_max", data, segment_ids, num_segments, True)
 
 
 @op
@@ -157,7 +157,7 @@ def segment_min(data: ArrayLike, segment_ids: ArrayLike, /, num_segments: int | 
     >>> nb.segment_min([1.0, 2.0, 3.0], [1, 0, 1]).tolist()
     [2.0, 1.0]
     """
-    return _extremum("segment_min", data, segment_ids, num_segments, False)  # type: ignore[return-value]
+    return _extremum("segment_min", data, segment_ids, num_segments, False)
 
 
 def _extremum(name: str, data: ArrayLike, segment_ids: ArrayLike, num_segments: Any, largest: bool) -> Node:

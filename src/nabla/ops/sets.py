@@ -234,7 +234,7 @@ def union1d(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """
     a, b = _pair(x, y)
     whole = concat(a, b, axis=0)
-    return gathered(whole, np.unique(_known("union1d", whole), True)[1], 0)  # type: ignore[return-value]
+    return gathered(whole, np.unique(_known("union1d", whole), True)[1], 0)
 
 
 @op
@@ -263,7 +263,7 @@ def setdiff1d(x: ArrayLike, y: ArrayLike, /, assume_unique: bool = False) -> Ten
     value = _known("setdiff1d", a)
     first = np.arange(value.size) if assume_unique else np.unique(value, True)[1]
     gone = np.isin(value[first], _known("setdiff1d", _flat(y)), invert=True)
-    return gathered(a, first[gone], 0)  # type: ignore[return-value]
+    return gathered(a, first[gone], 0)
 
 
 @op
@@ -280,7 +280,7 @@ def setxor1d(x: ArrayLike, y: ArrayLike, /, assume_unique: bool = False) -> Tens
     one, other = (np.arange(part.size) if assume_unique else np.unique(part, True)[1] for part in parts)
     found = np.concatenate([one, other + a.shape[0]])
     _, first, counts = np.unique(value[found], return_index=True, return_counts=True)
-    return gathered(whole, found[first[counts == 1]], 0)  # type: ignore[return-value]
+    return gathered(whole, found[first[counts == 1]], 0)
 
 
 @op
@@ -301,4 +301,4 @@ def isin(x1: ArrayLike, x2: ArrayLike, /, assume_unique: bool = False, *, invert
         flat = reshape(node, shape=(node.size,))
         places = minimum(searchsorted(row, flat, right=False), scalar(n - 1, dtypes.int64))
         found = reshape(equal(along_axis(row, places, 0), flat), shape=node.shape)
-    return logical_not(found) if invert else found  # type: ignore[return-value]
+    return logical_not(found) if invert else found

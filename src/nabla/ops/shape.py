@@ -40,7 +40,7 @@ def reshape(x: ArrayLike, /, shape: int | tuple[int, ...], order: str = "C", *, 
     """
     node = as_node(x)
     lengths = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
-    return _in_order("reshape", node, _completed(node, tuple([as_int(n) for n in lengths])), order)  # type: ignore[return-value]
+    return _in_order("reshape", node, _completed(node, tuple([as_int(n) for n in lengths])), order)
 
 
 def reshaped(x: Node, shape: Shape) -> Node:
@@ -91,7 +91,7 @@ def ravel(x: ArrayLike, /, order: str = "C") -> Tensor:
     ([1.0, 2.0, 3.0, 4.0], [1.0, 3.0, 2.0, 4.0])
     """
     node = as_node(x)
-    return _in_order("ravel", node, (node.size,), order)  # type: ignore[return-value]
+    return _in_order("ravel", node, (node.size,), order)
 
 
 @op
@@ -120,7 +120,7 @@ def squeeze(x: ArrayLike, /, axis: Any = None) -> Tensor:
     for i in axes:
         if node.shape[i] != 1:
             raise ShapeError(f"squeeze: axis {i} of shape {node.shape} has length {node.shape[i]}; only an axis of length 1 can go")
-    return reshaped(node, tuple([n for i, n in enumerate(node.shape) if i not in axes]))  # type: ignore[return-value]
+    return reshaped(node, tuple([n for i, n in enumerate(node.shape) if i not in axes]))
 
 
 @shares
@@ -136,7 +136,7 @@ def expand_dims(x: ArrayLike, /, axis: Any = 0) -> Tensor:
     ndim = node.ndim + (len(axis) if isinstance(axis, (tuple, list)) else 1)
     axes = ordered_axes("expand_dims", axis, ndim)
     lengths = iter(node.shape)
-    return reshaped(node, tuple([1 if i in axes else next(lengths) for i in range(ndim)]))  # type: ignore[return-value]
+    return reshaped(node, tuple([1 if i in axes else next(lengths) for i in range(ndim)]))
 
 
 @shares
@@ -152,10 +152,10 @@ def broadcast_to(x: ArrayLike, /, shape: int | tuple[int, ...]) -> Tensor:
     wanted = as_shape("broadcast_to", shape)
     own = node.shape
     if own == wanted:
-        return node  # type: ignore[return-value]
+        return node
     if len(own) > len(wanted) or any(n not in (1, m) for n, m in zip(reversed(own), reversed(wanted))):
         raise ShapeError(f"broadcast_to: a tensor of shape {own} does not broadcast to {wanted}")
-    return s.broadcast(node, shape=wanted)  # type: ignore[return-value]
+    return s.broadcast(node, shape=wanted)
 
 
 def broadcast_shapes(*shapes: int | tuple[int, ...]) -> tuple[int, ...]:
@@ -181,7 +181,7 @@ def broadcast_arrays(*arrays: ArrayLike) -> tuple[Tensor, ...]:
 
 @shares
 def _at_least(x: ArrayLike, shape: Shape) -> Tensor:
-    return reshaped(as_node(x), shape)  # type: ignore[return-value]
+    return reshaped(as_node(x), shape)
 
 
 def atleast_1d(*arrays: ArrayLike) -> Any:
@@ -236,11 +236,11 @@ def permute_dims(x: ArrayLike, /, axes: Sequence[int] | None = None) -> Tensor:
     node = as_node(x)
     ndim = node.ndim
     if axes is None:
-        return permuted(node, tuple(range(ndim))[::-1])  # type: ignore[return-value]
+        return permuted(node, tuple(range(ndim))[::-1])
     perm = ordered_axes("permute_dims", axes, ndim)
     if len(perm) != ndim:
         raise AxisError(f"permute_dims: {ndim} axes are to be named, for a tensor of shape {node.shape}; got {tuple(axes)}")
-    return permuted(node, perm)  # type: ignore[return-value]
+    return permuted(node, perm)
 
 
 transpose = permute_dims
@@ -260,7 +260,7 @@ def matrix_transpose(x: ArrayLike, /) -> Tensor:
     node = as_node(x)
     if node.ndim < 2:
         raise ShapeError(f"matrix_transpose: a matrix has two axes at least; got shape {node.shape}")
-    return s.swap_last(node)  # type: ignore[return-value]
+    return s.swap_last(node)
 
 
 @shares
@@ -274,7 +274,7 @@ def swapaxes(x: ArrayLike, /, axis1: int, axis2: int) -> Tensor:
     a, b = one_axis("swapaxes", axis1, node.ndim), one_axis("swapaxes", axis2, node.ndim)
     perm = list(range(node.ndim))
     perm[a], perm[b] = b, a
-    return permuted(node, tuple(perm))  # type: ignore[return-value]
+    return permuted(node, tuple(perm))
 
 
 @shares
@@ -294,7 +294,7 @@ def moveaxis(x: ArrayLike, source: Any, destination: Any, /) -> Tensor:
     perm = [axis for axis in range(node.ndim) if axis not in sources]
     for target, axis in sorted(zip(targets, sources)):
         perm.insert(target, axis)
-    return permuted(node, tuple(perm))  # type: ignore[return-value]
+    return permuted(node, tuple(perm))
 
 
 # Directions
@@ -310,7 +310,7 @@ def flip(x: ArrayLike, /, axis: Any = None) -> Tensor:
     [3.0, 2.0, 1.0]
     """
     node = as_node(x)
-    return flipped(node, several_axes("flip", axis, node.ndim))  # type: ignore[return-value]
+    return flipped(node, several_axes("flip", axis, node.ndim))
 
 
 def flipped(x: Node, axes: tuple[int, ...]) -> Node:
@@ -325,7 +325,7 @@ def fliplr(x: ArrayLike, /) -> Tensor:
     [[2.0, 1.0], [4.0, 3.0]]
     """
     node = as_node(x)
-    return s.flip(node, axes=(one_axis("fliplr", 1, node.ndim),))  # type: ignore[return-value]
+    return s.flip(node, axes=(one_axis("fliplr", 1, node.ndim),))
 
 
 @shares
@@ -336,7 +336,7 @@ def flipud(x: ArrayLike, /) -> Tensor:
     [[3.0, 4.0], [1.0, 2.0]]
     """
     node = as_node(x)
-    return s.flip(node, axes=(one_axis("flipud", 0, node.ndim),))  # type: ignore[return-value]
+    return s.flip(node, axes=(one_axis("flipud", 0, node.ndim),))
 
 
 @shares
@@ -355,14 +355,14 @@ def rot90(x: ArrayLike, /, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor
     first, second = plane
     turns = as_int(k) % 4
     if turns == 0:
-        return node  # type: ignore[return-value]
+        return node
     if turns == 2:
-        return s.flip(node, axes=tuple(sorted(plane)))  # type: ignore[return-value]
+        return s.flip(node, axes=tuple(sorted(plane)))
     perm = list(range(node.ndim))
     perm[first], perm[second] = second, first
     if turns == 1:
-        return s.transpose(s.flip(node, axes=(second,)), perm=tuple(perm))  # type: ignore[return-value]
-    return s.flip(s.transpose(node, perm=tuple(perm)), axes=(second,))  # type: ignore[return-value]
+        return s.transpose(s.flip(node, axes=(second,)), perm=tuple(perm))
+    return s.flip(s.transpose(node, perm=tuple(perm)), axes=(second,))
 
 
 # Pieces
@@ -386,7 +386,7 @@ def split(x: ArrayLike, indices_or_sections: Any, /, axis: int = 0) -> list[Tens
             raise ShapeError(
                 f"split: {node.shape[axis]} elements cannot be cut into {count} equal pieces; array_split allows unequal ones"
             )
-    return _pieces("split", node, indices_or_sections, axis)  # type: ignore[return-value]
+    return _pieces("split", node, indices_or_sections, axis)
 
 
 @shares
@@ -399,7 +399,7 @@ def array_split(x: ArrayLike, indices_or_sections: Any, /, axis: int = 0) -> lis
     [[1.0, 2.0], [3.0]]
     """
     node = as_node(x)
-    return _pieces("array_split", node, indices_or_sections, one_axis("array_split", axis, node.ndim))  # type: ignore[return-value]
+    return _pieces("array_split", node, indices_or_sections, one_axis("array_split", axis, node.ndim))
 
 
 def _are_indices(where: Any) -> bool:

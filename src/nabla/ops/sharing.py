@@ -42,7 +42,7 @@ def shares(f: Callable[P, R]) -> Callable[P, R]:
             runtime.realize((node,))  # so that the result does not realise itself, and forget that it was made from x
         result: Any = f(node, *args[1:], **kwargs)  # type: ignore[arg-type]
         if isinstance(result, (tuple, list)):
-            return type(result)([_sharing(x, node, out, f.__name__) for out in result])  # type: ignore[return-value]
+            return type(result)([_sharing(x, node, out, f.__name__) for out in result])
         return _sharing(x, node, result, f.__name__)
 
     return lifted

@@ -38,7 +38,7 @@ def sort(x: ArrayLike, /, axis: int | None = -1, *, descending: bool = False, st
     ([1.0, 2.0, 3.0], [3.0, 2.0, 1.0])
     """
     node, axis = _along("sort", as_node(x), axis)
-    return s.sort(node, axis=axis, descending=bool(descending))  # type: ignore[return-value]
+    return s.sort(node, axis=axis, descending=bool(descending))
 
 
 @op
@@ -52,7 +52,7 @@ def argsort(x: ArrayLike, /, axis: int | None = -1, *, descending: bool = False,
     [1, 2, 0]
     """
     node, axis = _along("argsort", as_node(x), axis)
-    return s.argsort(node, axis=axis, descending=bool(descending))  # type: ignore[return-value]
+    return s.argsort(node, axis=axis, descending=bool(descending))
 
 
 @op
@@ -79,7 +79,7 @@ def median(x: ArrayLike, /, axis: Any = None, *, keepdims: bool = False) -> Tens
     else:
         rows = reshape(transpose(node, perm=kept + axes), shape=(*left, count))
         out = _middle(s.sort(rows, axis=len(left), descending=False), count)
-    return restore_axes(out, shape, axes) if keepdims else out  # type: ignore[return-value]
+    return restore_axes(out, shape, axes) if keepdims else out
 
 
 def _middle(ordered: Node, count: int) -> Node:

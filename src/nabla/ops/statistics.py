@@ -96,7 +96,7 @@ def cov(
     >>> nb.cov([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]]).tolist()
     [[1.0, -1.0], [-1.0, 1.0]]
     """
-    return _covariances("cov", m, y, rowvar, bias, ddof, fweights, aweights, dtype)  # type: ignore[return-value]
+    return _covariances("cov", m, y, rowvar, bias, ddof, fweights, aweights, dtype)
 
 
 def _observed(name: str, m: ArrayLike, y: ArrayLike | None, rowvar: bool, dtype: DTypeLike) -> Node:
@@ -185,13 +185,13 @@ def corrcoef(x: ArrayLike, /, y: ArrayLike | None = None, rowvar: bool = True, *
     """
     c = _covariances("corrcoef", x, y, rowvar, False, None, None, None, dtype)
     if not c.ndim:
-        return c / c  # type: ignore[return-value]
+        return c / c
     spread = f.sqrt(real(as_node(diagonal(c))) if c.dtype.kind == "c" else as_node(diagonal(c)))
     n = spread.shape[0]
     out = c / cast(reshape(spread, shape=(n, 1)), c.dtype) / cast(spread, c.dtype)
     if out.dtype.kind == "c":
-        return cast(_held(real(out)), out.dtype) + cast(_held(imag(out)), out.dtype) * 1j  # type: ignore[return-value]
-    return _held(out)  # type: ignore[return-value]
+        return cast(_held(real(out)), out.dtype) + cast(_held(imag(out)), out.dtype) * 1j
+    return _held(out)
 
 
 def _held(x: Node) -> Node:

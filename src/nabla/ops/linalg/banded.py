@@ -43,7 +43,7 @@ def solve_banded(l_and_u: Any, ab: ArrayLike, b: ArrayLike, /) -> Tensor:
             f"solve_banded: {lower} diagonals below and {upper} above make {lower + upper + 1} rows of ab, of shape "
             f"(..., {lower + upper + 1}, n); got shape {x.shape}"
         )
-    return _solved("solve_banded", x, y, lower, upper)  # type: ignore[return-value]
+    return _solved("solve_banded", x, y, lower, upper)
 
 
 def _diagonals(l_and_u: Any) -> tuple[int, int]:
@@ -84,7 +84,7 @@ def solveh_banded(ab: ArrayLike, b: ArrayLike, /, *, lower: bool = False) -> Ten
     [1.0, 1.0, 1.0]
     """
     x, y = _band("solveh_banded", ab, b)
-    return _solved("solveh_banded", _both_halves(x, lower), y, x.shape[-2] - 1, x.shape[-2] - 1, True)  # type: ignore[return-value]
+    return _solved("solveh_banded", _both_halves(x, lower), y, x.shape[-2] - 1, x.shape[-2] - 1, True)
 
 
 def _both_halves(x: Node, lower: bool) -> Node:
@@ -140,4 +140,4 @@ def solve_tridiagonal(dl: ArrayLike, d: ArrayLike, du: ArrayLike, b: ArrayLike, 
     ]
     ab = side_by_side(rows, len(stack))
     check_rows("solve_tridiagonal", n, ab, right)
-    return _solved("solve_tridiagonal", ab, right, 1, 1)  # type: ignore[return-value]
+    return _solved("solve_tridiagonal", ab, right, 1, 1)

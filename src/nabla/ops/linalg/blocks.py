@@ -27,7 +27,7 @@ def block_diag(*arrays: ArrayLike) -> Tensor:
     [[1, 2, 0], [0, 0, 3]]
     """
     if not arrays:
-        return zeros((1, 0), as_node(0.0).dtype)  # type: ignore[return-value]
+        return zeros((1, 0), as_node(0.0).dtype)
     blocks = [reshape(x, shape=(1,) * (2 - x.ndim) + x.shape) if x.ndim < 2 else x for x in together(arrays)]
     stack = broadcast_shapes("block_diag, leading axes", [x.shape[:-2] for x in blocks])
     none, before, width = [0] * len(stack), 0, sum([x.shape[-1] for x in blocks])
@@ -36,7 +36,7 @@ def block_diag(*arrays: ArrayLike) -> Tensor:
         n = x.shape[-1]
         rows.append(pad_zeros(broadcast_to(x, (*stack, *x.shape[-2:])), [*none, 0, before], [*none, 0, width - before - n]))
         before += n
-    return concat(*rows, axis=len(stack))  # type: ignore[return-value]
+    return concat(*rows, axis=len(stack))
 
 
 @op
@@ -52,7 +52,7 @@ def khatri_rao(a: ArrayLike, b: ArrayLike, /) -> Tensor:
             f"khatri_rao: expected matrices with as many columns, (..., n, k) and (..., m, k); got {x.shape} and {y.shape}"
         )
     out: Node = reshape(x, shape=(*x.shape[:-1], 1, x.shape[-1])) * reshape(y, shape=(*y.shape[:-2], 1, *y.shape[-2:]))
-    return reshape(out, shape=(*out.shape[:-3], x.shape[-2] * y.shape[-2], x.shape[-1]))  # type: ignore[return-value]
+    return reshape(out, shape=(*out.shape[:-3], x.shape[-2] * y.shape[-2], x.shape[-1]))
 
 
 @op
@@ -71,4 +71,4 @@ def companion(a: ArrayLike, /) -> Tensor:
     n = node.shape[-1]
     row = reshape(-cut(node, last, 1, n) / cut(node, last, 0, 1), shape=(*node.shape[:-1], 1, n - 1))
     below = broadcast_to(constant(np.eye(n - 2, n - 1, dtype=node.dtype), node.dtype), (*node.shape[:-1], n - 2, n - 1))
-    return concat(row, below, axis=last)  # type: ignore[return-value]
+    return concat(row, below, axis=last)

@@ -24,7 +24,7 @@ def det(a: ArrayLike, /) -> Tensor:
     >>> nb.grad(nb.linalg.det)(nb.ones((2, 2))).tolist()
     [[1.0, -1.0], [-1.0, 1.0]]
     """
-    return p.det(square("det", as_node(a)))  # type: ignore[return-value]
+    return p.det(square("det", as_node(a)))
 
 
 class SlogdetResult(NamedTuple):

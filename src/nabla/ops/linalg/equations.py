@@ -39,7 +39,7 @@ def solve_sylvester(a: ArrayLike, b: ArrayLike, q: ArrayLike, /) -> Tensor:
             f"solve_sylvester: with a of shape {x.shape} and b of shape {y.shape}, q has the shape "
             f"(..., {x.shape[-1]}, {y.shape[-1]}); got {z.shape}"
         )
-    return sylvester(*_stacked("solve_sylvester", x, y, z), what="solve_sylvester")  # type: ignore[return-value]
+    return sylvester(*_stacked("solve_sylvester", x, y, z), what="solve_sylvester")
 
 
 def _lyapunov(name: str, a: ArrayLike, q: ArrayLike) -> list[Node]:
@@ -60,7 +60,7 @@ def solve_continuous_lyapunov(a: ArrayLike, q: ArrayLike, /) -> Tensor:
     [[2.0]]
     """
     x, y = _lyapunov("solve_continuous_lyapunov", a, q)
-    return sylvester(x, adjoint(x), y, what="solve_continuous_lyapunov")  # type: ignore[return-value]
+    return sylvester(x, adjoint(x), y, what="solve_continuous_lyapunov")
 
 
 @op
@@ -78,4 +78,4 @@ def solve_discrete_lyapunov(a: ArrayLike, q: ArrayLike, /) -> Tensor:
     over = inverse(x + one, "solve_discrete_lyapunov")
     b = product(over, x - one)
     c = product(product(over, y), adjoint(over))
-    return sylvester(b, adjoint(b), -2.0 * c, what="solve_discrete_lyapunov")  # type: ignore[return-value]
+    return sylvester(b, adjoint(b), -2.0 * c, what="solve_discrete_lyapunov")

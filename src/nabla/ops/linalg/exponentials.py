@@ -56,7 +56,7 @@ def cosm(x: ArrayLike, /) -> Tensor:
     >>> nb.linalg.cosm([[0.0, 1.0], [0.0, 0.0]]).tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
-    return _cosine(*_turned("cosm", x), as_node(x).dtype.kind != "c")  # type: ignore[return-value]
+    return _cosine(*_turned("cosm", x), as_node(x).dtype.kind != "c")
 
 
 @op
@@ -66,7 +66,7 @@ def sinm(x: ArrayLike, /) -> Tensor:
     >>> nb.linalg.sinm([[0.0, 1.0], [0.0, 0.0]]).tolist()
     [[0.0, 1.0], [0.0, 0.0]]
     """
-    return _sine(*_turned("sinm", x), as_node(x).dtype.kind != "c")  # type: ignore[return-value]
+    return _sine(*_turned("sinm", x), as_node(x).dtype.kind != "c")
 
 
 @op
@@ -78,7 +78,7 @@ def tanm(x: ArrayLike, /) -> Tensor:
     """
     turned, x_is_real = _turned("tanm", x), as_node(x).dtype.kind != "c"
     cosine, sine = _cosine(*turned, x_is_real), _sine(*turned, x_is_real)
-    return p.lu_solve(cosine, *p.factors(cosine), sine, transposed=False, what="tanm")  # type: ignore[return-value]
+    return p.lu_solve(cosine, *p.factors(cosine), sine, transposed=False, what="tanm")
 
 
 def _stretched(name: str, x: ArrayLike) -> tuple[Node, Node]:
@@ -95,7 +95,7 @@ def coshm(x: ArrayLike, /) -> Tensor:
     [[1.0, 0.0], [0.0, 1.0]]
     """
     grown, shrunk = _stretched("coshm", x)
-    return 0.5 * (grown + shrunk)  # type: ignore[return-value]
+    return 0.5 * (grown + shrunk)
 
 
 @op
@@ -106,7 +106,7 @@ def sinhm(x: ArrayLike, /) -> Tensor:
     [[0.0, 1.0], [0.0, 0.0]]
     """
     grown, shrunk = _stretched("sinhm", x)
-    return 0.5 * (grown - shrunk)  # type: ignore[return-value]
+    return 0.5 * (grown - shrunk)
 
 
 @op
@@ -118,4 +118,4 @@ def tanhm(x: ArrayLike, /) -> Tensor:
     """
     grown, shrunk = _stretched("tanhm", x)
     cosine = grown + shrunk
-    return p.lu_solve(cosine, *p.factors(cosine), grown - shrunk, transposed=False, what="tanhm")  # type: ignore[return-value]
+    return p.lu_solve(cosine, *p.factors(cosine), grown - shrunk, transposed=False, what="tanhm")

@@ -40,8 +40,8 @@ def cholesky(a: ArrayLike, /, *, upper: bool = False) -> Tensor:
     """
     a = square("cholesky", as_node(a))
     if upper:
-        return swap_last(p.cholesky(swap_last(a)))  # type: ignore[return-value]
-    return p.cholesky(a)  # type: ignore[return-value]
+        return swap_last(p.cholesky(swap_last(a)))
+    return p.cholesky(a)
 
 
 class QRResult(NamedTuple):
@@ -173,7 +173,7 @@ def lu_solve(lu_and_piv: Any, b: ArrayLike, /, trans: Any = 0) -> Tensor:
             columns = p.triangular_solve(matrix, columns, lower=lower, transposed=not straight, unit=lower)
         return columns if straight else _rows(columns, broadcast_to(inverse_order, matrix.shape[:-1]))
 
-    return solved("lu_solve", solution, packed, right)  # type: ignore[return-value]
+    return solved("lu_solve", solution, packed, right)
 
 
 @op
@@ -235,4 +235,4 @@ def householder_product(v: ArrayLike, tau: ArrayLike, /) -> Tensor:
     flat = p.adjoint(vectors)
     scale = reshape(t, shape=(*t.shape, 1))
     inner = solve_triangular(scale * p.product(flat, vectors), scale * cut(flat, x.ndim - 1, 0, n), unit_diagonal=True)
-    return constant(np.eye(m, n, dtype=x.dtype), x.dtype) - p.product(vectors, as_node(inner))  # type: ignore[return-value]
+    return constant(np.eye(m, n, dtype=x.dtype), x.dtype) - p.product(vectors, as_node(inner))

@@ -35,10 +35,10 @@ def matrix_power(x: ArrayLike, n: int, /) -> Tensor:
     x = as_node(x)
     n = integer("matrix_power", "n", n)
     if n < 0:
-        return _power(p.inverse(square("matrix_power", x), "matrix_power"), -n)  # type: ignore[return-value]
+        return _power(p.inverse(square("matrix_power", x), "matrix_power"), -n)
     if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
         raise ShapeError(f"matrix_power: expected square matrices, of shape (..., n, n); got shape {x.shape}")
-    return _power(x, n) if n else p.identity(x)  # type: ignore[return-value]
+    return _power(x, n) if n else p.identity(x)
 
 
 def _power(x: Node, n: int) -> Node:
@@ -61,7 +61,7 @@ def expm(x: ArrayLike, /) -> Tensor:
     >>> nb.linalg.expm([[0.0, 1.0], [0.0, 0.0]]).tolist()
     [[1.0, 1.0], [0.0, 1.0]]
     """
-    return matrix_function(square("expm", as_node(x)), name="expm")  # type: ignore[return-value]
+    return matrix_function(square("expm", as_node(x)), name="expm")
 
 
 @op
@@ -74,7 +74,7 @@ def logm(x: ArrayLike, /) -> Tensor:
     >>> nb.linalg.logm([[1.0, 1.0], [0.0, 1.0]]).round(9).tolist()
     [[0.0, 1.0], [0.0, 0.0]]
     """
-    return matrix_function(square("logm", as_node(x)), name="logm")  # type: ignore[return-value]
+    return matrix_function(square("logm", as_node(x)), name="logm")
 
 
 @op
@@ -96,7 +96,7 @@ def fractional_matrix_power(x: ArrayLike, t: ArrayLike, /) -> Tensor:
     if exponent.shape:
         raise ShapeError(f"fractional_matrix_power: t is one number, of shape (); got shape {exponent.shape}")
     rest = expm(exponent * as_node(logm(a)))
-    return matrix_product(as_node(matrix_power(node, whole)), as_node(rest)) if whole else rest  # type: ignore[return-value]
+    return matrix_product(as_node(matrix_power(node, whole)), as_node(rest)) if whole else rest
 
 
 @op
@@ -109,7 +109,7 @@ def sqrtm(x: ArrayLike, /) -> Tensor:
     >>> nb.linalg.sqrtm([[4.0, 0.0], [0.0, 9.0]]).tolist()
     [[2.0, 0.0], [0.0, 3.0]]
     """
-    return matrix_function(square("sqrtm", as_node(x)), name="sqrtm")  # type: ignore[return-value]
+    return matrix_function(square("sqrtm", as_node(x)), name="sqrtm")
 
 
 @op
@@ -136,4 +136,4 @@ def funmh(x: ArrayLike, func: Callable[[Tensor], Tensor], /, UPLO: str | None = 
             f"funmh: func takes each eigenvalue to a number: of eigenvalues of shape {w.shape} it returned shape {result.shape}"
         )
     graph, parameters = sweeps.close([result], [w], ["the eigenvalues"])
-    return function_of_hermitian(graph, h, w, v, parameters)  # type: ignore[return-value]
+    return function_of_hermitian(graph, h, w, v, parameters)

@@ -48,7 +48,7 @@ def pinv(x: ArrayLike, /, rcond: Any = None, hermitian: bool = False, *, rtol: A
     node = matrices("pinv", as_node(x))
     if hermitian:
         node = hermitian_part("pinv", node, None)
-    return _pseudoinverse(node, rcond if rtol is None else rtol)  # type: ignore[return-value]
+    return _pseudoinverse(node, rcond if rtol is None else rtol)
 
 
 @op
@@ -59,7 +59,7 @@ def pinvh(a: ArrayLike, /, *, rtol: Any = None, UPLO: str | None = None) -> Tens
     [[0.25, 0.25], [0.25, 0.25]]
     """
     found = _pseudoinverse(hermitian_part("pinvh", a, UPLO), rtol)
-    return 0.5 * (found + adjoint(found))  # type: ignore[return-value]
+    return 0.5 * (found + adjoint(found))
 
 
 def _pseudoinverse(x: Node, rtol: Any) -> Node:

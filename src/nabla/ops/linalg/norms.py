@@ -45,13 +45,13 @@ def norm(x: ArrayLike, ord: Any = None, axis: Any = None, keepdims: bool = False
         if ord is not None and x.ndim not in (1, 2):
             raise ArgumentError(f"norm: ord={ord!r} is for vectors and matrices; x has shape {x.shape}, so give an axis")
         if ord is None:
-            return _vector_norm(x, axes, 2, keepdims)  # type: ignore[return-value]
+            return _vector_norm(x, axes, 2, keepdims)
     else:
         axes = ordered_axes("norm", axis, x.ndim)
     if len(axes) == 1:
-        return _vector_norm(x, axes, 2 if ord is None else ord, keepdims)  # type: ignore[return-value]
+        return _vector_norm(x, axes, 2 if ord is None else ord, keepdims)
     if len(axes) == 2:
-        return _matrix_norm(x, axes, ord, keepdims)  # type: ignore[return-value]
+        return _matrix_norm(x, axes, ord, keepdims)
     raise ArgumentError(f"norm: axis names one axis or two; got {axis!r}. For more use vector_norm")
 
 
@@ -66,16 +66,16 @@ def vector_norm(x: ArrayLike, /, *, axis: Any = None, keepdims: bool = False, or
     """
     x = inexact(as_node(x))
     axes = tuple(range(x.ndim)) if axis is None else ordered_axes("vector_norm", axis, x.ndim)
-    return _vector_norm(x, axes, ord, keepdims)  # type: ignore[return-value]
+    return _vector_norm(x, axes, ord, keepdims)
 
 
 def _vector_norm(x: Node, axes: tuple[int, ...], ord: Any, keepdims: bool) -> Node:
     if isinstance(ord, (str, bool)) or not isinstance(ord, (int, float)) or isnan(ord):
         raise ArgumentError(f"norm: of a vector, ord is a number, such as 2, 1 or inf; got {ord!r}")
     if ord == inf:
-        return maximum_over(abs_(x), axis=axes, keepdims=keepdims)  # type: ignore[return-value]
+        return maximum_over(abs_(x), axis=axes, keepdims=keepdims)
     if ord == -inf:
-        return minimum_over(abs_(x), axis=axes, keepdims=keepdims)  # type: ignore[return-value]
+        return minimum_over(abs_(x), axis=axes, keepdims=keepdims)
     if ord > 0 and ord % 2 == 0:
         squares = square(real(x)) + square(imag(x)) if x.dtype.kind == "c" else square(x)
         terms = raised(squares, ord // 2)  # no absolute value: it is smooth at zero
@@ -145,7 +145,7 @@ def matrix_norm(x: ArrayLike, /, *, keepdims: bool = False, ord: Any = "fro") ->
     node = inexact(as_node(x))
     if node.ndim < 2:
         raise ShapeError(f"matrix_norm: expected matrices, of shape (..., m, n); got shape {node.shape}")
-    return _matrix_norm(node, (node.ndim - 2, node.ndim - 1), ord, keepdims)  # type: ignore[return-value]
+    return _matrix_norm(node, (node.ndim - 2, node.ndim - 1), ord, keepdims)
 
 
 @op
@@ -166,10 +166,10 @@ def cond(x: ArrayLike, /, p: Any = None) -> Tensor:
         s = svdvals(node)
         k = s.shape[-1]
         most, least = pick(s, last - 1, 0), pick(s, last - 1, k - 1)
-        return most / least if p != -2 else least / most  # type: ignore[return-value]
+        return most / least if p != -2 else least / most
     node = square_matrices("cond", node)
     axes = (last - 1, last)
-    return _matrix_norm(node, axes, p, False) * _matrix_norm(inverse(node, "cond"), axes, p, False)  # type: ignore[return-value]
+    return _matrix_norm(node, axes, p, False) * _matrix_norm(inverse(node, "cond"), axes, p, False)
 
 
 @op
@@ -186,15 +186,15 @@ def matrix_rank(x: ArrayLike, /, tol: Any = None, hermitian: bool = False, *, rt
     if tol is not None and rtol is not None:
         raise ArgumentError("matrix_rank: give tol (absolute) or rtol (relative), not both")
     if node.ndim < 2:
-        return cast(reduce_any(not_equal(node, zeros((), node.dtype)), axes=tuple(range(node.ndim))), dtypes.int64)  # type: ignore[return-value]
+        return cast(reduce_any(not_equal(node, zeros((), node.dtype)), axes=tuple(range(node.ndim))), dtypes.int64)
     s = abs_(eigvalsh(node)) if hermitian else svdvals(node)
     last = s.ndim - 1
     if not s.shape[last]:
-        return zeros(s.shape[:-1], dtypes.int64)  # type: ignore[return-value]
+        return zeros(s.shape[:-1], dtypes.int64)
     if tol is None:
         relative = relative_tolerance(rtol, node)
         limit = reduce_max(s, axes=(last,)) * relative
     else:
         limit = cast(as_node(tol), s.dtype)
     limit = reshape(limit, shape=(*limit.shape, 1))
-    return reduce_sum(cast(greater(s, limit), dtypes.int64), axes=(last,))  # type: ignore[return-value]
+    return reduce_sum(cast(greater(s, limit), dtypes.int64), axes=(last,))

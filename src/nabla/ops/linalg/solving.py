@@ -31,7 +31,7 @@ def solve(a: ArrayLike, b: ArrayLike, /) -> Tensor:
     def solution(a: Node, b: Node) -> Node:
         return p.lu_solve(a, *p.factors(a), b, transposed=False, what="solve")
 
-    return solved("solve", solution, *system("solve", a, b))  # type: ignore[return-value]
+    return solved("solve", solution, *system("solve", a, b))
 
 
 @op
@@ -55,7 +55,7 @@ def solve_triangular(a: ArrayLike, b: ArrayLike, /, trans: Any = 0, lower: bool 
     def solution(a: Node, b: Node) -> Node:
         return p.triangular_solve(a, b, lower=bool(lower), transposed=transposed, unit=bool(unit_diagonal))
 
-    return solved("solve_triangular", solution, a, b)  # type: ignore[return-value]
+    return solved("solve_triangular", solution, a, b)
 
 
 def system(name: str, a: ArrayLike, b: ArrayLike) -> tuple[Node, Node]:
@@ -103,4 +103,4 @@ def inv(a: ArrayLike, /) -> Tensor:
     >>> nb.linalg.inv([[2.0, 0.0], [0.0, 4.0]]).tolist()
     [[0.5, 0.0], [0.0, 0.25]]
     """
-    return p.inverse(square("inv", as_node(a)), "inv")  # type: ignore[return-value]
+    return p.inverse(square("inv", as_node(a)), "inv")

@@ -80,7 +80,7 @@ def eigvalsh(x: ArrayLike, /, UPLO: str | None = None) -> Tensor:
     >>> nb.grad(lambda x: nb.exp(nb.linalg.eigvalsh(x)).sum())(nb.zeros((2, 2))).round(9).tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
-    return p.eigvalsh(hermitian_part("eigvalsh", x, UPLO))  # type: ignore[return-value]
+    return p.eigvalsh(hermitian_part("eigvalsh", x, UPLO))
 
 
 @op
@@ -104,7 +104,7 @@ def eigvals(x: ArrayLike, /) -> Tensor:
     >>> nb.linalg.eigvals([[2.0, 1.0], [0.0, 3.0]]).real.tolist()
     [2.0, 3.0]
     """
-    return p.eigvals(square("eigvals", as_node(x)))  # type: ignore[return-value]
+    return p.eigvals(square("eigvals", as_node(x)))
 
 
 @op
@@ -141,4 +141,4 @@ def svdvals(x: ArrayLike, /) -> Tensor:
     >>> nb.linalg.svdvals([[3.0, 0.0], [0.0, -4.0]]).tolist()
     [4.0, 3.0]
     """
-    return p.svdvals(matrices("svdvals", as_node(x)))  # type: ignore[return-value]
+    return p.svdvals(matrices("svdvals", as_node(x)))

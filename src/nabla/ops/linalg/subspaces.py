@@ -102,7 +102,7 @@ def orth(a: ArrayLike, /, rcond: Any = None) -> Tensor:
     """
     x = matrices("orth", as_node(a))
     u = outputs(svd(x))[0]
-    return cut(u, u.ndim - 1, 0, _rank("orth", x, rcond))  # type: ignore[return-value]
+    return cut(u, u.ndim - 1, 0, _rank("orth", x, rcond))
 
 
 @op
@@ -114,14 +114,14 @@ def null_space(a: ArrayLike, /, rcond: Any = None) -> Tensor:
     """
     x = matrices("null_space", as_node(a))
     v = completed(outputs(svd(x))[2])
-    return cut(v, v.ndim - 1, _rank("null_space", x, rcond), x.shape[-1])  # type: ignore[return-value]
+    return cut(v, v.ndim - 1, _rank("null_space", x, rcond), x.shape[-1])
 
 
 def _basis(x: Node) -> Node:
     """Orthonormal columns that span the same; of independent ones those that come nearest to them."""
     if x.tokens.placeholder or _rank("subspace_angles", x, None) == x.shape[-1]:
         return unitary(x)
-    return orth(x)  # type: ignore[return-value]
+    return orth(x)
 
 
 @op
@@ -146,4 +146,4 @@ def subspace_angles(a: ArrayLike, b: ArrayLike, /) -> Tensor:
     one, last = scalar(1, cosines.dtype), cosines.ndim - 1
     small = greater_equal(cosines * cosines, scalar(0.5, cosines.dtype))
     small, cosines = flip(small, axes=(last,)), flip(cosines, axes=(last,))
-    return select(small, arcsin(minimum(sines, one)), arccos(minimum(cosines, one)))  # type: ignore[return-value]
+    return select(small, arcsin(minimum(sines, one)), arccos(minimum(cosines, one)))

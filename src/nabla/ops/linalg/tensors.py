@@ -35,7 +35,7 @@ def tensorsolve(a: ArrayLike, b: ArrayLike, /, axes: Any = None) -> Tensor:
             f"tensorsolve: a of shape {x.shape} has {n} columns; expected as many rows, and as b has elements ({y.size})"
         )
     found: Any = solve(reshape(x, shape=(n, n)), reshape(y, shape=(n,)))
-    return reshape(found, shape=shape)  # type: ignore[return-value]
+    return reshape(found, shape=shape)
 
 
 @op
@@ -58,4 +58,4 @@ def tensorinv(a: ArrayLike, /, ind: int = 2) -> Tensor:
             f"tensorinv: the first {ind} axes have {n} elements and the others {prod(last)} (shape {x.shape}); expected as many"
         )
     found: Any = inv(reshape(x, shape=(n, n)))
-    return reshape(found, shape=(*last, *first))  # type: ignore[return-value]
+    return reshape(found, shape=(*last, *first))

@@ -74,7 +74,7 @@ def toeplitz(c: ArrayLike, r: ArrayLike | None = None) -> Tensor:
     column, row = _column_and_row("toeplitz", c, r)
     v = flip(_diagonals(column, row), axes=(column.ndim - 1,))
     out = _matrix(v, column.shape[-1], row.shape[-1])
-    return flip(out, axes=(out.ndim - 2,))  # type: ignore[return-value]
+    return flip(out, axes=(out.ndim - 2,))
 
 
 @op
@@ -92,7 +92,7 @@ def hankel(c: ArrayLike, r: ArrayLike | None = None) -> Tensor:
     else:
         column, row = _column_and_row("hankel", c, r)
     v = concat(column, _first_left_out(row), axis=column.ndim - 1)
-    return _matrix(v, column.shape[-1], row.shape[-1])  # type: ignore[return-value]
+    return _matrix(v, column.shape[-1], row.shape[-1])
 
 
 @op
@@ -131,7 +131,7 @@ def convolution_matrix(a: ArrayLike, n: int, mode: str = "full") -> Tensor:
     start, rows = {"full": (0, m + n - 1), "same": ((min(m, n) - 1) // 2, max(m, n)), "valid": (min(m, n) - 1, abs(m - n) + 1)}[
         mode
     ]
-    return cut(out, out.ndim - 2, start, start + rows)  # type: ignore[return-value]
+    return cut(out, out.ndim - 2, start, start + rows)
 
 
 def _system(name: str, c_or_cr: Any, b: ArrayLike) -> tuple[Node, Node, int]:
@@ -164,7 +164,7 @@ def solve_toeplitz(c_or_cr: Any, b: ArrayLike, /) -> Tensor:
     n = y.shape[max(y.ndim - 2, 0)]
     if rows != n:
         raise ShapeError(f"solve_toeplitz: the matrix is square, c and r are of one length; got lengths {rows} and {n}")
-    return solved("solve_toeplitz", lambda v, y: toeplitz_solve(_as_vectors(v), y), v, y)  # type: ignore[return-value]
+    return solved("solve_toeplitz", lambda v, y: toeplitz_solve(_as_vectors(v), y), v, y)
 
 
 @op
@@ -185,7 +185,7 @@ def matmul_toeplitz(c_or_cr: Any, x: ArrayLike, /) -> Tensor:
         out = toeplitz_product(_as_vectors(broadcast_to(v, (*stack, *v.shape[-2:]))), columns)
     else:
         out = zeros((*stack, rows, columns.shape[-1]), y.dtype)
-    return reshape(out, shape=out.shape[:-1]) if y.ndim == 1 else out  # type: ignore[return-value]
+    return reshape(out, shape=out.shape[:-1]) if y.ndim == 1 else out
 
 
 @op
@@ -219,7 +219,7 @@ def solve_circulant(
     shape = broadcast_shapes("solve_circulant", (x.shape, y.shape))
     if not n:
         out = broadcast_to(y, shape)
-        return move_axis(out, out.ndim - 1, one_axis("solve_circulant", outaxis, out.ndim))  # type: ignore[return-value]
+        return move_axis(out, out.ndim - 1, one_axis("solve_circulant", outaxis, out.ndim))
     axis = len(shape) - 1
     values, right = _spectrum(x), broadcast_to(_spectrum(y), shape)
     size = abs_(values)
@@ -236,7 +236,7 @@ def solve_circulant(
         found = select(vanishing, zero, right / select(vanishing, scalar(1, values.dtype), values))
     found = fft(found, axes=(axis,), inverse=True, norm="backward")
     out = found if x.dtype.kind == "c" else real(found)
-    return move_axis(out, axis, one_axis("solve_circulant", outaxis, out.ndim))  # type: ignore[return-value]
+    return move_axis(out, axis, one_axis("solve_circulant", outaxis, out.ndim))
 
 
 def _spectrum(x: Node) -> Node:

@@ -113,7 +113,7 @@ def conv(
         x_dilation=(1,) * ndim,
         w_dilation=dilations,
     )
-    return _with_bias("conv", _out_of_groups(out, x.shape[:axis]), bias, axis)  # type: ignore[return-value]
+    return _with_bias("conv", _out_of_groups(out, x.shape[:axis]), bias, axis)
 
 
 @op
@@ -167,4 +167,4 @@ def conv_transpose(
         x_dilation=strides,
         w_dilation=dilations,
     )
-    return _with_bias("conv_transpose", _out_of_groups(out, x.shape[:axis]), bias, axis)  # type: ignore[return-value]
+    return _with_bias("conv_transpose", _out_of_groups(out, x.shape[:axis]), bias, axis)

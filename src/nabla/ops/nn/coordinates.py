@@ -99,7 +99,7 @@ def map_coordinates(
     if mode == "constant":
         for c, n in zip(at, node.shape):
             total = select(logical_and(greater_equal(c, like(c, 0)), less_equal(c, like(c, n - 1))), total, fill)
-    return total if total.shape == shape else broadcast(total, shape=shape)  # type: ignore[return-value]
+    return total if total.shape == shape else broadcast(total, shape=shape)
 
 
 def _each_axis(coordinates: Any) -> list[Node]:

@@ -30,4 +30,4 @@ def dropout(key: ArrayLike, x: ArrayLike, /, rate: float = 0.5) -> Tensor:
         raise ArgumentError(f"dropout: rate is a probability from 0 up to, but not, 1; got {rate!r}")
     node = inexact(as_node(x))
     kept = unit(as_key("dropout", key), node.shape, dtypes.float64) < 1.0 - rate
-    return select(kept, node / (1.0 - rate), zeros((), node.dtype))  # type: ignore[return-value]
+    return select(kept, node / (1.0 - rate), zeros((), node.dtype))

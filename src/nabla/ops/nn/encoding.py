@@ -35,7 +35,7 @@ def one_hot(x: ArrayLike, /, num_classes: int, *, axis: int = -1, dtype: DTypeLi
     n = integer("one_hot", "num_classes", num_classes, 0)
     wanted = dtypes.default_dtype() if dtype is None else dtypes.canonical(dtype)
     out = equal(reshape(x, shape=(*x.shape, 1)), constant(np.arange(n)))
-    return cast(move_axis(out, x.ndim, one_axis("one_hot", axis, x.ndim + 1)), wanted)  # type: ignore[return-value]
+    return cast(move_axis(out, x.ndim, one_axis("one_hot", axis, x.ndim + 1)), wanted)
 
 
 @op

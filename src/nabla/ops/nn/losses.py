@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def _reduced(name: str, losses: Node, reduction: str) -> Node:
     if reduction == "mean":
-        return mean(losses)  # type: ignore[return-value]
+        return mean(losses)
     if reduction == "sum":
         return reduce_sum(losses, axes=tuple(range(losses.ndim)))
     if reduction != "none":
@@ -62,7 +62,7 @@ def cross_entropy(
         losses = -reduce_sum(mul(y, logs), axes=(at,))
     if label_smoothing:
         losses = (1.0 - label_smoothing) * losses - label_smoothing * mean(logs, axis=at)
-    return _reduced("cross_entropy", losses, reduction)  # type: ignore[return-value]
+    return _reduced("cross_entropy", losses, reduction)
 
 
 def _fits(found: Shape, wanted: Shape, logits: Shape, why: str) -> None:
@@ -83,7 +83,7 @@ def binary_cross_entropy_with_logits(logits: ArrayLike, labels: ArrayLike, /, *,
     x, y = real_floats("binary_cross_entropy_with_logits", logits), as_node(labels)
     if x.shape != y.shape:
         raise ShapeError(f"binary_cross_entropy_with_logits: labels have the shape of logits, {x.shape}; got {y.shape}")
-    return _reduced("binary_cross_entropy_with_logits", softplus(x) - mul(x, y), reduction)  # type: ignore[return-value]
+    return _reduced("binary_cross_entropy_with_logits", softplus(x) - mul(x, y), reduction)
 
 
 @op
@@ -96,7 +96,7 @@ def mse_loss(x: ArrayLike, target: ArrayLike, /, *, reduction: str = "mean") -> 
     5.0
     """
     difference = _difference("mse_loss", x, target)
-    return _reduced("mse_loss", square(abs_(difference) if difference.dtype.kind == "c" else difference), reduction)  # type: ignore[return-value]
+    return _reduced("mse_loss", square(abs_(difference) if difference.dtype.kind == "c" else difference), reduction)
 
 
 @op
@@ -111,4 +111,4 @@ def huber_loss(x: ArrayLike, target: ArrayLike, /, *, delta: float = 1.0, reduct
     difference = _difference("huber_loss", x, target)
     r = abs_(difference)
     near = square(abs_(difference) if difference.dtype.kind == "c" else difference)
-    return _reduced("huber_loss", select(less_equal(r, like(r, delta)), 0.5 * near, delta * (r - 0.5 * delta)), reduction)  # type: ignore[return-value]
+    return _reduced("huber_loss", select(less_equal(r, like(r, delta)), 0.5 * near, delta * (r - 0.5 * delta)), reduction)

@@ -47,7 +47,7 @@ def layer_norm(
     [-1.0, 1.0]
     """
     node = inexact(as_node(x))
-    return _scaled(_normal(node, several_axes("layer_norm", axis, node.ndim), eps), weight, bias)  # type: ignore[return-value]
+    return _scaled(_normal(node, several_axes("layer_norm", axis, node.ndim), eps), weight, bias)
 
 
 @op
@@ -62,7 +62,7 @@ def rms_norm(x: ArrayLike, /, weight: ArrayLike | None = None, *, axis: Axis = -
     """
     node = inexact(as_node(x))
     size: Any = mean_over(square(abs_(node)), axis=several_axes("rms_norm", axis, node.ndim), keepdims=True)
-    return _scaled(node / sqrt(size + eps), weight, None)  # type: ignore[return-value]
+    return _scaled(node / sqrt(size + eps), weight, None)
 
 
 def _along(name: str, what: str, value: Any, channels: int, axis: int, ndim: int) -> Node | None:
@@ -104,7 +104,7 @@ def batch_norm(
     )
     found_centre: Any = mean_over(node, axis=others, keepdims=True) if centre is None else centre
     found_spread: Any = var_over(node, axis=others, keepdims=True) if spread is None else spread
-    return _scaled((node - found_centre) / sqrt(found_spread + eps), scale, shift)  # type: ignore[return-value]
+    return _scaled((node - found_centre) / sqrt(found_spread + eps), scale, shift)
 
 
 @op
@@ -130,4 +130,4 @@ def group_norm(
     scale, shift = (
         _along("group_norm", what, value, channels, 1, node.ndim) for what, value in (("weight", weight), ("bias", bias))
     )
-    return _scaled(reshape(_normal(rows, (2,), eps), shape=node.shape), scale, shift)  # type: ignore[return-value]
+    return _scaled(reshape(_normal(rows, (2,), eps), shape=node.shape), scale, shift)

@@ -87,9 +87,9 @@ def normal(
     """
     kind = None if dtype is None else dtypes.canonical(dtype)
     if kind is None or kind.kind != "c":
-        return _located("normal", key, shape, dtype, loc, scale, standard_normal)  # type: ignore[return-value]
+        return _located("normal", key, shape, dtype, loc, scale, standard_normal)
     shape, (at, size) = parameters("normal", shape, dtypes.to_real(kind), loc, scale)
-    return at + size * complex_normal(as_key("normal", key), shape, kind)  # type: ignore[return-value]
+    return at + size * complex_normal(as_key("normal", key), shape, kind)
 
 
 def complex_normal(key: Node, shape: Shape, dtype: np.dtype) -> Node:
@@ -107,7 +107,7 @@ def lognormal(
     >>> nb.random.lognormal(nb.random.key(0), 0.5, (2,)).shape
     (2,)
     """
-    return exp(_located("lognormal", key, shape, dtype, mean, sigma, standard_normal))  # type: ignore[return-value]
+    return exp(_located("lognormal", key, shape, dtype, mean, sigma, standard_normal))
 
 
 @op
@@ -118,7 +118,7 @@ def exponential(key: ArrayLike, /, shape: Any = None, dtype: DTypeLike = None, *
     (2,)
     """
     shape, (size,) = parameters("exponential", shape, dtype, scale)
-    return size * standard_exponential(as_key("exponential", key), shape, size.dtype)  # type: ignore[return-value]
+    return size * standard_exponential(as_key("exponential", key), shape, size.dtype)
 
 
 def _standard_laplace(key: Node, shape: Shape, dtype: np.dtype) -> Node:
@@ -135,7 +135,7 @@ def laplace(
     >>> nb.random.laplace(nb.random.key(0), (2,)).shape
     (2,)
     """
-    return _located("laplace", key, shape, dtype, loc, scale, _standard_laplace)  # type: ignore[return-value]
+    return _located("laplace", key, shape, dtype, loc, scale, _standard_laplace)
 
 
 def _standard_logistic(key: Node, shape: Shape, dtype: np.dtype) -> Node:
@@ -151,7 +151,7 @@ def logistic(
     >>> nb.random.logistic(nb.random.key(0), (2,)).shape
     (2,)
     """
-    return _located("logistic", key, shape, dtype, loc, scale, _standard_logistic)  # type: ignore[return-value]
+    return _located("logistic", key, shape, dtype, loc, scale, _standard_logistic)
 
 
 @op
@@ -163,7 +163,7 @@ def gumbel(
     >>> nb.random.gumbel(nb.random.key(0), (2,)).shape
     (2,)
     """
-    return _located("gumbel", key, shape, dtype, loc, scale, standard_gumbel)  # type: ignore[return-value]
+    return _located("gumbel", key, shape, dtype, loc, scale, standard_gumbel)
 
 
 def _standard_cauchy(key: Node, shape: Shape, dtype: np.dtype) -> Node:
@@ -179,7 +179,7 @@ def cauchy(
     >>> nb.random.cauchy(nb.random.key(0), (2,)).shape
     (2,)
     """
-    return _located("cauchy", key, shape, dtype, loc, scale, _standard_cauchy)  # type: ignore[return-value]
+    return _located("cauchy", key, shape, dtype, loc, scale, _standard_cauchy)
 
 
 @op
@@ -190,7 +190,7 @@ def pareto(key: ArrayLike, b: ArrayLike, /, shape: Any = None, dtype: DTypeLike 
     (2,)
     """
     shape, (b,) = parameters("pareto", shape, dtype, b)
-    return exp(standard_exponential(as_key("pareto", key), shape, b.dtype) / b)  # type: ignore[return-value]
+    return exp(standard_exponential(as_key("pareto", key), shape, b.dtype) / b)
 
 
 @op
@@ -204,7 +204,7 @@ def weibull(
     """
     shape, (k, size) = parameters("weibull", shape, dtype, concentration, scale)
     drawn = standard_exponential(as_key("weibull", key), shape, k.dtype)
-    return size * exp(log_(drawn) / k)  # type: ignore[return-value]
+    return size * exp(log_(drawn) / k)
 
 
 @op
@@ -215,7 +215,7 @@ def rayleigh(key: ArrayLike, /, shape: Any = None, dtype: DTypeLike = None, *, s
     (2,)
     """
     shape, (size,) = parameters("rayleigh", shape, dtype, scale)
-    return size * sqrt(2.0 * standard_exponential(as_key("rayleigh", key), shape, size.dtype))  # type: ignore[return-value]
+    return size * sqrt(2.0 * standard_exponential(as_key("rayleigh", key), shape, size.dtype))
 
 
 def _normal_cdf(x: Node) -> Node:
@@ -250,7 +250,7 @@ def truncated_normal(
     start, stop = _normal_cdf(a), _normal_cdf(b)
     z = ndtri(start + (stop - start) * open_unit(as_key("truncated_normal", key), shape, dtypes.float64))
     z = cast(select(above, -z, z), low.dtype)
-    return at + size * minimum(maximum(z, low), high)  # type: ignore[return-value]
+    return at + size * minimum(maximum(z, low), high)
 
 
 # Gamma and what is made of it. All is computed from logarithms in float64, which small shapes need, and rounded at the end.
@@ -273,7 +273,7 @@ def gamma(key: ArrayLike, a: ArrayLike, /, shape: Any = None, dtype: DTypeLike =
     """
     shape, (a, size) = parameters("gamma", shape, dtype, a, scale)
     drawn = cast(exp(log_gamma_draw(as_key("gamma", key), shape, a)), a.dtype)
-    return size * drawn  # type: ignore[return-value]
+    return size * drawn
 
 
 @op
@@ -284,7 +284,7 @@ def loggamma(key: ArrayLike, a: ArrayLike, /, shape: Any = None, dtype: DTypeLik
     True
     """
     shape, (a,) = parameters("loggamma", shape, dtype, a)
-    return cast(log_gamma_draw(as_key("loggamma", key), shape, a), a.dtype)  # type: ignore[return-value]
+    return cast(log_gamma_draw(as_key("loggamma", key), shape, a), a.dtype)
 
 
 @op
@@ -298,7 +298,7 @@ def beta(key: ArrayLike, a: ArrayLike, b: ArrayLike, /, shape: Any = None, dtype
     """
     shape, (a, b) = parameters("beta", shape, dtype, a, b)
     one, two = several(as_key("beta", key), 2)
-    return cast(sigmoid(log_gamma_draw(one, shape, a) - log_gamma_draw(two, shape, b)), a.dtype)  # type: ignore[return-value]
+    return cast(sigmoid(log_gamma_draw(one, shape, a) - log_gamma_draw(two, shape, b)), a.dtype)
 
 
 @op
@@ -309,7 +309,7 @@ def chisquare(key: ArrayLike, df: ArrayLike, /, shape: Any = None, dtype: DTypeL
     (2,)
     """
     shape, (df,) = parameters("chisquare", shape, dtype, df)
-    return cast(2.0 * exp(log_gamma_draw(as_key("chisquare", key), shape, 0.5 * df)), df.dtype)  # type: ignore[return-value]
+    return cast(2.0 * exp(log_gamma_draw(as_key("chisquare", key), shape, 0.5 * df)), df.dtype)
 
 
 def _log_mean_square(key: Node, shape: Shape, df: Node) -> Node:
@@ -337,7 +337,7 @@ def t(
     shape, (df, at, size) = parameters("t", shape, dtype, df, loc, scale)
     one, two = several(as_key("t", key), 2)
     drawn = standard_normal(one, shape, dtypes.float64) * exp(-0.5 * _log_mean_square(two, shape, df))
-    return at + size * cast(drawn, df.dtype)  # type: ignore[return-value]
+    return at + size * cast(drawn, df.dtype)
 
 
 @op
@@ -349,7 +349,7 @@ def f(key: ArrayLike, dfnum: ArrayLike, dfden: ArrayLike, /, shape: Any = None, 
     """
     shape, (m, n) = parameters("f", shape, dtype, dfnum, dfden)
     one, two = several(as_key("f", key), 2)
-    return cast(exp(_log_mean_square(one, shape, m) - _log_mean_square(two, shape, n)), m.dtype)  # type: ignore[return-value]
+    return cast(exp(_log_mean_square(one, shape, m) - _log_mean_square(two, shape, n)), m.dtype)
 
 
 @op
@@ -372,4 +372,4 @@ def wald(key: ArrayLike, mean: ArrayLike, /, shape: Any = None, dtype: DTypeLike
     z = select(chosen, small, square(still[0]) / small)
     if any(x.tokens is not EMPTY for x in live):
         z = r.wald_path(z, *live)  # the choice between two values depends on the parameters, and has no derivative
-    return cast(z, m.dtype)  # type: ignore[return-value]
+    return cast(z, m.dtype)

@@ -41,7 +41,7 @@ def poisson(key: ArrayLike, lam: ArrayLike, /, shape: Any = None, dtype: DTypeLi
     """
     kind = _whole_dtype("poisson", dtype)
     shape, (mean,) = parameters("poisson", shape, None, lam)
-    return cast(r.poisson(words(as_key("poisson", key), shape), cast(mean, dtypes.float64)), kind)  # type: ignore[return-value]
+    return cast(r.poisson(words(as_key("poisson", key), shape), cast(mean, dtypes.float64)), kind)
 
 
 @op
@@ -55,7 +55,7 @@ def binomial(key: ArrayLike, n: ArrayLike, p: ArrayLike, /, shape: Any = None, d
     """
     kind = _whole_dtype("binomial", dtype)
     shape, (trials, chance) = parameters("binomial", shape, "float64", n, p)
-    return cast(r.binomial(words(as_key("binomial", key), shape), trials, chance), kind)  # type: ignore[return-value]
+    return cast(r.binomial(words(as_key("binomial", key), shape), trials, chance), kind)
 
 
 @op
@@ -68,7 +68,7 @@ def geometric(key: ArrayLike, p: ArrayLike, /, shape: Any = None, dtype: DTypeLi
     kind = _whole_dtype("geometric", dtype)
     shape, (chance,) = parameters("geometric", shape, "float64", p)
     waited = ceil(log_(tail_unit(as_key("geometric", key), shape, dtypes.float64)) / log1p(-chance))
-    return cast(maximum(waited, scalar(1.0, dtypes.float64)), kind)  # type: ignore[return-value]
+    return cast(maximum(waited, scalar(1.0, dtypes.float64)), kind)
 
 
 @op
@@ -104,4 +104,4 @@ def multinomial(key: ArrayLike, n: ArrayLike, p: ArrayLike, /, shape: Any = None
         found.append(count)
         left = sub(left, cast(count, dtypes.float64))
     found.append(cast(left, dtypes.int64))
-    return cast(side_by_side(found, len(wanted)), kind)  # type: ignore[return-value]
+    return cast(side_by_side(found, len(wanted)), kind)

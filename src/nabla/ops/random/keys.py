@@ -98,8 +98,8 @@ def key(seed: ArrayLike, /) -> Tensor:
     if isinstance(seed, (int, np.integer)) and not isinstance(seed, bool):
         if not -(2**63) <= int(seed) < 2**64:
             raise ArgumentError(f"key: a seed is an integer from -2**63 to 2**64 - 1; got {seed}")
-        return scalar(int(seed) % 2**64, dtypes.uint64)  # type: ignore[return-value]
-    return _integer_node("key", "the seed", seed)  # type: ignore[return-value]
+        return scalar(int(seed) % 2**64, dtypes.uint64)
+    return _integer_node("key", "the seed", seed)
 
 
 def _integer_node(name: str, what: str, value: ArrayLike) -> Node:
@@ -123,7 +123,7 @@ def split(key: ArrayLike, /, num: int | tuple[int, ...] = 2) -> Tensor:
     >>> nb.random.split(nb.random.key(0), 5).shape
     (5,)
     """
-    return threefry(as_key("split", key), _SPLIT, shape=as_shape("split", num))  # type: ignore[return-value]
+    return threefry(as_key("split", key), _SPLIT, shape=as_shape("split", num))
 
 
 @op
@@ -142,7 +142,7 @@ def fold_in(key: ArrayLike, data: ArrayLike, /) -> Tensor:
         count = scalar(int(data) % 2**64, dtypes.uint64)
     else:
         count = _integer_node("fold_in", "the data", data)
-    return threefry(threefry(node, _FOLD, shape=()), count, shape=())  # type: ignore[return-value]
+    return threefry(threefry(node, _FOLD, shape=()), count, shape=())
 
 
 @op
@@ -159,7 +159,7 @@ def bits(key: ArrayLike, /, shape: Any = (), dtype: DTypeLike = "uint32") -> Ten
     if kind.kind != "u":
         raise DTypeError(f"bits: the dtype is an unsigned one such as uint32; got {kind}")
     found, spare = words(node, shape), 64 - 8 * kind.itemsize
-    return cast(shift_right(found, scalar(spare, dtypes.uint64)) if spare else found, kind)  # type: ignore[return-value]
+    return cast(shift_right(found, scalar(spare, dtypes.uint64)) if spare else found, kind)
 
 
 def whole(name: str, value: Any, least: int = 0) -> int:

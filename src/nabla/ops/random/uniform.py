@@ -64,8 +64,8 @@ def uniform(
     shape, (low, high) = parameters("uniform", shape, dtype, minval, maxval)
     drawn = unit(as_key("uniform", key), shape, low.dtype)
     if is_scalar(minval) and is_scalar(maxval) and minval == 0 and maxval == 1:
-        return drawn  # type: ignore[return-value]
-    return low + (high - low) * drawn  # type: ignore[return-value]
+        return drawn
+    return low + (high - low) * drawn
 
 
 # randint: floor(span * u) for a random u of 64 bits, or of 128 for spans that are not small beside 2**64
@@ -140,7 +140,7 @@ def randint(
     wanted = own if shape is None else as_shape("randint", shape)
     if broadcast_shapes("randint", [wanted, own]) != wanted:
         raise ShapeError(f"randint: the bounds have shape {own}, which does not broadcast to the shape {wanted} asked for")
-    return add(cast(_below(node, wanted, span), kind), low)  # type: ignore[return-value]
+    return add(cast(_below(node, wanted, span), kind), low)
 
 
 @op
@@ -151,7 +151,7 @@ def bernoulli(key: ArrayLike, /, p: ArrayLike = 0.5, shape: Any = None) -> Tenso
     dtype('bool')
     """
     shape, (chance,) = parameters("bernoulli", shape, None, p)
-    return less(unit(as_key("bernoulli", key), shape, chance.dtype), chance)  # type: ignore[return-value]
+    return less(unit(as_key("bernoulli", key), shape, chance.dtype), chance)
 
 
 @op
@@ -165,7 +165,7 @@ def rademacher(key: ArrayLike, /, shape: Any = (), dtype: DTypeLike = "int64") -
     if kind.kind not in "ifc":
         raise DTypeError(f"rademacher: the dtype has to hold -1; got {kind}")
     coin = shift_right(words(as_key("rademacher", key), as_shape("rademacher", shape)), _u64(63))
-    return cast(sub(scalar(1, dtypes.int64), cast(add(coin, coin), dtypes.int64)), kind)  # type: ignore[return-value]
+    return cast(sub(scalar(1, dtypes.int64), cast(add(coin, coin), dtypes.int64)), kind)
 
 
 # Orders and choices
@@ -185,13 +185,13 @@ def permutation(key: ArrayLike, x: ArrayLike, /, axis: int = 0, *, independent: 
     if isinstance(x, (int, np.integer)) and not isinstance(x, bool):
         if x < 0:
             raise ArgumentError(f"permutation: of a number n, the numbers below n are put in order; got {x}")
-        return _order(node, int(x))  # type: ignore[return-value]
+        return _order(node, int(x))
     array = as_node(x)
     axis = one_axis("permutation", axis, array.ndim)
     if independent:
         order = argsort(words(node, array.shape), axis=axis, descending=False)
-        return along_axis(array, order, axis, unique=True)  # type: ignore[return-value]
-    return _taken(array, _order(node, array.shape[axis]), axis, unique=True)  # type: ignore[return-value]
+        return along_axis(array, order, axis, unique=True)
+    return _taken(array, _order(node, array.shape[axis]), axis, unique=True)
 
 
 def _order(key: Node, n: int) -> Node:
@@ -242,7 +242,7 @@ def choice(
         if chances.shape != (n,):
             raise ShapeError(f"choice: p has a probability for each of the {n} elements; got shape {chances.shape}")
         positions = _weighted(node, chances, shape, count, replace)
-    return positions if array is None else _taken(array, positions, axis, unique=not replace)  # type: ignore[return-value, arg-type]
+    return positions if array is None else _taken(array, positions, axis, unique=not replace)  # type: ignore[arg-type]
 
 
 def _weighted(key: Node, p: Node, shape: Shape, count: int, replace: bool) -> Node:
@@ -281,4 +281,4 @@ def categorical(key: ArrayLike, logits: ArrayLike, /, axis: int = -1, shape: Any
     if broadcast_shapes("categorical", [wanted, rows]) != wanted:
         raise ShapeError(f"categorical: logits without the axis have shape {rows}, which does not broadcast to {wanted}")
     noisy = broadcast_to(scores, (*wanted, scores.shape[-1])) + standard_gumbel(node, (*wanted, scores.shape[-1]), scores.dtype)
-    return argmax(noisy, axis=len(wanted))  # type: ignore[return-value]
+    return argmax(noisy, axis=len(wanted))

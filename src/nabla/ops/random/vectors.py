@@ -56,7 +56,7 @@ def dirichlet(key: ArrayLike, alpha: ArrayLike, /, shape: Any = None, dtype: DTy
     column = (*wanted[:-1], 1)
     parts = exp(logs - reshape(reduce_max(logs, axes=(axis,)), shape=column)) if wanted[-1] else logs
     found = parts / reshape(reduce_sum(parts, axes=(axis,)), shape=column)
-    return cast(found, alpha.dtype)  # type: ignore[return-value]
+    return cast(found, alpha.dtype)
 
 
 @op
@@ -80,7 +80,7 @@ def multivariate_normal(key: ArrayLike, mean: ArrayLike, cov: ArrayLike, /, shap
     wanted = (*_leading("multivariate_normal", shape, own), spread.shape[-1])
     z = standard_normal(node, wanted, kind)
     turned: Any = matmul(cholesky(cast(spread, kind)), reshape(z, shape=(*wanted, 1)))
-    return cast(at, kind) + reshaped(turned, wanted)  # type: ignore[return-value]
+    return cast(at, kind) + reshaped(turned, wanted)
 
 
 def _directions(key: Node, shape: Shape, dtype: Any) -> Node:
@@ -100,7 +100,7 @@ def sphere(key: ArrayLike, d: int, /, shape: Any = (), dtype: DTypeLike = None) 
     """
     wanted = (*as_shape("sphere", shape), whole("sphere", d, 1))
     _, (one,) = parameters("sphere", None, dtype, 1.0)
-    return cast(_directions(as_key("sphere", key), wanted, work_in(one.dtype)), one.dtype)  # type: ignore[return-value]
+    return cast(_directions(as_key("sphere", key), wanted, work_in(one.dtype)), one.dtype)
 
 
 @op
@@ -130,7 +130,7 @@ def ball(key: ArrayLike, d: int, /, shape: Any = (), dtype: DTypeLike = None, *,
         found = 2.0 * open_unit(first, (*shape, dim), work) - 1.0
     else:
         found = _in_a_ball(first, second, (*shape, dim), float(p))
-    return cast(found, one.dtype)  # type: ignore[return-value]
+    return cast(found, one.dtype)
 
 
 def _in_a_ball(first: Node, second: Node, shape: Shape, p: float) -> Node:
@@ -170,4 +170,4 @@ def orthogonal(key: ArrayLike, n: int, /, shape: Any = (), dtype: DTypeLike = No
     # The factor q of a routine is not drawn evenly; with r of positive diagonal it is.
     turned: Node = sign(diagonal(r))  # type: ignore[arg-type]
     q = q * reshape(turned, shape=(*shape, 1, least))
-    return cast(q if rows >= columns else swap_last(q), kind)  # type: ignore[return-value]
+    return cast(q if rows >= columns else swap_last(q), kind)

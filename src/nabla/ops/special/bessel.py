@@ -68,7 +68,7 @@ def _whole(name: str, n: ArrayLike, x: ArrayLike, otherwise: str) -> tuple[Node,
 
 def _fixed(name: str, kind: str, order: int, x: ArrayLike) -> Tensor:
     node = _real_pair(name, x, order)[0]
-    return p.bessel(like(inexact(node), order), node, kind=kind, n=0, k=0)  # type: ignore[return-value]
+    return p.bessel(like(inexact(node), order), node, kind=kind, n=0, k=0)
 
 
 @op
@@ -78,7 +78,7 @@ def jv(v: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.jv(0.5, np.pi), 0.0, atol=1e-12)
     True
     """
-    return of_order("jv", v, x)  # type: ignore[return-value]
+    return of_order("jv", v, x)
 
 
 jn = jv
@@ -91,7 +91,7 @@ def yv(v: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.yv(0.5, np.pi / 2), 0.0, atol=1e-12)
     True
     """
-    return of_order("yv", v, x)  # type: ignore[return-value]
+    return of_order("yv", v, x)
 
 
 @op
@@ -102,7 +102,7 @@ def yn(n: ArrayLike, x: ArrayLike, /) -> Tensor:
     True
     """
     a, b = _whole("yn", n, x, "; yv takes any real order")
-    return p.bessel(a, b, kind="yv", n=0, k=0)  # type: ignore[return-value]
+    return p.bessel(a, b, kind="yv", n=0, k=0)
 
 
 @op
@@ -112,7 +112,7 @@ def iv(v: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> float(nb.special.iv(0, 0.0))
     1.0
     """
-    return of_order("iv", v, x)  # type: ignore[return-value]
+    return of_order("iv", v, x)
 
 
 @op
@@ -122,7 +122,7 @@ def kv(v: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.kv(0.5, 1.0), np.sqrt(np.pi / 2) / np.e)
     True
     """
-    return of_order("kv", v, x)  # type: ignore[return-value]
+    return of_order("kv", v, x)
 
 
 @op
@@ -133,7 +133,7 @@ def kn(n: ArrayLike, x: ArrayLike, /) -> Tensor:
     True
     """
     a, b = _whole("kn", n, x, "; kv takes any real order")
-    return p.bessel(a, b, kind="kv", n=0, k=0)  # type: ignore[return-value]
+    return p.bessel(a, b, kind="kv", n=0, k=0)
 
 
 @op
@@ -143,7 +143,7 @@ def ive(v: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.ive(0.5, 1e4), 1 / np.sqrt(2e4 * np.pi))
     True
     """
-    return of_order("ive", v, x)  # type: ignore[return-value]
+    return of_order("ive", v, x)
 
 
 @op
@@ -153,7 +153,7 @@ def kve(v: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.kve(0.5, 1e4), np.sqrt(np.pi / 2e4))
     True
     """
-    return of_order("kve", v, x)  # type: ignore[return-value]
+    return of_order("kve", v, x)
 
 
 @op
@@ -163,7 +163,7 @@ def jve(v: ArrayLike, z: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.jve(0.5, 2.0), nb.special.jv(0.5, 2.0))
     True
     """
-    return of_order("jve" if as_node(z).dtype.kind == "c" else "jv", v, z)  # type: ignore[return-value]
+    return of_order("jve" if as_node(z).dtype.kind == "c" else "jv", v, z)
 
 
 @op
@@ -173,7 +173,7 @@ def yve(v: ArrayLike, z: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.yve(0.5, 2.0), nb.special.yv(0.5, 2.0))
     True
     """
-    return of_order("yve" if as_node(z).dtype.kind == "c" else "yv", v, z)  # type: ignore[return-value]
+    return of_order("yve" if as_node(z).dtype.kind == "c" else "yv", v, z)
 
 
 # Orders 0 and 1
@@ -309,7 +309,7 @@ def hankel1(v: ArrayLike, z: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.hankel1(0.5, np.pi / 2), 0.6366197723675814)
     True
     """
-    return _of_complex("hankel1", v, z)  # type: ignore[return-value]
+    return _of_complex("hankel1", v, z)
 
 
 @op
@@ -319,7 +319,7 @@ def hankel2(v: ArrayLike, z: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.hankel2(0.5, np.pi / 2), 0.6366197723675814)
     True
     """
-    return _of_complex("hankel2", v, z)  # type: ignore[return-value]
+    return _of_complex("hankel2", v, z)
 
 
 @op
@@ -329,7 +329,7 @@ def hankel1e(v: ArrayLike, z: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.hankel1e(0.5, 2.0), -1j / np.sqrt(np.pi))
     True
     """
-    return _of_complex("hankel1e", v, z)  # type: ignore[return-value]
+    return _of_complex("hankel1e", v, z)
 
 
 @op
@@ -339,7 +339,7 @@ def hankel2e(v: ArrayLike, z: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.hankel2e(0.5, 2.0), 1j / np.sqrt(np.pi))
     True
     """
-    return _of_complex("hankel2e", v, z)  # type: ignore[return-value]
+    return _of_complex("hankel2e", v, z)
 
 
 # Spherical Bessel functions
@@ -348,7 +348,7 @@ def hankel2e(v: ArrayLike, z: ArrayLike, /) -> Tensor:
 def _spherical(name: str, n: ArrayLike, x: ArrayLike, derivative: bool) -> Tensor:
     a, b = _whole(name, n, x, "")
     out = p.spherical(a, b, kind=name)
-    return p.spherical_by_argument(out, a, b, kind=name) if derivative else out  # type: ignore[return-value]
+    return p.spherical_by_argument(out, a, b, kind=name) if derivative else out
 
 
 @op
@@ -412,7 +412,7 @@ def airy(x: ArrayLike, /) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """
     node = inexact(as_node(x))
     ai, aip, bi, bip = (p.airy(node, kind=kind) for kind in ("ai", "aip", "bi", "bip"))
-    return ai, aip, bi, bip  # type: ignore[return-value]
+    return ai, aip, bi, bip
 
 
 @op
@@ -434,4 +434,4 @@ def airye(z: ArrayLike, /) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         rising = positive * sqrt(select(greater(node, zero_of(node)), node, like(node, 1.0))) * (2.0 / 3.0)
     scales = {"ai": falling, "aip": falling, "bi": rising, "bip": rising}
     ai, aip, bi, bip = (p.scaled_airy(node, s, kind=kind) for kind, s in scales.items())
-    return ai, aip, bi, bip  # type: ignore[return-value]
+    return ai, aip, bi, bip

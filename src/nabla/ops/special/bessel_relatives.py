@@ -119,7 +119,7 @@ def ber(x: ArrayLike, /) -> Tensor:
     >>> float(nb.special.ber(0.0))
     1.0
     """
-    return real(_kelvin("ber", x, "iv", False))  # type: ignore[return-value]
+    return real(_kelvin("ber", x, "iv", False))
 
 
 @op
@@ -129,7 +129,7 @@ def bei(x: ArrayLike, /) -> Tensor:
     >>> float(nb.special.bei(0.0))
     0.0
     """
-    return imag(_kelvin("bei", x, "iv", False))  # type: ignore[return-value]
+    return imag(_kelvin("bei", x, "iv", False))
 
 
 @op
@@ -139,7 +139,7 @@ def ker(x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.ker(1.0), 0.28670620872886)
     True
     """
-    return real(_kelvin("ker", x, "kv", False))  # type: ignore[return-value]
+    return real(_kelvin("ker", x, "kv", False))
 
 
 @op
@@ -149,7 +149,7 @@ def kei(x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.kei(0.0), -np.pi / 4)
     True
     """
-    return imag(_kelvin("kei", x, "kv", False))  # type: ignore[return-value]
+    return imag(_kelvin("kei", x, "kv", False))
 
 
 @op
@@ -159,7 +159,7 @@ def berp(x: ArrayLike, /) -> Tensor:
     >>> float(nb.special.berp(0.0))
     0.0
     """
-    return real(_kelvin("berp", x, "iv", True))  # type: ignore[return-value]
+    return real(_kelvin("berp", x, "iv", True))
 
 
 @op
@@ -169,7 +169,7 @@ def beip(x: ArrayLike, /) -> Tensor:
     >>> float(nb.special.beip(0.0))
     0.0
     """
-    return imag(_kelvin("beip", x, "iv", True))  # type: ignore[return-value]
+    return imag(_kelvin("beip", x, "iv", True))
 
 
 @op
@@ -179,7 +179,7 @@ def kerp(x: ArrayLike, /) -> Tensor:
     >>> float(nb.special.kerp(0.0))
     -inf
     """
-    return real(_kelvin("kerp", x, "kv", True))  # type: ignore[return-value]
+    return real(_kelvin("kerp", x, "kv", True))
 
 
 @op
@@ -189,7 +189,7 @@ def keip(x: ArrayLike, /) -> Tensor:
     >>> float(nb.special.keip(0.0))
     0.0
     """
-    return imag(_kelvin("keip", x, "kv", True))  # type: ignore[return-value]
+    return imag(_kelvin("keip", x, "kv", True))
 
 
 @op
@@ -201,7 +201,7 @@ def kelvin(x: ArrayLike, /) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     True
     """
     first, second, first_slope, second_slope = (_kelvin("kelvin", x, kind, d) for d in (False, True) for kind in ("iv", "kv"))
-    return first, second, first_slope, second_slope  # type: ignore[return-value]
+    return first, second, first_slope, second_slope
 
 
 # Struve functions
@@ -214,7 +214,7 @@ def struve(v: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.struve(0.5, np.pi), 2 * np.sqrt(2) / np.pi)
     True
     """
-    return p.struve(*reals("struve", v, x), kind="struve", n=0)  # type: ignore[return-value]
+    return p.struve(*reals("struve", v, x), kind="struve", n=0)
 
 
 @op
@@ -224,4 +224,4 @@ def modstruve(v: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.modstruve(-0.5, 1.0), np.sqrt(2 / np.pi) * np.sinh(1.0))
     True
     """
-    return p.struve(*reals("modstruve", v, x), kind="modstruve", n=0)  # type: ignore[return-value]
+    return p.struve(*reals("modstruve", v, x), kind="modstruve", n=0)

@@ -38,7 +38,7 @@ def chdtr(v: ArrayLike, x: ArrayLike, /) -> Tensor:
     True
     """
     v, x = _floats("chdtr", v, x)
-    return q.gammainc(0.5 * v, 0.5 * x, order=0)  # type: ignore[return-value]
+    return q.gammainc(0.5 * v, 0.5 * x, order=0)
 
 
 @op
@@ -49,7 +49,7 @@ def chdtrc(v: ArrayLike, x: ArrayLike, /) -> Tensor:
     True
     """
     v, x = _floats("chdtrc", v, x)
-    return q.gammaincc(0.5 * v, 0.5 * x)  # type: ignore[return-value]
+    return q.gammaincc(0.5 * v, 0.5 * x)
 
 
 @op
@@ -60,7 +60,7 @@ def gdtr(a: ArrayLike, b: ArrayLike, x: ArrayLike, /) -> Tensor:
     True
     """
     a, b, x = _floats("gdtr", a, b, x)
-    return q.gammainc(b, a * _lower_to_nan(x), order=0)  # type: ignore[return-value]
+    return q.gammainc(b, a * _lower_to_nan(x), order=0)
 
 
 @op
@@ -71,7 +71,7 @@ def gdtrc(a: ArrayLike, b: ArrayLike, x: ArrayLike, /) -> Tensor:
     True
     """
     a, b, x = _floats("gdtrc", a, b, x)
-    return q.gammaincc(b, a * _lower_to_nan(x))  # type: ignore[return-value]
+    return q.gammaincc(b, a * _lower_to_nan(x))
 
 
 @op
@@ -82,7 +82,7 @@ def pdtr(k: ArrayLike, m: ArrayLike, /) -> Tensor:
     True
     """
     k, m = _floats("pdtr", k, m)
-    return q.gammaincc(_lower_to_nan(f.floor(k)) + 1.0, m)  # type: ignore[return-value]
+    return q.gammaincc(_lower_to_nan(f.floor(k)) + 1.0, m)
 
 
 @op
@@ -93,7 +93,7 @@ def pdtrc(k: ArrayLike, m: ArrayLike, /) -> Tensor:
     True
     """
     k, m = _floats("pdtrc", k, m)
-    return q.gammainc(_lower_to_nan(f.floor(k)) + 1.0, m, order=0)  # type: ignore[return-value]
+    return q.gammainc(_lower_to_nan(f.floor(k)) + 1.0, m, order=0)
 
 
 @op
@@ -106,7 +106,7 @@ def fdtr(dfn: ArrayLike, dfd: ArrayLike, x: ArrayLike, /) -> Tensor:
     m, n, x = _floats("fdtr", dfn, dfd, x)
     m, n, x = _freedom(m), _freedom(n), _lower_to_nan(x)
     part = m * x
-    return q.betainc(0.5 * m, 0.5 * n, part / (n + part), order_a=0, order_b=0)  # type: ignore[return-value]
+    return q.betainc(0.5 * m, 0.5 * n, part / (n + part), order_a=0, order_b=0)
 
 
 @op
@@ -118,7 +118,7 @@ def fdtrc(dfn: ArrayLike, dfd: ArrayLike, x: ArrayLike, /) -> Tensor:
     """
     m, n, x = _floats("fdtrc", dfn, dfd, x)
     m, n, x = _freedom(m), _freedom(n), _lower_to_nan(x)
-    return q.betainc(0.5 * n, 0.5 * m, n / (n + m * x), order_a=0, order_b=0)  # type: ignore[return-value]
+    return q.betainc(0.5 * n, 0.5 * m, n / (n + m * x), order_a=0, order_b=0)
 
 
 def _count(k: Node) -> Node:
@@ -137,7 +137,7 @@ def bdtr(k: ArrayLike, n: ArrayLike, p: ArrayLike, /) -> Tensor:
     k, n = _count(k), f.floor(n)
     all_of_them = f.equal(k, n)
     rest = f.select(all_of_them, f.like(n, 1.0), n - k)
-    return f.select(all_of_them, f.like(n, 1.0), q.betaincc(k + 1.0, rest, p))  # type: ignore[return-value]
+    return f.select(all_of_them, f.like(n, 1.0), q.betaincc(k + 1.0, rest, p))
 
 
 @op
@@ -151,7 +151,7 @@ def bdtrc(k: ArrayLike, n: ArrayLike, p: ArrayLike, /) -> Tensor:
     k, n = _count(k), f.floor(n)
     all_of_them = f.equal(k, n)
     rest = f.select(all_of_them, f.like(n, 1.0), n - k)
-    return f.select(all_of_them, f.zero_of(n), q.betainc(k + 1.0, rest, p, order_a=0, order_b=0))  # type: ignore[return-value]
+    return f.select(all_of_them, f.zero_of(n), q.betainc(k + 1.0, rest, p, order_a=0, order_b=0))
 
 
 @op
@@ -162,7 +162,7 @@ def nbdtr(k: ArrayLike, n: ArrayLike, p: ArrayLike, /) -> Tensor:
     True
     """
     k, n, p = _floats("nbdtr", k, n, p)
-    return q.betainc(f.floor(n), _count(k) + 1.0, p, order_a=0, order_b=0)  # type: ignore[return-value]
+    return q.betainc(f.floor(n), _count(k) + 1.0, p, order_a=0, order_b=0)
 
 
 @op
@@ -173,7 +173,7 @@ def nbdtrc(k: ArrayLike, n: ArrayLike, p: ArrayLike, /) -> Tensor:
     True
     """
     k, n, p = _floats("nbdtrc", k, n, p)
-    return q.betaincc(f.floor(n), _count(k) + 1.0, p)  # type: ignore[return-value]
+    return q.betaincc(f.floor(n), _count(k) + 1.0, p)
 
 
 @op
@@ -184,4 +184,4 @@ def stdtr(df: ArrayLike, t: ArrayLike, /) -> Tensor:
     True
     """
     df, t = _floats("stdtr", df, t)
-    return q.stdtr(df, t, order=0)  # type: ignore[return-value]
+    return q.stdtr(df, t, order=0)

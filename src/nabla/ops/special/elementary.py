@@ -55,7 +55,7 @@ def digamma(x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.digamma(1.0), -0.5772156649015329)
     True
     """
-    return _polygamma(x, 0)  # type: ignore[return-value]
+    return _polygamma(x, 0)
 
 
 @op
@@ -65,7 +65,7 @@ def polygamma(n: int, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.polygamma(1, 1.0), np.pi**2 / 6)
     True
     """
-    return _polygamma(x, integer("polygamma", "n", n, 0))  # type: ignore[return-value]
+    return _polygamma(x, integer("polygamma", "n", n, 0))
 
 
 def _polygamma(x: ArrayLike, n: int) -> Node:
@@ -92,7 +92,7 @@ def xlogy(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     [0.0, 0.0]
     """
     a, b = (inexact(z) for z in pair(x, y))
-    return a * f.log_(_log_factor(a, b, 0.0, f.isinf(b)))  # type: ignore[return-value]
+    return a * f.log_(_log_factor(a, b, 0.0, f.isinf(b)))
 
 
 @op
@@ -103,7 +103,7 @@ def xlog1py(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     [0.0, 0.0]
     """
     a, b = (inexact(z) for z in pair(x, y))
-    return a * f.log1p(_log_factor(a, b, -1.0, f.isinf(b)))  # type: ignore[return-value]
+    return a * f.log1p(_log_factor(a, b, -1.0, f.isinf(b)))
 
 
 @op
@@ -117,4 +117,4 @@ def entr(x: ArrayLike, /) -> Tensor:
     zero = f.zero_of(x)
     inside = -x * f.log_(f.select(f.equal(x, zero), f.like(x, 1), x))
     at_zero = f.select(f.equal(x, zero), zero, inside)
-    return f.select(f.less(x, zero), f.like(x, -float("inf")), at_zero)  # type: ignore[return-value]
+    return f.select(f.less(x, zero), f.like(x, -float("inf")), at_zero)

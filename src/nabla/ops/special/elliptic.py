@@ -24,7 +24,7 @@ def ellipk(m: ArrayLike, /) -> Tensor:
     True
     """
     (x,) = reals("ellipk", m)
-    return 0.5 * h.carlson(zero_of(x), 1.0 - x, like(x, 1.0), powers=(1, 1, 1))  # type: ignore[return-value]
+    return 0.5 * h.carlson(zero_of(x), 1.0 - x, like(x, 1.0), powers=(1, 1, 1))
 
 
 @op
@@ -35,7 +35,7 @@ def ellipkm1(p: ArrayLike, /) -> Tensor:
     True
     """
     (x,) = reals("ellipkm1", p)
-    return 0.5 * h.carlson(zero_of(x), x, like(x, 1.0), powers=(1, 1, 1))  # type: ignore[return-value]
+    return 0.5 * h.carlson(zero_of(x), x, like(x, 1.0), powers=(1, 1, 1))
 
 
 @op
@@ -45,7 +45,7 @@ def ellipe(m: ArrayLike, /) -> Tensor:
     >>> float(nb.special.ellipe(1.0))
     1.0
     """
-    return h.ellipe(*reals("ellipe", m))  # type: ignore[return-value]
+    return h.ellipe(*reals("ellipe", m))
 
 
 @op
@@ -55,7 +55,7 @@ def ellipkinc(phi: ArrayLike, m: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.ellipkinc(0.3, 0.0), 0.3)
     True
     """
-    return h.ellipkinc(*reals("ellipkinc", phi, m))  # type: ignore[return-value]
+    return h.ellipkinc(*reals("ellipkinc", phi, m))
 
 
 @op
@@ -65,7 +65,7 @@ def ellipeinc(phi: ArrayLike, m: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.ellipeinc(0.3, 0.0), 0.3)
     True
     """
-    return h.ellipeinc(*reals("ellipeinc", phi, m))  # type: ignore[return-value]
+    return h.ellipeinc(*reals("ellipeinc", phi, m))
 
 
 @op
@@ -75,7 +75,7 @@ def elliprf(x: ArrayLike, y: ArrayLike, z: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.elliprf(0.0, 1.0, 1.0), np.pi / 2)
     True
     """
-    return 0.5 * h.carlson(*reals("elliprf", x, y, z), powers=(1, 1, 1))  # type: ignore[return-value]
+    return 0.5 * h.carlson(*reals("elliprf", x, y, z), powers=(1, 1, 1))
 
 
 @op
@@ -85,7 +85,7 @@ def elliprd(x: ArrayLike, y: ArrayLike, z: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.elliprd(1.0, 1.0, 1.0), 1.0)
     True
     """
-    return 1.5 * h.carlson(*reals("elliprd", x, y, z), powers=(1, 1, 3))  # type: ignore[return-value]
+    return 1.5 * h.carlson(*reals("elliprd", x, y, z), powers=(1, 1, 3))
 
 
 @op
@@ -95,7 +95,7 @@ def elliprg(x: ArrayLike, y: ArrayLike, z: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.elliprg(4.0, 4.0, 4.0), 2.0)
     True
     """
-    return h.elliprg(*reals("elliprg", x, y, z))  # type: ignore[return-value]
+    return h.elliprg(*reals("elliprg", x, y, z))
 
 
 @op
@@ -105,7 +105,7 @@ def elliprj(x: ArrayLike, y: ArrayLike, z: ArrayLike, p: ArrayLike, /) -> Tensor
     >>> nb.allclose(nb.special.elliprj(1.0, 1.0, 1.0, 1.0), 1.0)
     True
     """
-    return 1.5 * h.carlson_j(*reals("elliprj", x, y, z, p), powers=(1, 1, 1, 2))  # type: ignore[return-value]
+    return 1.5 * h.carlson_j(*reals("elliprj", x, y, z, p), powers=(1, 1, 1, 2))
 
 
 @op
@@ -120,7 +120,7 @@ def elliprc(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     # sqrt(x / (x - y)) R_C(x - y, -y)
     first, second = select(below, a - b, a), select(below, -b, b)
     found = 0.5 * h.carlson(first, second, second, powers=(1, 1, 1))
-    return found * select(below, sqrt(select(below, a, like(a, 1.0)) / first), like(a, 1.0))  # type: ignore[return-value]
+    return found * select(below, sqrt(select(below, a, like(a, 1.0)) / first), like(a, 1.0))
 
 
 @op
@@ -138,7 +138,7 @@ def agm(a: ArrayLike, b: ArrayLike, /) -> Tensor:
     complement = 4.0 * (ratio / (1.0 + ratio)) / (1.0 + ratio)  # of the parameter of K, which is taken of no square: DLMF 19.8.5
     whole = h.carlson(zero_of(x), complement, like(x, 1.0), powers=(1, 1, 1))
     mean = select(none, zero_of(x), x) * (1.0 + ratio) * (0.5 * pi) / whole
-    return select(differ, like(x, float("nan")), mean)  # type: ignore[return-value]
+    return select(differ, like(x, float("nan")), mean)
 
 
 @op
@@ -153,7 +153,7 @@ def ellipj(u: ArrayLike, m: ArrayLike, /) -> tuple[Tensor, Tensor, Tensor, Tenso
     ph = h.amplitude(u, m)
     sn, cn = sin(ph), cos(ph)
     dn = sqrt(square(cn) + (1.0 - m) * square(sn))
-    return sn, cn, dn, ph  # type: ignore[return-value]
+    return sn, cn, dn, ph
 
 
 @op
@@ -164,7 +164,7 @@ def shichi(x: ArrayLike, /) -> tuple[Tensor, Tensor]:
     1.0
     """
     (node,) = reals("shichi", x)
-    return h.circular_integral(node, kind="shi"), h.circular_integral(node, kind="chi")  # type: ignore[return-value]
+    return h.circular_integral(node, kind="shi"), h.circular_integral(node, kind="chi")
 
 
 @op
@@ -175,7 +175,7 @@ def sici(x: ArrayLike, /) -> tuple[Tensor, Tensor]:
     1.0
     """
     (node,) = reals("sici", x)
-    return h.circular_integral(node, kind="si"), h.circular_integral(node, kind="ci")  # type: ignore[return-value]
+    return h.circular_integral(node, kind="si"), h.circular_integral(node, kind="ci")
 
 
 @op
@@ -186,4 +186,4 @@ def fresnel(x: ArrayLike, /) -> tuple[Tensor, Tensor]:
     1.0
     """
     (node,) = reals("fresnel", x)
-    return h.circular_integral(node, kind="fresnel_s"), h.circular_integral(node, kind="fresnel_c")  # type: ignore[return-value]
+    return h.circular_integral(node, kind="fresnel_s"), h.circular_integral(node, kind="fresnel_c")

@@ -27,7 +27,7 @@ def erfcx(x: ArrayLike, /) -> Tensor:
     1.0
     """
     node = inexact(as_node(x))
-    return of(1j * node, "wofz") if node.dtype.kind == "c" else s.erfcx(node, n=0)  # type: ignore[return-value]
+    return of(1j * node, "wofz") if node.dtype.kind == "c" else s.erfcx(node, n=0)
 
 
 @unary(either(s.erfi))
@@ -65,7 +65,7 @@ def dawsn(x: ArrayLike, /) -> Tensor:
     0.0
     """
     node = inexact(as_node(x))
-    return of(node, "dawsn") if node.dtype.kind == "c" else s.dawsn(node, n=0)  # type: ignore[return-value]
+    return of(node, "dawsn") if node.dtype.kind == "c" else s.dawsn(node, n=0)
 
 
 @op
@@ -75,7 +75,7 @@ def wofz(z: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.wofz(1j), nb.special.erfcx(1.0))
     True
     """
-    return of(complex_floats(z), "wofz")  # type: ignore[return-value]
+    return of(complex_floats(z), "wofz")
 
 
 @op
@@ -91,7 +91,7 @@ def voigt_profile(x: ArrayLike, sigma: ArrayLike, gamma: ArrayLike, /) -> Tensor
     narrow = f.equal(width, f.zero_of(width))
     scale = 1.0 / (root(2.0) * f.select(narrow, f.like(width, 1.0), width))
     mixed = real(of(place * scale + 1j * (half * scale), "wofz")) * scale * (1.0 / root(pi))
-    return f.select(narrow, half / (pi * (f.square(place) + f.square(half))), mixed)  # type: ignore[return-value]
+    return f.select(narrow, half / (pi * (f.square(place) + f.square(half))), mixed)
 
 
 def _ndtr(x: Node) -> Node:

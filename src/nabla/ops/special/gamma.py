@@ -36,7 +36,7 @@ def rgamma(x: ArrayLike, /) -> Tensor:
     (0.0, 1.0)
     """
     node = inexact(as_node(x))
-    return of(node, "rgamma") if node.dtype.kind == "c" else s.rgamma(node, n=0)  # type: ignore[return-value]
+    return of(node, "rgamma") if node.dtype.kind == "c" else s.rgamma(node, n=0)
 
 
 @unary(s.gammasgn)
@@ -60,8 +60,8 @@ def loggamma(x: ArrayLike, /) -> Tensor:
     """
     x = inexact(as_node(x))
     if x.dtype.kind == "c":
-        return of(x, "loggamma")  # type: ignore[return-value]
-    return f.gammaln(f.select(f.less(x, f.zero_of(x)), f.like(x, float("nan")), x))  # type: ignore[return-value]
+        return of(x, "loggamma")
+    return f.gammaln(f.select(f.less(x, f.zero_of(x)), f.like(x, float("nan")), x))
 
 
 @op
@@ -80,7 +80,7 @@ def multigammaln(a: ArrayLike, d: int) -> Tensor:
     total = f.gammaln(f.select(f.less_equal(a, f.like(a, 0.5 * (d - 1))), f.like(a, float("nan")), a))
     for j in range(1, d):
         total = total + f.gammaln(a - 0.5 * j)
-    return total + d * (d - 1) * 0.25 * log(pi)  # type: ignore[return-value]
+    return total + d * (d - 1) * 0.25 * log(pi)
 
 
 @binary(s.poch)
@@ -101,7 +101,7 @@ def factorial(n: ArrayLike, /) -> Tensor:
     """
     n = real_floats("factorial", n)
     negative = f.less(n, f.zero_of(n))
-    return f.select(negative, f.zero_of(n), s.gamma(f.select(negative, f.zero_of(n), n) + 1.0))  # type: ignore[return-value]
+    return f.select(negative, f.zero_of(n), s.gamma(f.select(negative, f.zero_of(n), n) + 1.0))
 
 
 @binary(s.binom)
@@ -123,7 +123,7 @@ def comb(N: ArrayLike, k: ArrayLike, /) -> Tensor:
     n, j = (real_floats("comb", z) for z in pair(N, k))
     zero = f.zero_of(n)
     none = f.logical_or(f.greater(j, n), f.logical_or(f.less(n, zero), f.less(j, zero)))
-    return f.select(none, zero, s.binom(f.select(none, f.like(n, 1), n), f.select(none, f.like(n, 1), j)))  # type: ignore[return-value]
+    return f.select(none, zero, s.binom(f.select(none, f.like(n, 1), n), f.select(none, f.like(n, 1), j)))
 
 
 @binary(s.beta)
@@ -155,7 +155,7 @@ def perm(N: ArrayLike, k: ArrayLike, /) -> Tensor:
     zero = f.zero_of(n)
     none = f.logical_or(f.greater(j, n), f.logical_or(f.less(n, zero), f.less(j, zero)))
     n, j = f.select(none, f.like(n, 1), n), f.select(none, f.like(n, 1), j)
-    return f.select(none, zero, s.poch(n - j + 1.0, j))  # type: ignore[return-value]
+    return f.select(none, zero, s.poch(n - j + 1.0, j))
 
 
 @op
@@ -175,7 +175,7 @@ def factorial2(n: ArrayLike, /) -> Tensor:
     even_one = f.exp2(0.5 * inside) * s.gamma(0.5 * inside + 1.0)
     odd_one = f.exp2(near) * s.gamma(near + 0.5) * (1.0 / root(pi))
     found = f.rint(f.select(odd, odd_one, even_one))
-    return f.select(f.less(x, f.zero_of(x)), f.zero_of(x), found)  # type: ignore[return-value]
+    return f.select(f.less(x, f.zero_of(x)), f.zero_of(x), found)
 
 
 @op
@@ -189,9 +189,9 @@ def zeta(x: ArrayLike, q: ArrayLike | None = None, /) -> Tensor:
     True
     """
     if q is None:
-        return s.riemann_zeta(real_floats("zeta", x), n=0)  # type: ignore[return-value]
+        return s.riemann_zeta(real_floats("zeta", x), n=0)
     a, b = (real_floats("zeta", z) for z in pair(x, q))
-    return s.zeta(a, b, order=0)  # type: ignore[return-value]
+    return s.zeta(a, b, order=0)
 
 
 @unary(s.zetac)

@@ -24,7 +24,7 @@ def hyp0f1(v: ArrayLike, z: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.hyp0f1(0.5, 1.0), np.cosh(2.0))
     True
     """
-    return p.hyp0f1(*reals("hyp0f1", v, z), orders=(0,))  # type: ignore[return-value]
+    return p.hyp0f1(*reals("hyp0f1", v, z), orders=(0,))
 
 
 @op
@@ -34,7 +34,7 @@ def hyp1f1(a: ArrayLike, b: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.hyp1f1(0.7, 0.7, 1.0), np.e)
     True
     """
-    return p.hyp1f1(*reals("hyp1f1", a, b, x), orders=(0, 0))  # type: ignore[return-value]
+    return p.hyp1f1(*reals("hyp1f1", a, b, x), orders=(0, 0))
 
 
 @op
@@ -44,7 +44,7 @@ def hyp2f1(a: ArrayLike, b: ArrayLike, c: ArrayLike, z: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.hyp2f1(1.0, 1.0, 2.0, 0.5), 2 * np.log(2.0))
     True
     """
-    return p.hyp2f1(*reals("hyp2f1", a, b, c, z), orders=(0, 0, 0))  # type: ignore[return-value]
+    return p.hyp2f1(*reals("hyp2f1", a, b, c, z), orders=(0, 0, 0))
 
 
 @op
@@ -54,7 +54,7 @@ def hyperu(a: ArrayLike, b: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.hyperu(1.0, 2.0, 4.0), 0.25)
     True
     """
-    return p.hyperu(*reals("hyperu", a, b, x), orders=(0, 0))  # type: ignore[return-value]
+    return p.hyperu(*reals("hyperu", a, b, x), orders=(0, 0))
 
 
 @op
@@ -66,4 +66,4 @@ def lambertw(z: ArrayLike, k: int = 0) -> Tensor:
     >>> nb.allclose(nb.grad(lambda x: nb.real(nb.special.lambertw(x)))(0.0), 1.0)
     True
     """
-    return p.lambertw(complex_floats(z), k=integer("lambertw", "k", k))  # type: ignore[return-value]
+    return p.lambertw(complex_floats(z), k=integer("lambertw", "k", k))

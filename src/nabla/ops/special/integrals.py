@@ -43,7 +43,7 @@ def expn(n: int, x: ArrayLike, /) -> Tensor:
     >>> float(nb.special.expn(2, 0.0))
     1.0
     """
-    return s.expn(real_floats("expn", x), n=integer("expn", "n", n, 0))  # type: ignore[return-value]
+    return s.expn(real_floats("expn", x), n=integer("expn", "n", n, 0))
 
 
 @op
@@ -53,7 +53,7 @@ def exprel(x: ArrayLike, /) -> Tensor:
     >>> float(nb.grad(nb.special.exprel)(0.0))
     0.5
     """
-    return s.exprel(real_floats("exprel", x), n=0)  # type: ignore[return-value]
+    return s.exprel(real_floats("exprel", x), n=0)
 
 
 @unary(either(s.spence))

@@ -33,7 +33,7 @@ def _degree(name: str, n: ArrayLike, *inputs: ArrayLike) -> list[Node]:
 
 
 def _classical(kind: str, n: ArrayLike, x: ArrayLike) -> Tensor:
-    return p.classical(*_degree("eval_" + kind, n, x), kind=kind)  # type: ignore[return-value]
+    return p.classical(*_degree("eval_" + kind, n, x), kind=kind)
 
 
 @op
@@ -103,7 +103,7 @@ def eval_gegenbauer(n: ArrayLike, alpha: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.eval_gegenbauer(2, 0.5, 0.5), -0.125)
     True
     """
-    return p.gegenbauer(*_degree("eval_gegenbauer", n, alpha, x), orders=(0,))  # type: ignore[return-value]
+    return p.gegenbauer(*_degree("eval_gegenbauer", n, alpha, x), orders=(0,))
 
 
 @op
@@ -113,7 +113,7 @@ def eval_genlaguerre(n: ArrayLike, alpha: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.eval_genlaguerre(1, 2.0, 0.5), 2.5)
     True
     """
-    return p.genlaguerre(*_degree("eval_genlaguerre", n, alpha, x), orders=(0,))  # type: ignore[return-value]
+    return p.genlaguerre(*_degree("eval_genlaguerre", n, alpha, x), orders=(0,))
 
 
 @op
@@ -123,7 +123,7 @@ def eval_jacobi(n: ArrayLike, alpha: ArrayLike, beta: ArrayLike, x: ArrayLike, /
     >>> nb.allclose(nb.special.eval_jacobi(2, 0.0, 0.0, 0.5), -0.125)
     True
     """
-    return p.jacobi(*_degree("eval_jacobi", n, alpha, beta, x), orders=(0, 0))  # type: ignore[return-value]
+    return p.jacobi(*_degree("eval_jacobi", n, alpha, beta, x), orders=(0, 0))
 
 
 # The same in other units
@@ -137,7 +137,7 @@ def eval_chebyc(n: ArrayLike, x: ArrayLike, /) -> Tensor:
     True
     """
     degree, x = _degree("eval_chebyc", n, x)
-    return 2.0 * p.classical(degree, 0.5 * x, kind="chebyt")  # type: ignore[return-value]
+    return 2.0 * p.classical(degree, 0.5 * x, kind="chebyt")
 
 
 @op
@@ -148,7 +148,7 @@ def eval_chebys(n: ArrayLike, x: ArrayLike, /) -> Tensor:
     True
     """
     degree, x = _degree("eval_chebys", n, x)
-    return p.classical(degree, 0.5 * x, kind="chebyu")  # type: ignore[return-value]
+    return p.classical(degree, 0.5 * x, kind="chebyu")
 
 
 @op
@@ -159,7 +159,7 @@ def eval_sh_legendre(n: ArrayLike, x: ArrayLike, /) -> Tensor:
     True
     """
     degree, x = _degree("eval_sh_legendre", n, x)
-    return p.classical(degree, 2.0 * x - 1.0, kind="legendre")  # type: ignore[return-value]
+    return p.classical(degree, 2.0 * x - 1.0, kind="legendre")
 
 
 @op
@@ -170,7 +170,7 @@ def eval_sh_chebyt(n: ArrayLike, x: ArrayLike, /) -> Tensor:
     True
     """
     degree, x = _degree("eval_sh_chebyt", n, x)
-    return p.classical(degree, 2.0 * x - 1.0, kind="chebyt")  # type: ignore[return-value]
+    return p.classical(degree, 2.0 * x - 1.0, kind="chebyt")
 
 
 @op
@@ -181,7 +181,7 @@ def eval_sh_chebyu(n: ArrayLike, x: ArrayLike, /) -> Tensor:
     True
     """
     degree, x = _degree("eval_sh_chebyu", n, x)
-    return p.classical(degree, 2.0 * x - 1.0, kind="chebyu")  # type: ignore[return-value]
+    return p.classical(degree, 2.0 * x - 1.0, kind="chebyu")
 
 
 @op
@@ -193,7 +193,7 @@ def eval_sh_jacobi(n: ArrayLike, p_: ArrayLike, q: ArrayLike, x: ArrayLike, /) -
     """
     degree, a, b, x = _degree("eval_sh_jacobi", n, p_, q, x)
     found = p.jacobi(degree, a - b, b - 1.0, 2.0 * x - 1.0, orders=(0, 0))
-    return found / binom(2.0 * degree + a - 1.0, degree)  # type: ignore[return-value]
+    return found / binom(2.0 * degree + a - 1.0, degree)
 
 
 # Spherical harmonics
@@ -231,7 +231,7 @@ def lpmv(m: ArrayLike, v: ArrayLike, x: ArrayLike, /) -> Tensor:
     out = scale * double * sines * p.gegenbauer(rest, size + 0.5, place, orders=(0,))
     zero = f.logical_and(f.greater(order, degree), f.less_equal(f.abs_(x), f.like(x, 1.0)))
     outside = f.select(zero, f.zero_of(out), f.like(out, float("nan")))
-    return f.select(inside, out, outside)  # type: ignore[return-value]
+    return f.select(inside, out, outside)
 
 
 @op
@@ -255,4 +255,4 @@ def sph_harm_y(n: ArrayLike, m: ArrayLike, theta: ArrayLike, phi: ArrayLike) -> 
     scale = f.sqrt((2.0 * top + 1.0) / (4.0 * pi)) * f.exp(0.5 * factorials + double)
     odd = f.logical_and(f.greater(order, f.zero_of(order)), f.equal(f.remainder(size, f.like(size, 2.0)), f.like(size, 1.0)))
     value = f.select(odd, -scale, scale) * _associated(degree, size, f.cos(angle), f.sin(angle))
-    return value * f.cos(order * turn) + 1j * (value * f.sin(order * turn))  # type: ignore[return-value]
+    return value * f.cos(order * turn) + 1j * (value * f.sin(order * turn))

@@ -29,7 +29,7 @@ def chdtri(v: ArrayLike, p: ArrayLike, /) -> Tensor:
     True
     """
     v, p = _floats("chdtri", v, p)
-    return 2.0 * q.gammainccinv(0.5 * v, p)  # type: ignore[return-value]
+    return 2.0 * q.gammainccinv(0.5 * v, p)
 
 
 @op
@@ -40,7 +40,7 @@ def chdtriv(p: ArrayLike, x: ArrayLike, /) -> Tensor:
     True
     """
     p, x = _floats("chdtriv", p, x)
-    return 2.0 * q.gamma_shape(p, 0.5 * x)  # type: ignore[return-value]
+    return 2.0 * q.gamma_shape(p, 0.5 * x)
 
 
 @op
@@ -62,7 +62,7 @@ def gdtrib(a: ArrayLike, p: ArrayLike, x: ArrayLike, /) -> Tensor:
     True
     """
     a, p, x = _floats("gdtrib", a, p, x)
-    return q.gamma_shape(p, a * x)  # type: ignore[return-value]
+    return q.gamma_shape(p, a * x)
 
 
 @op
@@ -84,7 +84,7 @@ def pdtri(k: ArrayLike, y: ArrayLike, /) -> Tensor:
     True
     """
     k, y = _floats("pdtri", k, y)
-    return q.gammainccinv(f.floor(k) + 1.0, y)  # type: ignore[return-value]
+    return q.gammainccinv(f.floor(k) + 1.0, y)
 
 
 @op
@@ -95,7 +95,7 @@ def bdtri(k: ArrayLike, n: ArrayLike, y: ArrayLike, /) -> Tensor:
     True
     """
     k, n, y = _floats("bdtri", k, n, y)
-    return q.betainccinv(f.floor(k) + 1.0, f.floor(n) - f.floor(k), y)  # type: ignore[return-value]
+    return q.betainccinv(f.floor(k) + 1.0, f.floor(n) - f.floor(k), y)
 
 
 @op
@@ -106,7 +106,7 @@ def nbdtri(k: ArrayLike, n: ArrayLike, y: ArrayLike, /) -> Tensor:
     True
     """
     k, n, y = _floats("nbdtri", k, n, y)
-    return q.betaincinv(f.floor(n), f.floor(k) + 1.0, y)  # type: ignore[return-value]
+    return q.betaincinv(f.floor(n), f.floor(k) + 1.0, y)
 
 
 @op
@@ -117,7 +117,7 @@ def btdtria(p: ArrayLike, b: ArrayLike, x: ArrayLike, /) -> Tensor:
     True
     """
     p, b, x = _floats("btdtria", p, b, x)
-    return q.btdtria(p, b, x)  # type: ignore[return-value]
+    return q.btdtria(p, b, x)
 
 
 @op
@@ -128,7 +128,7 @@ def btdtrib(a: ArrayLike, p: ArrayLike, x: ArrayLike, /) -> Tensor:
     True
     """
     a, p, x = _floats("btdtrib", a, p, x)
-    return q.btdtrib(a, p, x)  # type: ignore[return-value]
+    return q.btdtrib(a, p, x)
 
 
 @op
@@ -140,7 +140,7 @@ def fdtri(dfn: ArrayLike, dfd: ArrayLike, p: ArrayLike, /) -> Tensor:
     """
     m, n, p = _floats("fdtri", dfn, dfd, p)
     share, rest = q.betaincinv(0.5 * m, 0.5 * n, p), q.betainccinv(0.5 * n, 0.5 * m, p)  # both keep their digits near 0
-    return n / m * (share / rest)  # type: ignore[return-value]
+    return n / m * (share / rest)
 
 
 @op
@@ -151,7 +151,7 @@ def stdtrit(df: ArrayLike, p: ArrayLike, /) -> Tensor:
     True
     """
     df, p = _floats("stdtrit", df, p)
-    return q.stdtrit(df, p)  # type: ignore[return-value]
+    return q.stdtrit(df, p)
 
 
 @op
@@ -162,7 +162,7 @@ def stdtridf(p: ArrayLike, t: ArrayLike, /) -> Tensor:
     True
     """
     p, t = _floats("stdtridf", p, t)
-    return q.stdtridf(p, t)  # type: ignore[return-value]
+    return q.stdtridf(p, t)
 
 
 @op
@@ -173,7 +173,7 @@ def ndtri_exp(y: ArrayLike, /) -> Tensor:
     True
     """
     (y,) = _floats("ndtri_exp", y)
-    return s.ndtri_exp(y)  # type: ignore[return-value]
+    return s.ndtri_exp(y)
 
 
 @op
@@ -211,4 +211,4 @@ def kolmogi(p: ArrayLike, /) -> Tensor:
     True
     """
     (p,) = _floats("kolmogi", p)
-    return s.kolmogi(p)  # type: ignore[return-value]
+    return s.kolmogi(p)

@@ -26,7 +26,7 @@ def exp10(x: ArrayLike, /) -> Tensor:
     100.0
     """
     x = real_floats("exp10", x)
-    return f.power(f.like(x, 10.0), x)  # type: ignore[return-value]
+    return f.power(f.like(x, 10.0), x)
 
 
 @op
@@ -37,7 +37,7 @@ def cosm1(x: ArrayLike, /) -> Tensor:
     True
     """
     x = real_floats("cosm1", x)
-    return -2.0 * f.square(f.sin(0.5 * x))  # type: ignore[return-value]
+    return -2.0 * f.square(f.sin(0.5 * x))
 
 
 @op
@@ -52,7 +52,7 @@ def powm1(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     exponent = y * f.log_(f.select(positive, x, f.like(x, 1.0)))
     small = f.logical_and(positive, f.less(f.abs_(exponent), f.like(x, 0.5)))
     far = f.power(f.select(small, f.like(x, 1.0), x), y) - 1.0
-    return f.select(small, f.expm1(f.select(small, exponent, f.zero_of(x))), far)  # type: ignore[return-value]
+    return f.select(small, f.expm1(f.select(small, exponent, f.zero_of(x))), far)
 
 
 # Angles in degrees: less whole right angles, so that their multiples have exact values
@@ -81,7 +81,7 @@ def sindg(x: ArrayLike, /) -> Tensor:
     >>> float(nb.special.sindg(180.0))
     0.0
     """
-    return _sine(*_right_angles(real_floats("sindg", x)))  # type: ignore[return-value]
+    return _sine(*_right_angles(real_floats("sindg", x)))
 
 
 @op
@@ -91,7 +91,7 @@ def cosdg(x: ArrayLike, /) -> Tensor:
     >>> float(nb.special.cosdg(90.0))
     0.0
     """
-    return _cosine(*_right_angles(real_floats("cosdg", x)))  # type: ignore[return-value]
+    return _cosine(*_right_angles(real_floats("cosdg", x)))
 
 
 @op
@@ -104,7 +104,7 @@ def tandg(x: ArrayLike, /) -> Tensor:
     turns, rest = _right_angles(real_floats("tandg", x))
     odd, tangent = _odd(turns), f.tan(rest)
     pole = f.equal(tangent, f.zero_of(tangent))
-    return f.select(odd, f.select(pole, f.like(rest, float("inf")), -1.0 / tangent), tangent)  # type: ignore[return-value]
+    return f.select(odd, f.select(pole, f.like(rest, float("inf")), -1.0 / tangent), tangent)
 
 
 @op
@@ -117,7 +117,7 @@ def cotdg(x: ArrayLike, /) -> Tensor:
     turns, rest = _right_angles(real_floats("cotdg", x))
     odd, tangent = _odd(turns), f.tan(rest)
     pole = f.equal(tangent, f.zero_of(tangent))
-    return f.select(odd, 0.0 - tangent, f.select(pole, f.like(rest, float("inf")), 1.0 / tangent))  # type: ignore[return-value]
+    return f.select(odd, 0.0 - tangent, f.select(pole, f.like(rest, float("inf")), 1.0 / tangent))
 
 
 def _odd(turns: Node) -> Node:
@@ -152,4 +152,4 @@ def diric(x: ArrayLike, n: int) -> Tensor:
     half = 0.5 * (x - 2.0 * pi * turns)
     ratio = f.sinc(n * half, n=0) / f.sinc(half, n=0)
     flips = f.equal(f.remainder(turns * float((n - 1) % 2), f.like(x, 2.0)), f.like(x, 1.0))
-    return f.select(flips, -ratio, ratio)  # type: ignore[return-value]
+    return f.select(flips, -ratio, ratio)
