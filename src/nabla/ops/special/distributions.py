@@ -9,15 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nabla.graph.node import Node
-from nabla.ops.lift import ArrayLike, op, real_floats, together
+from nabla.ops.lift import ArrayLike, op, reals
 from nabla.primitives import formulas as f, incomplete as q
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
-
-
-def _floats(name: str, *arguments: ArrayLike) -> list[Node]:
-    return [real_floats(name, x) for x in together(arguments)]
 
 
 def _lower_to_nan(x: Node) -> Node:
@@ -37,7 +33,7 @@ def chdtr(v: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.chdtr(2.0, 2.0), 1 - np.exp(-1.0))
     True
     """
-    v, x = _floats("chdtr", v, x)
+    v, x = reals("chdtr", v, x)
     return q.gammainc(0.5 * v, 0.5 * x, order=0)
 
 
@@ -48,7 +44,7 @@ def chdtrc(v: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.chdtrc(2.0, 2.0), np.exp(-1.0))
     True
     """
-    v, x = _floats("chdtrc", v, x)
+    v, x = reals("chdtrc", v, x)
     return q.gammaincc(0.5 * v, 0.5 * x)
 
 
@@ -59,7 +55,7 @@ def gdtr(a: ArrayLike, b: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.gdtr(2.0, 1.0, 0.5), 1 - np.exp(-1.0))
     True
     """
-    a, b, x = _floats("gdtr", a, b, x)
+    a, b, x = reals("gdtr", a, b, x)
     return q.gammainc(b, a * _lower_to_nan(x), order=0)
 
 
@@ -70,7 +66,7 @@ def gdtrc(a: ArrayLike, b: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.gdtrc(2.0, 1.0, 0.5), np.exp(-1.0))
     True
     """
-    a, b, x = _floats("gdtrc", a, b, x)
+    a, b, x = reals("gdtrc", a, b, x)
     return q.gammaincc(b, a * _lower_to_nan(x))
 
 
@@ -81,7 +77,7 @@ def pdtr(k: ArrayLike, m: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.pdtr(0.0, 1.0), np.exp(-1.0))
     True
     """
-    k, m = _floats("pdtr", k, m)
+    k, m = reals("pdtr", k, m)
     return q.gammaincc(_lower_to_nan(f.floor(k)) + 1.0, m)
 
 
@@ -92,7 +88,7 @@ def pdtrc(k: ArrayLike, m: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.pdtrc(0.0, 1.0), 1 - np.exp(-1.0))
     True
     """
-    k, m = _floats("pdtrc", k, m)
+    k, m = reals("pdtrc", k, m)
     return q.gammainc(_lower_to_nan(f.floor(k)) + 1.0, m, order=0)
 
 
@@ -103,7 +99,7 @@ def fdtr(dfn: ArrayLike, dfd: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.fdtr(2.0, 2.0, 1.0), 0.5)
     True
     """
-    m, n, x = _floats("fdtr", dfn, dfd, x)
+    m, n, x = reals("fdtr", dfn, dfd, x)
     m, n, x = _freedom(m), _freedom(n), _lower_to_nan(x)
     part = m * x
     return q.betainc(0.5 * m, 0.5 * n, part / (n + part), order_a=0, order_b=0)
@@ -116,7 +112,7 @@ def fdtrc(dfn: ArrayLike, dfd: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.fdtrc(2.0, 2.0, 1.0), 0.5)
     True
     """
-    m, n, x = _floats("fdtrc", dfn, dfd, x)
+    m, n, x = reals("fdtrc", dfn, dfd, x)
     m, n, x = _freedom(m), _freedom(n), _lower_to_nan(x)
     return q.betainc(0.5 * n, 0.5 * m, n / (n + m * x), order_a=0, order_b=0)
 
@@ -133,7 +129,7 @@ def bdtr(k: ArrayLike, n: ArrayLike, p: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.bdtr(1.0, 2.0, 0.5), 0.75)
     True
     """
-    k, n, p = _floats("bdtr", k, n, p)
+    k, n, p = reals("bdtr", k, n, p)
     k, n = _count(k), f.floor(n)
     all_of_them = f.equal(k, n)
     rest = f.select(all_of_them, f.like(n, 1.0), n - k)
@@ -147,7 +143,7 @@ def bdtrc(k: ArrayLike, n: ArrayLike, p: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.bdtrc(1.0, 2.0, 0.5), 0.25)
     True
     """
-    k, n, p = _floats("bdtrc", k, n, p)
+    k, n, p = reals("bdtrc", k, n, p)
     k, n = _count(k), f.floor(n)
     all_of_them = f.equal(k, n)
     rest = f.select(all_of_them, f.like(n, 1.0), n - k)
@@ -161,7 +157,7 @@ def nbdtr(k: ArrayLike, n: ArrayLike, p: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.nbdtr(1.0, 2.0, 0.5), 0.5)
     True
     """
-    k, n, p = _floats("nbdtr", k, n, p)
+    k, n, p = reals("nbdtr", k, n, p)
     return q.betainc(f.floor(n), _count(k) + 1.0, p, order_a=0, order_b=0)
 
 
@@ -172,7 +168,7 @@ def nbdtrc(k: ArrayLike, n: ArrayLike, p: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.nbdtrc(1.0, 2.0, 0.5), 0.5)
     True
     """
-    k, n, p = _floats("nbdtrc", k, n, p)
+    k, n, p = reals("nbdtrc", k, n, p)
     return q.betaincc(f.floor(n), _count(k) + 1.0, p)
 
 
@@ -183,5 +179,5 @@ def stdtr(df: ArrayLike, t: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.stdtr(1.0, 1.0), 0.75)
     True
     """
-    df, t = _floats("stdtr", df, t)
+    df, t = reals("stdtr", df, t)
     return q.stdtr(df, t, order=0)

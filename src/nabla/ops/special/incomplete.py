@@ -9,17 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nabla.graph.node import Node
-from nabla.ops.lift import ArrayLike, op, real_floats, together
+from nabla.ops.lift import ArrayLike, op, reals
 from nabla.primitives import incomplete as p
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
-
-
-def _floats(name: str, *arguments: ArrayLike) -> list[Node]:
-    """Real floating nodes; a Python number is weak beside an array."""
-    return [real_floats(name, x) for x in together(arguments)]
 
 
 @op
@@ -29,7 +23,7 @@ def gammainc(a: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.gammainc(1.0, 1.0), 1 - np.exp(-1.0))
     True
     """
-    return p.gammainc(*_floats("gammainc", a, x), order=0)
+    return p.gammainc(*reals("gammainc", a, x), order=0)
 
 
 @op
@@ -39,7 +33,7 @@ def gammaincc(a: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.gammaincc(1.0, 700.0), np.exp(-700.0))
     True
     """
-    return p.gammaincc(*_floats("gammaincc", a, x))
+    return p.gammaincc(*reals("gammaincc", a, x))
 
 
 @op
@@ -49,7 +43,7 @@ def gammaincinv(a: ArrayLike, y: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.gammaincinv(1.0, 0.5), np.log(2.0))
     True
     """
-    return p.gammaincinv(*_floats("gammaincinv", a, y))
+    return p.gammaincinv(*reals("gammaincinv", a, y))
 
 
 @op
@@ -59,7 +53,7 @@ def gammainccinv(a: ArrayLike, y: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.gammainccinv(1.0, 0.5), np.log(2.0))
     True
     """
-    return p.gammainccinv(*_floats("gammainccinv", a, y))
+    return p.gammainccinv(*reals("gammainccinv", a, y))
 
 
 @op
@@ -69,7 +63,7 @@ def betainc(a: ArrayLike, b: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.betainc(1.0, 2.0, 0.5), 0.75)
     True
     """
-    return p.betainc(*_floats("betainc", a, b, x), order_a=0, order_b=0)
+    return p.betainc(*reals("betainc", a, b, x), order_a=0, order_b=0)
 
 
 @op
@@ -79,7 +73,7 @@ def betaincc(a: ArrayLike, b: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.betaincc(1.0, 2.0, 0.5), 0.25)
     True
     """
-    return p.betaincc(*_floats("betaincc", a, b, x))
+    return p.betaincc(*reals("betaincc", a, b, x))
 
 
 @op
@@ -89,7 +83,7 @@ def betaincinv(a: ArrayLike, b: ArrayLike, y: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.betaincinv(1.0, 2.0, 0.75), 0.5)
     True
     """
-    return p.betaincinv(*_floats("betaincinv", a, b, y))
+    return p.betaincinv(*reals("betaincinv", a, b, y))
 
 
 @op
@@ -99,4 +93,4 @@ def betainccinv(a: ArrayLike, b: ArrayLike, y: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.betainccinv(1.0, 2.0, 0.25), 0.5)
     True
     """
-    return p.betainccinv(*_floats("betainccinv", a, b, y))
+    return p.betainccinv(*reals("betainccinv", a, b, y))

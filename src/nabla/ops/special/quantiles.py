@@ -10,15 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nabla.graph.node import Node
-from nabla.ops.lift import ArrayLike, op, real_floats, together
+from nabla.ops.lift import ArrayLike, op, reals
 from nabla.primitives import formulas as f, incomplete as q, special as s
 
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
-
-
-def _floats(name: str, *arguments: ArrayLike) -> list[Node]:
-    return [real_floats(name, x) for x in together(arguments)]
 
 
 @op
@@ -28,7 +24,7 @@ def chdtri(v: ArrayLike, p: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.chdtri(2.0, np.exp(-1.0)), 2.0)
     True
     """
-    v, p = _floats("chdtri", v, p)
+    v, p = reals("chdtri", v, p)
     return 2.0 * q.gammainccinv(0.5 * v, p)
 
 
@@ -39,7 +35,7 @@ def chdtriv(p: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.chdtriv(1 - np.exp(-1.0), 2.0), 2.0)
     True
     """
-    p, x = _floats("chdtriv", p, x)
+    p, x = reals("chdtriv", p, x)
     return 2.0 * q.gamma_shape(p, 0.5 * x)
 
 
@@ -50,7 +46,7 @@ def gdtria(p: ArrayLike, b: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.gdtria(1 - np.exp(-1.0), 1.0, 0.5), 2.0)
     True
     """
-    p, b, x = _floats("gdtria", p, b, x)
+    p, b, x = reals("gdtria", p, b, x)
     return q.gammaincinv(b, p) / x
 
 
@@ -61,7 +57,7 @@ def gdtrib(a: ArrayLike, p: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.gdtrib(2.0, 1 - np.exp(-1.0), 0.5), 1.0)
     True
     """
-    a, p, x = _floats("gdtrib", a, p, x)
+    a, p, x = reals("gdtrib", a, p, x)
     return q.gamma_shape(p, a * x)
 
 
@@ -72,7 +68,7 @@ def gdtrix(a: ArrayLike, b: ArrayLike, p: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.gdtrix(2.0, 1.0, 1 - np.exp(-1.0)), 0.5)
     True
     """
-    a, b, p = _floats("gdtrix", a, b, p)
+    a, b, p = reals("gdtrix", a, b, p)
     return q.gammaincinv(b, p) / a
 
 
@@ -83,7 +79,7 @@ def pdtri(k: ArrayLike, y: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.pdtri(0.0, np.exp(-1.0)), 1.0)
     True
     """
-    k, y = _floats("pdtri", k, y)
+    k, y = reals("pdtri", k, y)
     return q.gammainccinv(f.floor(k) + 1.0, y)
 
 
@@ -94,7 +90,7 @@ def bdtri(k: ArrayLike, n: ArrayLike, y: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.bdtri(1.0, 2.0, 0.75), 0.5)
     True
     """
-    k, n, y = _floats("bdtri", k, n, y)
+    k, n, y = reals("bdtri", k, n, y)
     return q.betainccinv(f.floor(k) + 1.0, f.floor(n) - f.floor(k), y)
 
 
@@ -105,7 +101,7 @@ def nbdtri(k: ArrayLike, n: ArrayLike, y: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.nbdtri(1.0, 2.0, 0.5), 0.5)
     True
     """
-    k, n, y = _floats("nbdtri", k, n, y)
+    k, n, y = reals("nbdtri", k, n, y)
     return q.betaincinv(f.floor(n), f.floor(k) + 1.0, y)
 
 
@@ -116,7 +112,7 @@ def btdtria(p: ArrayLike, b: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.btdtria(0.25, 1.0, 0.5), 2.0)
     True
     """
-    p, b, x = _floats("btdtria", p, b, x)
+    p, b, x = reals("btdtria", p, b, x)
     return q.btdtria(p, b, x)
 
 
@@ -127,7 +123,7 @@ def btdtrib(a: ArrayLike, p: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.btdtrib(1.0, 0.75, 0.5), 2.0)
     True
     """
-    a, p, x = _floats("btdtrib", a, p, x)
+    a, p, x = reals("btdtrib", a, p, x)
     return q.btdtrib(a, p, x)
 
 
@@ -138,7 +134,7 @@ def fdtri(dfn: ArrayLike, dfd: ArrayLike, p: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.fdtri(2.0, 2.0, 0.5), 1.0)
     True
     """
-    m, n, p = _floats("fdtri", dfn, dfd, p)
+    m, n, p = reals("fdtri", dfn, dfd, p)
     share, rest = q.betaincinv(0.5 * m, 0.5 * n, p), q.betainccinv(0.5 * n, 0.5 * m, p)  # both keep their digits near 0
     return n / m * (share / rest)
 
@@ -150,7 +146,7 @@ def stdtrit(df: ArrayLike, p: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.stdtrit(1.0, 0.75), 1.0)
     True
     """
-    df, p = _floats("stdtrit", df, p)
+    df, p = reals("stdtrit", df, p)
     return q.stdtrit(df, p)
 
 
@@ -161,7 +157,7 @@ def stdtridf(p: ArrayLike, t: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.stdtridf(0.75, 1.0), 1.0)
     True
     """
-    p, t = _floats("stdtridf", p, t)
+    p, t = reals("stdtridf", p, t)
     return q.stdtridf(p, t)
 
 
@@ -172,7 +168,7 @@ def ndtri_exp(y: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.ndtri_exp(nb.special.log_ndtr(-50.0)), -50.0)
     True
     """
-    (y,) = _floats("ndtri_exp", y)
+    (y,) = reals("ndtri_exp", y)
     return s.ndtri_exp(y)
 
 
@@ -183,7 +179,7 @@ def nrdtrimn(p: ArrayLike, std: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> float(nb.special.nrdtrimn(0.5, 2.0, 3.0))
     3.0
     """
-    p, std, x = _floats("nrdtrimn", p, std, x)
+    p, std, x = reals("nrdtrimn", p, std, x)
     return x - std * s.ndtri(_of_positive(p, std))
 
 
@@ -194,7 +190,7 @@ def nrdtrisd(mn: ArrayLike, p: ArrayLike, x: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.nrdtrisd(0.0, nb.special.ndtr(0.5), 1.0), 2.0)
     True
     """
-    mn, p, x = _floats("nrdtrisd", mn, p, x)
+    mn, p, x = reals("nrdtrisd", mn, p, x)
     return (x - mn) / s.ndtri(p)
 
 
@@ -210,5 +206,5 @@ def kolmogi(p: ArrayLike, /) -> Tensor:
     >>> nb.allclose(nb.special.kolmogorov(nb.special.kolmogi(0.3)), 0.3)
     True
     """
-    (p,) = _floats("kolmogi", p)
+    (p,) = reals("kolmogi", p)
     return s.kolmogi(p)
