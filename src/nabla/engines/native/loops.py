@@ -104,11 +104,21 @@ def plus(*xs: Form) -> Form:
             return Form(a.const + b.const, a.terms) if b.const else a
         if not a.terms:
             return Form(a.const + b.const, b.terms) if a.const else b
+    const = 0
     sums: dict[Reg, int] = {}
     for x in xs:
+        const += x.const
         for reg, k in x.terms:
             sums[reg] = sums.get(reg, 0) + k
-    return Form(sum(x.const for x in xs), tuple(sorted([t for t in sums.items() if t[1]], key=_number)))
+    return Form(const, in_order(sums))
+
+
+def in_order(sums: dict[Reg, int]) -> tuple[tuple[Reg, int], ...]:
+    """The terms of a form."""
+    terms = [t for t in sums.items() if t[1]]
+    if len(terms) > 1:
+        terms.sort(key=_number)
+    return tuple(terms)
 
 
 def _number(term: tuple[Reg, int]) -> int:
@@ -150,45 +160,49 @@ class Buffer:
 class Op:
     """out = the operation `name` of `args`. It never fails, and does nothing else."""
 
-    __slots__ = ("args", "name", "out", "params")
+    __slots__ = ("args", "name", "out", "params", "summary")
 
     def __init__(self, out: Reg, name: str, args: tuple[Operand, ...], params: tuple[tuple[str, Any], ...] = ()) -> None:
         self.out = out
         self.name = name
         self.args = args
         self.params = params
+        self.summary: Summary | None = None
 
 
 class Index:
     """out = the value of a form."""
 
-    __slots__ = ("at", "out")
+    __slots__ = ("at", "out", "summary")
 
     def __init__(self, out: Reg, at: Form) -> None:
         self.out = out
         self.at = at
+        self.summary: Summary | None = None
 
 
 class Load:
     """out = buffer[at]"""
 
-    __slots__ = ("at", "buffer", "out")
+    __slots__ = ("at", "buffer", "out", "summary")
 
     def __init__(self, out: Reg, buffer: Buffer, at: Form) -> None:
         self.out = out
         self.buffer = buffer
         self.at = at
+        self.summary: Summary | None = None
 
 
 class Store:
     """buffer[at] = value"""
 
-    __slots__ = ("at", "buffer", "value")
+    __slots__ = ("at", "buffer", "summary", "value")
 
     def __init__(self, buffer: Buffer, at: Form, value: Operand) -> None:
         self.buffer = buffer
         self.at = at
         self.value = value
+        self.summary: Summary | None = None
 
 
 class Carry:
@@ -221,7 +235,7 @@ class For:
     that is touched nowhere else. lanes: how many turns are taken at once. pieces: into how many pieces the turns are cut for
     threads, 0 for none. own: buffers that each piece has one of; at: where these begin in the arena, and the bytes of a piece."""
 
-    __slots__ = ("apart", "at", "body", "carries", "count", "counter", "free", "lanes", "own", "pieces", "summary")
+    __slots__ = ("apart", "at", "body", "carries", "count", "counter", "free", "lanes", "own", "pieces", "summary", "time")
 
     def __init__(
         self, counter: Counter, count: int, body: list[Any], carries: list[Carry], free: bool, apart: bool = False
@@ -237,6 +251,7 @@ class For:
         self.own: frozenset[Buffer] = frozenset()
         self.at = (0, 0)
         self.summary: Summary | None = None
+        self.time: float | None = None  # by time_of
 
 
 class While:
@@ -279,24 +294,26 @@ class Call:
     """A routine from outside, of addresses and of constants that it takes by address too. writes: the buffers it writes to. time:
     what it takes, about, in operations on vectors."""
 
-    __slots__ = ("args", "routine", "time", "writes")
+    __slots__ = ("args", "routine", "summary", "time", "writes")
 
     def __init__(self, routine: Any, args: Sequence[Part | Num], writes: Iterable[Buffer], time: float = 1000.0) -> None:
         self.routine = routine
         self.args = list(args)
         self.writes = frozenset(writes)
         self.time = time
+        self.summary: Summary | None = None
 
 
 class Watch:
     """Look for signals where `at` is a multiple of `every`, a power of two. adds: where the sum of all `at` reaches it."""
 
-    __slots__ = ("adds", "at", "every")
+    __slots__ = ("adds", "at", "every", "summary")
 
     def __init__(self, at: Form, every: int, adds: bool = False) -> None:
         self.at = at
         self.every = every
         self.adds = adds
+        self.summary: Summary | None = None
 
 
 Statement = Op | Index | Load | Store | For | While | If | Call | Watch
@@ -367,6 +384,13 @@ def regs_of(x: Form) -> list[Reg]:
 
 
 def summary(s: Any) -> Summary:
+    found: Summary | None = s.summary
+    if found is None:
+        found = s.summary = _summary(s)
+    return found
+
+
+def _summary(s: Any) -> Summary:
     kind = type(s)
     if kind is Op:
         return Summary(frozenset(_operands(s.args)), frozenset([s.out]), NOTHING, NOTHING)
@@ -382,10 +406,7 @@ def summary(s: Any) -> Summary:
         return Summary(uses, NOTHING, frozenset([x.buffer for x in parts]), s.writes)
     if kind is Watch:
         return Summary(frozenset(regs_of(s.at)), NOTHING, NOTHING, NOTHING)
-    if s.summary is None:
-        s.summary = _of_blocks(s)
-    found: Summary = s.summary
-    return found
+    return _of_blocks(s)
 
 
 def _of_blocks(s: Any) -> Summary:

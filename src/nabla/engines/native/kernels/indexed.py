@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from nabla.engines.native.lowering.graphs import Graphs
     from nabla.engines.native.lowering.writer import Writer
 
-UNSIGNED = np.dtype(np.uint64)
 Box = tuple[tuple[int, int], ...]
 """Along each axis, from where to where."""
 MOST = 16
@@ -80,7 +79,7 @@ class Along:
             i = w.op("convert", INDEX, i)
         if self.is_inside:
             return i
-        return w.op("where", INDEX, w.op("less", BOOL, i, Num(0, INDEX)), w.op("add", INDEX, i, Num(n, INDEX)), i)
+        return w.op("from_end", INDEX, i, Num(n, INDEX))
 
     def at(self, index: Indices) -> tuple[Form, Operand | None]:
         """That, and whether there is such an element, None if there surely is; if not, it is the index of the first one."""
@@ -91,8 +90,7 @@ class Along:
         i = self.counted(index)
         if isinstance(i, Num) or self.is_inside:
             return form(i), None
-        # As an unsigned number, what is below zero is large.
-        inside = w.op("less", BOOL, w.op("convert", UNSIGNED, i), Num(self.length, UNSIGNED))
+        inside = w.op("is_below", BOOL, i, Num(self.length, INDEX))
         return form(w.op("where", INDEX, inside, i, Num(0, INDEX))), inside
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from nabla.engines.native.llvm.memory import first
 from nabla.engines.native.loops import INDEX, Buffer, Call, Form, Load, Part, Program, Store
 from nabla.errors import ArgumentError
 
@@ -38,8 +39,8 @@ def _check(f: Function, s: Any, buffer: Buffer, at: Form, last: int) -> None:
     else:
         kind = f"<{lanes} x i64>"
         each = code.op(f"icmp ugt {kind} {f.offsets(at)}, {code.spread(str(last), INDEX, lanes)}")
-        if f.mask:
-            each = code.op(f"and <{lanes} x i1> {each}, {f.mask}")
+        if f.taken:
+            each = code.op(f"and <{lanes} x i1> {each}, {first(code, lanes, f.taken)}")
         wrong = code.op(f"icmp ne i{lanes} {code.op(f'bitcast <{lanes} x i1> {each} to i{lanes}')}, 0")
     tell, on = code.label("tell"), code.label("on")
     code.branch(wrong, tell, on)

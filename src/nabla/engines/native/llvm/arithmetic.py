@@ -227,6 +227,17 @@ def _order(code: Code, dtype: np.dtype, x: str) -> str:
     return choose(code, code.op(f"fcmp uno {kind} {x}, {x}"), own, code.number(2 ** (bits - 1) - 2, own), found)
 
 
+def _from_end(code: Code, dtype: np.dtype, i: str, n: str) -> str:
+    """An index of an axis of length n, counted from the end where it is negative."""
+    kind = code.kind(dtype)
+    return choose(code, code.op(f"icmp slt {kind} {i}, {_zero(code, dtype)}"), dtype, code.op(f"add {kind} {i}, {n}"), i)
+
+
+def _is_below(code: Code, dtype: np.dtype, i: str, n: str) -> str:
+    """Whether an integer is from zero to below n: as an unsigned number, what is below zero is large."""
+    return code.op(f"icmp ult {code.kind(dtype)} {i}, {n}")
+
+
 # Functions from outside
 
 
@@ -300,13 +311,15 @@ OPERATIONS: dict[str, Row] = {
     **{prim.name: row for prim, row in _ROWS.items()},
     "rotate_left": _rotate,
     "order": _order,
+    "from_end": _from_end,
+    "is_below": _is_below,
     "of_complex": _of_complex,
     "of_scipy": _of_scipy,
     "one_of_scipy": _one_of_scipy,
     "of_degree": _of_degree,
 }
-"""By name. Besides primitives: to rotate the bits of a word, by which random bits are made; what numbers are sorted by; functions
-from outside."""
+"""By name. Besides primitives: to rotate the bits of a word, by which random bits are made; what numbers are sorted by; what
+brings an index into bounds; functions from outside."""
 OF_LIBRARY = frozenset([
     prim.name for prim in (
         f.power, f.cbrt, f.hypot, f.exp, f.exp2, f.expm1, f.log_, f.log2, f.log10, f.log1p, f.logistic, f.sin, f.cos, f.tan,
@@ -314,8 +327,15 @@ OF_LIBRARY = frozenset([
     )
 ])  # fmt: skip
 """What calls functions of the C library, which serve several numbers in the time of one."""
-SHARED = frozenset(["negative", "abs", "maximum", "minimum", "safe_multiply", "sign", "sqrt"])
-"""What is a shared function where it takes vectors, as LLVM without passes is slow to choose instructions for it. All operands have
-the dtype of the result."""
+TRUTHS = frozenset([
+    "is_below",
+    *[prim.name for prim in (
+        f.equal, f.not_equal, f.less, f.less_equal, f.greater, f.greater_equal, f.isfinite, f.isinf, f.isnan, f.signbit,
+        f.logical_not, f.logical_and, f.logical_or, f.logical_xor,
+    )],
+])  # fmt: skip
+"""What gives truth values."""
+SHARED = frozenset(["negative", "abs", "maximum", "minimum", "safe_multiply", "sign", "sqrt", "where", "convert", "from_end"])
+"""What is a shared function where it takes vectors, as LLVM without passes is slow to choose instructions for it."""
 OF_HALVES = frozenset(["nextafter"])
 """What is done on numbers of half precision themselves. All else is computed in single precision and rounded."""

@@ -13,11 +13,12 @@ from typing import Any, Callable, Sequence
 
 import numpy as np
 
-from nabla.engines.native.llvm import arithmetic, memory, pieces, turns
+from nabla.engines.native.llvm import arithmetic, memory, pieces, truths, turns
 from nabla.engines.native.llvm.accesses import are_checked, check
 from nabla.engines.native.llvm.conversions import convert, narrowed, widened
 from nabla.engines.native.llvm.text import Code, in_memory, literal, type_of
 from nabla.engines.native.loops import (
+    BOOL,
     HALF,
     INDEX,
     SINGLE,
@@ -121,7 +122,8 @@ class Function:
         self.varying: set[Reg] = set()  # registers that hold a vector
         self.lanes = 1
         self.vector: Counter | None = None  # the counter of the loop several of whose turns are taken at once
-        self.mask = ""  # of the lanes that are taken
+        self.truths: dict[Reg, truths.Tree] = {}  # registers whose lanes are computed where they are asked for
+        self.taken = ""  # how many lanes are taken, the first ones, where not all are
         self.stop = ""  # in a piece: where it says that the run is to end
         self.turns = ""  # where turns are added up until the next look for signals
         self.limits = False  # whether BLAS is limited to one thread here
@@ -130,7 +132,10 @@ class Function:
     # Operands
 
     def name(self, x: Operand) -> str:
-        return self.names[x] if isinstance(x, Reg) else literal(x.value, x.dtype)
+        if not isinstance(x, Reg):
+            return literal(x.value, x.dtype)
+        found = self.names.get(x)
+        return truths.written(self, self.truths[x]) if found is None else found
 
     def spread(self, x: Operand) -> str:
         """A number in all lanes."""
@@ -260,38 +265,36 @@ class Function:
         lanes, kind = code.widest // dtype.itemsize, type_of(dtype)
         columns = []
         for numbers in zip(*[s.args for s in run]):
-            column = code.spread(self.name(numbers[0]), dtype, lanes)
-            for i, x in enumerate(numbers[1:], 1):
-                column = code.op(f"insertelement <{lanes} x {kind}> {column}, {kind} {self.name(x)}, i64 {i}")
-            columns.append(column)
+            names = [self.name(x) for x in numbers]
+            columns.append(code.side_by_side(kind, [*names, *names[:1] * (lanes - len(names))]))
         code.lanes = lanes
         found = self.operation(code, run[0], columns)
         code.lanes = 1
         for i, s in enumerate(run):
-            self.names[s.out] = code.op(f"extractelement <{lanes} x {kind}> {found}, i64 {i}")
+            self.names[s.out] = code.lane(f"<{lanes} x {kind}>", kind, found, i)
 
     def _op(self, s: Op) -> None:
-        wide = self.lanes > 1 and any(x in self.varying for x in s.args)
         code = self.code
-        code.lanes = self.lanes if wide else 1
-        names = [self.spread(x) if wide else self.name(x) for x in s.args]
-        if wide and s.name in arithmetic.SHARED:
-            self.names[s.out] = self._shared(s, names)
-        else:
-            self.names[s.out] = self.operation(code, s, names)
-        if wide:
-            self.varying.add(s.out)
+        if self.lanes == 1 or self.varying.isdisjoint(s.args):
+            self.names[s.out] = self.operation(code, s, [self.name(x) for x in s.args])
+            return
+        self.varying.add(s.out)
+        if s.name == "convert" and type_of(s.args[0].dtype) == type_of(s.out.dtype):
+            self.names[s.out] = self.spread(s.args[0])
+            return
+        if s.name in arithmetic.TRUTHS or s.name in arithmetic.SHARED:
+            found = truths.tree(self, s)
+            if s.out.dtype != BOOL:
+                self.names[s.out] = truths.shared(self, found)
+            elif len(found.given) > truths.LARGEST:
+                self.names[s.out] = truths.written(self, found)
+            else:
+                self.truths[s.out] = found
+            return
+        names = [self.spread(x) for x in s.args]
+        code.lanes = self.lanes
+        self.names[s.out] = self.operation(code, s, names)
         code.lanes = 1
-
-    def _shared(self, s: Op, names: list[str]) -> str:
-        """An operation on vectors as a function that programs share."""
-        lanes, kind = self.lanes, self.code.kind(s.out.dtype)
-
-        def write(code: Code, *names: str) -> str:
-            code.lanes = lanes
-            return self.operation(code, s, names)
-
-        return self.code.shared(f"{s.name}.v{lanes}{s.out.dtype}", kind, [(kind, name) for name in names], write)
 
     @staticmethod
     def operation(code: Code, s: Op, names: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nabla.engines.native.llvm.text import Code, in_memory
-from nabla.engines.native.loops import Buffer, Form, Load, Store
+from nabla.engines.native.loops import INDEX, Buffer, Form, Load, Store
 
 if TYPE_CHECKING:
     from nabla.engines.native.llvm.emission import Function
@@ -28,11 +28,8 @@ def _loaded(f: Function, buffer: Buffer, at: Form, step: int | None) -> str:
     if step in (1, -1):
         first = at if step == 1 else Form(at.const - lanes + 1, at.terms)
         pointer = f.pointer(buffer, first)
-        if f.mask:
-            mask = f.mask if step == 1 else _reversed(f, f.mask, "i1")
-            arguments = f"ptr {pointer}, i32 {dtype.itemsize}, <{lanes} x i1> {mask}, {vector} splat ({kind} {_one(kind)})"
-            kinds = f"ptr, i32, <{lanes} x i1>, {vector}"
-            found = f.intrinsic(f"llvm.masked.load.{_short(kind, lanes)}.p0", vector, arguments, kinds)
+        if f.taken:
+            found = _first_loaded(f, pointer, kind, step)
         else:
             found = code.op(f"load {vector}, ptr {pointer}, align {dtype.itemsize}")
         if step == -1:
@@ -40,13 +37,60 @@ def _loaded(f: Function, buffer: Buffer, at: Form, step: int | None) -> str:
     else:
         f.scattered = True
         pointer = f.pointer(buffer, at)
-        if step == 2 and not f.mask:
+        if step == 2 and not f.taken:
             found = _every_second(f, pointer, kind)
-        elif step is not None and not f.mask and not f.module.machine.gathers:
+        elif step is not None and not f.taken and not f.module.machine.gathers:
             found = _evenly_spaced(f, pointer, kind, step)
         else:
             found = _gathered(f, pointer, f.distances(at), kind)
     return code.op(f"trunc {vector} {found} to <{lanes} x i1>") if dtype.kind == "b" else found
+
+
+def first(code: Code, lanes: int, count: str, step: int = 1) -> str:
+    """A mask of the first lanes, or of the last ones: so many of them."""
+    numbers = ", ".join([f"i64 {i}" for i in range(lanes)[::step]])
+    return code.op(f"icmp ult <{lanes} x i64> <{numbers}>, {code.spread(count, INDEX, lanes)}")
+
+
+def kept(f: Function, kind: str, new: str, old: str) -> str:
+    """A vector that is new in the lanes that are taken."""
+    lanes, vector = f.lanes, f"<{f.lanes} x {kind}>"
+
+    def write(code: Code, count: str, new: str, old: str) -> str:
+        return code.op(f"select <{lanes} x i1> {first(code, lanes, count)}, {vector} {new}, {vector} {old}")
+
+    operands = [("i64", f.taken), (vector, new), (vector, old)]
+    return f.code.shared(f"first.kept.{_short(kind, lanes)}", vector, operands, write)
+
+
+def _first_loaded(f: Function, pointer: str, kind: str, step: int) -> str:
+    """A vector of neighbours in the lanes that are taken, which begin with the first number, or with the last where that
+    belongs to the first lane."""
+    lanes, vector = f.lanes, f"<{f.lanes} x {kind}>"
+
+    def write(code: Code, pointer: str, count: str) -> str:
+        name = f"llvm.masked.load.{_short(kind, lanes)}.p0"
+        code.declared[name] = f"declare {vector} @{name}(ptr, i32, <{lanes} x i1>, {vector})"
+        mask, rest = first(code, lanes, count, step), f"{vector} splat ({kind} {_one(kind)})"
+        return code.op(f"call {vector} @{name}(ptr {pointer}, i32 {_size(kind)}, <{lanes} x i1> {mask}, {rest})")
+
+    name = f"{'first' if step == 1 else 'last'}.loaded.{_short(kind, lanes)}"
+    return f.code.shared(name, vector, [("ptr", pointer), ("i64", f.taken)], write)
+
+
+def _first_stored(f: Function, pointer: str, kind: str, step: int, value: str) -> None:
+    """The same, stored."""
+    lanes, vector = f.lanes, f"<{f.lanes} x {kind}>"
+
+    def write(code: Code, pointer: str, count: str, value: str) -> str:
+        name = f"llvm.masked.store.{_short(kind, lanes)}.p0"
+        code.declared[name] = f"declare void @{name}({vector}, ptr, i32, <{lanes} x i1>)"
+        mask = first(code, lanes, count, step)
+        code.do(f"call void @{name}({vector} {value}, ptr {pointer}, i32 {_size(kind)}, <{lanes} x i1> {mask})")
+        return ""
+
+    name = f"{'first' if step == 1 else 'last'}.stored.{_short(kind, lanes)}"
+    f.code.shared(name, "void", [("ptr", pointer), ("i64", f.taken), (vector, value)], write)
 
 
 def _every_second(f: Function, pointer: str, kind: str) -> str:
@@ -84,20 +128,21 @@ def _gathered(f: Function, pointer: str, distances: str, kind: str) -> str:
     """A vector of numbers anywhere."""
     lanes, vector = f.lanes, f"<{f.lanes} x {kind}>"
 
-    def write(code: Code, first: str, distances: str, mask: str = "splat (i1 true)") -> str:
-        places = code.op(f"getelementptr {kind}, ptr {first}, <{lanes} x i64> {distances}")
+    def write(code: Code, pointer: str, distances: str, count: str = "") -> str:
+        places = code.op(f"getelementptr {kind}, ptr {pointer}, <{lanes} x i64> {distances}")
+        mask = first(code, lanes, count) if count else "splat (i1 true)"
         rest = f"i32 {_size(kind)}, <{lanes} x i1> {mask}, {vector} splat ({kind} {_one(kind)})"
         name = f"llvm.masked.gather.{_short(kind, lanes)}.v{lanes}p0"
         code.declared[name] = f"declare {vector} @{name}(<{lanes} x ptr>, i32, <{lanes} x i1>, {vector})"
         return code.op(f"call {vector} @{name}(<{lanes} x ptr> {places}, {rest})")
 
-    operands = [("ptr", pointer), (f"<{lanes} x i64>", distances), (f"<{lanes} x i1>", f.mask)][: 3 if f.mask else 2]
-    return f.code.shared(f"{'masked.' if f.mask else ''}gathered.{_short(kind, lanes)}", vector, operands, write)
+    operands = [("ptr", pointer), (f"<{lanes} x i64>", distances), ("i64", f.taken)][: 3 if f.taken else 2]
+    return f.code.shared(f"{'first.' if f.taken else ''}gathered.{_short(kind, lanes)}", vector, operands, write)
 
 
 def is_pair(f: Function, s: Any, following: Any) -> bool:
     """Whether these store both parts of complex numbers, in whole vectors."""
-    if f.lanes == 1 or f.mask or type(s) is not Store or type(following) is not Store:
+    if f.lanes == 1 or f.taken or type(s) is not Store or type(following) is not Store:
         return False
     if s.buffer is not following.buffer or following.at != Form(s.at.const + 1, s.at.terms):
         return False
@@ -140,16 +185,14 @@ def store(f: Function, s: Store) -> None:
         pointer = f.pointer(buffer, first)
         if step == -1:
             value = _reversed(f, value, kind)
-        if f.mask:
-            mask = f.mask if step == 1 else _reversed(f, f.mask, "i1")
-            arguments = f"{vector} {value}, ptr {pointer}, i32 {dtype.itemsize}, <{lanes} x i1> {mask}"
-            f.routine(f"llvm.masked.store.{_short(kind, lanes)}.p0", arguments, f"{vector}, ptr, i32, <{lanes} x i1>")
+        if f.taken:
+            _first_stored(f, pointer, kind, step, value)
         else:
             code.do(f"store {vector} {value}, ptr {pointer}, align {dtype.itemsize}")
         return
     f.scattered = True
     pointer = f.pointer(buffer, s.at)
-    if step is not None and not f.mask and not f.module.machine.gathers:
+    if step is not None and not f.taken and not f.module.machine.gathers:
         _space_evenly(f, pointer, kind, step, value)
     else:
         _scatter(f, pointer, f.distances(s.at), kind, value)
@@ -170,22 +213,27 @@ def _space_evenly(f: Function, pointer: str, kind: str, step: int, value: str) -
 def _scatter(f: Function, pointer: str, distances: str, kind: str, value: str) -> None:
     lanes, vector = f.lanes, f"<{f.lanes} x {kind}>"
 
-    def write(code: Code, first: str, distances: str, value: str, mask: str = "splat (i1 true)") -> str:
-        places = code.op(f"getelementptr {kind}, ptr {first}, <{lanes} x i64> {distances}")
+    def write(code: Code, pointer: str, distances: str, value: str, count: str = "") -> str:
+        places = code.op(f"getelementptr {kind}, ptr {pointer}, <{lanes} x i64> {distances}")
+        mask = first(code, lanes, count) if count else "splat (i1 true)"
         name = f"llvm.masked.scatter.{_short(kind, lanes)}.v{lanes}p0"
         code.declared[name] = f"declare void @{name}({vector}, <{lanes} x ptr>, i32, <{lanes} x i1>)"
         code.do(f"call void @{name}({vector} {value}, <{lanes} x ptr> {places}, i32 {_size(kind)}, <{lanes} x i1> {mask})")
         return ""
 
-    operands = [("ptr", pointer), (f"<{lanes} x i64>", distances), (vector, value), (f"<{lanes} x i1>", f.mask)]
-    name = f"{'masked.' if f.mask else ''}scatter.{_short(kind, lanes)}"
-    f.code.shared(name, "void", operands if f.mask else operands[:3], write)
+    operands = [("ptr", pointer), (f"<{lanes} x i64>", distances), (vector, value), ("i64", f.taken)]
+    name = f"{'first.' if f.taken else ''}scatter.{_short(kind, lanes)}"
+    f.code.shared(name, "void", operands if f.taken else operands[:3], write)
 
 
 def _reversed(f: Function, value: str, kind: str) -> str:
-    lanes = f.lanes
-    order = ", ".join([f"i32 {lanes - 1 - i}" for i in range(lanes)])
-    return f.code.op(f"shufflevector <{lanes} x {kind}> {value}, <{lanes} x {kind}> poison, <{lanes} x i32> <{order}>")
+    lanes, vector = f.lanes, f"<{f.lanes} x {kind}>"
+
+    def write(code: Code, value: str) -> str:
+        order = ", ".join([f"i32 {lanes - 1 - i}" for i in range(lanes)])
+        return code.op(f"shufflevector {vector} {value}, {vector} poison, <{lanes} x i32> <{order}>")
+
+    return f.code.shared(f"reversed.{_short(kind, lanes)}", vector, [(vector, value)], write)
 
 
 def _one(kind: str) -> str:

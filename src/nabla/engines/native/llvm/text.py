@@ -14,7 +14,8 @@ TYPES = {
 """The type of one number of a dtype in a register. In memory a boolean is a byte."""
 
 
-_OF_DTYPES = {np.dtype(name): kind for name, kind in TYPES.items()}  # to ask a dtype for its name takes a microsecond
+_OF_DTYPES = {np.dtype(name): kind for name, kind in TYPES.items()}  # to ask a dtype for its name takes microseconds
+NAMES = {np.dtype(name): name for name in TYPES}
 
 
 def type_of(dtype: np.dtype) -> str:
@@ -198,7 +199,7 @@ class Code:
             parts.append(self._call(found, dtype, given))
             self.lanes = lanes
         if lanes == 1:
-            return self.op(f"extractelement <{width} x {kind}> {parts[0]}, i64 0")
+            return self.lane(f"<{width} x {kind}>", kind, parts[0], 0)
         while len(parts) > 1:
             size = width
             order = ", ".join([f"i32 {i}" for i in range(2 * size)])
@@ -287,6 +288,28 @@ class Code:
         if self.alone or kind == "i1":
             return write(self, name)
         return self.shared(f"spread.v{lanes}{kind}", vector, [(kind, name)], write, once=True)
+
+    def side_by_side(self, kind: str, names: Sequence[str]) -> str:
+        """Numbers as a vector."""
+        vector = f"<{len(names)} x {kind}>"
+
+        def write(code: Code, *names: str) -> str:
+            found = "poison"
+            for i, name in enumerate(names):
+                found = code.op(f"insertelement {vector} {found}, {kind} {name}, i64 {i}")
+            return found
+
+        given = [(kind, name) for name in names]
+        return write(self, *names) if self.alone else self.shared(f"side.by.side.v{len(names)}{kind}", vector, given, write)
+
+    def lane(self, vector: str, kind: str, name: str, i: int) -> str:
+        """A number of a vector."""
+        if self.alone:
+            return self.op(f"extractelement {vector} {name}, i64 {i}")
+        symbol = f"lane.v{vector.partition(' ')[0][1:]}{kind}"
+        return self.shared(
+            symbol, kind, [(vector, name), ("i64", str(i))], lambda code, x, i: code.op(f"extractelement {vector} {x}, i64 {i}")
+        )
 
     def constant(self, vector: str, numbers: str) -> str:
         """A constant vector of that type."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable, Sequence
 
-from nabla.engines.native.llvm.text import Code, literal, type_of
-from nabla.engines.native.loops import INDEX, STARTS, Carry, For, Op, Reg, size_of, summary
+from nabla.engines.native.llvm import memory
+from nabla.engines.native.llvm.text import NAMES, Code, literal, type_of
+from nabla.engines.native.loops import STARTS, Carry, For, Op, Reg, size_of, summary
 
 if TYPE_CHECKING:
     from nabla.engines.native.llvm.emission import Function
@@ -153,18 +154,15 @@ class _Vectors:
 
     def _masked(self, begin: str, count: str) -> None:
         """Fewer turns than there are lanes; none if count is zero."""
-        f, code, lanes, state = self.f, self.f.code, self.s.lanes, self.state[0]
-        kind = f"<{lanes} x i64>"
-        numbers = ", ".join([f"i64 {i}" for i in range(lanes)])
-        f.mask = code.op(f"icmp ult {kind} <{numbers}>, {code.spread(count, INDEX, lanes)}")
+        f, lanes, state = self.f, self.s.lanes, self.state[0]
+        f.taken = count
         f.names[self.s.counter] = begin
         for c, x in zip(self.carries, state):
             f.names[c.inner] = x
         f.block(self.s.body)
         for k, c in enumerate(self.carries):
-            vector = f"<{lanes} x {type_of(c.inner.dtype)}>"
-            state[k] = code.op(f"select <{lanes} x i1> {f.mask}, {vector} {f.spread(c.end)}, {vector} {state[k]}")
-        f.mask = ""
+            state[k] = memory.kept(f, type_of(c.inner.dtype), f.spread(c.end), state[k])
+        f.taken = ""
 
 
 def _reaching_back(f: Function, s: For, begin: str, end: str) -> None:
@@ -197,7 +195,7 @@ def _gathered(f: Function, c: Carry, vectors: list[str], lanes: int) -> str:
         return brought(f, c, start, _in_pairs(f, c, parts, code), code)
 
     given = [(kind, f.name(c.start)), *[(vector, x) for x in vectors]]
-    return f.code.shared(f"gathered.{c.by}.{len(vectors)}.v{lanes}{c.inner.dtype}", kind, given, write)
+    return f.code.shared(f"gathered.{c.by}.{len(vectors)}.v{lanes}{NAMES[c.inner.dtype]}", kind, given, write)
 
 
 def _in_pairs(f: Function, c: Carry, parts: Sequence[str], code: Code) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Callable, NamedTuple, Sequence
 
 import numpy as np
 
-from nabla.engines.native.loops import ZERO, Buffer, Form, Num, Operand, plus, times
+from nabla.engines.native.loops import ZERO, Buffer, Form, Num, Operand, Reg, in_order, plus, times
 from nabla.graph.node import Node
 
 
@@ -139,13 +139,14 @@ def constant(value: Any, dtype: np.dtype) -> Number:
 
 def offset_of(shape: Sequence[int], index: Sequence[Form]) -> Form:
     """The offset of an element in an array of `shape`, in C order."""
-    parts = []
-    stride = 1
-    for n, i in zip(reversed(shape), reversed(index)):
-        if i.const or i.terms:
-            parts.append(times(i, stride))
+    const, stride = 0, 1
+    sums: dict[Reg, int] = {}
+    for n, (shift, terms) in zip(reversed(shape), reversed(index)):
+        const += shift * stride
+        for reg, k in terms:
+            sums[reg] = sums.get(reg, 0) + k * stride
         stride *= n
-    return plus(*parts) if parts else ZERO
+    return Form(const, in_order(sums))
 
 
 def aligned(index: Indices, shape: tuple[int, ...]) -> Indices:

@@ -25,6 +25,7 @@ from nabla.engines.native.loops import (
     Store,
     While,
     blocks,
+    given_by,
     regs_of,
     summary,
     touched,
@@ -305,9 +306,12 @@ class _Counts:
         self.touches: Counter[Buffer] = Counter()
         self.writes: Counter[Buffer] = Counter()
         for s in walk(block):
-            self.touches.update(touched(s))
-            if type(s) is Store or type(s) is Call:
-                self.writes.update(summary(s).writes)
+            if type(s) is Load or type(s) is Store:
+                self.touches[s.buffer] += 1
+                self.writes[s.buffer] += type(s) is Store
+            elif type(s) is Call:
+                self.touches.update(touched(s))
+                self.writes.update(s.writes)
 
 
 def _hoisted(block: Block, counts: _Counts) -> Block:
@@ -362,10 +366,12 @@ def _filling(s: Any, counts: _Counts) -> list[For]:
     own = [x for inner in blocks(s) for x in inner]
     if not any(type(x) is For for x in own):
         return []
-    given = {reg for x in own for reg in summary(x).gives} | {c.inner for c in s.carries}
+    given = {reg for x in own for reg in given_by(x)} | {c.inner for c in s.carries}
     given |= {s.counter} if type(s) is For else set()
     found = [x for x in own if type(x) is For and _is_same(x, given, summary(s).writes)]
-    inside = _Counts([s] if found else [])
+    if not found:
+        return []
+    inside = _Counts([s])
 
     def is_alone(x: For, filled: _Counts) -> bool:
         return all(filled.writes[b] == counts.writes[b] and inside.touches[b] == counts.touches[b] for b in summary(x).writes)

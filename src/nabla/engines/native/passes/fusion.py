@@ -200,12 +200,11 @@ def _access(at: Form, counter: Counter, ranges: dict[Reg, int], inside: set[Reg]
 
 def _conflict(a: Summary, b: Summary) -> bool:
     """Whether b has to stay behind a."""
-    return not (
-        a.gives.isdisjoint(b.uses)
-        and b.writes.isdisjoint(a.reads)
-        and b.writes.isdisjoint(a.writes)
-        and b.reads.isdisjoint(a.writes)
-    )
+    if not a.gives.isdisjoint(b.uses):
+        return True
+    if b.writes and not (b.writes.isdisjoint(a.reads) and b.writes.isdisjoint(a.writes)):
+        return True
+    return bool(a.writes) and not b.reads.isdisjoint(a.writes)
 
 
 def _fused(block: Block, numbering: Numbering) -> Block:
@@ -237,7 +236,7 @@ def _place(result: list[Any], loop: Loop, numbering: Numbering) -> None:
     own = summary(loop.loop)
     found: Loop | None = None
     left = FAR
-    for other in reversed(result[-FAR:]):
+    for other in reversed(result[_first_loop(result, FAR) :]):
         there = _summary(other)
         if type(other) is Loop and (found is None or there.writes & own.reads):
             if other.evened(loop, numbering) and other.takes(loop):
@@ -254,11 +253,21 @@ def _place(result: list[Any], loop: Loop, numbering: Numbering) -> None:
 def _lift(result: list[Any], s: Any) -> None:
     """Before loops it has nothing to do with, so that those behind it can be joined to them."""
     place = len(result)
-    if any(type(x) is Loop for x in result[-NEAR:]):
+    first = _first_loop(result, NEAR)
+    if first < place:
         own = summary(s)
-        for k in range(len(result) - 1, max(len(result) - NEAR, 0) - 1, -1):
+        for k in range(place - 1, first - 1, -1):
             if _conflict(_summary(result[k]), own):
                 break
             if type(result[k]) is Loop:
                 place = k
     result.insert(place, s)
+
+
+def _first_loop(result: list[Any], near: int) -> int:
+    """The place of the first loop among the last ones; what would be the next place where there is none."""
+    count = len(result)
+    for k in range(max(count - near, 0), count):
+        if type(result[k]) is Loop:
+            return k
+    return count

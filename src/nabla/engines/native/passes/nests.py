@@ -91,7 +91,7 @@ LIGHT = frozenset([
     "logical_not", "logical_or", "maximum", "minimum", "multiply", "negative", "not_equal", "order", "rotate_left", "safe_multiply",
     "sign", "square", "subtract", "where",
 ])  # fmt: skip
-MIDDLE = {"divide": 4, "reciprocal": 4, "sqrt": 5}
+MIDDLE = {"divide": 4, "reciprocal": 4, "sqrt": 5, "from_end": 3, "is_below": 2}
 STRIDED, CHAINED = 2, 8
 """How many vectors are taken at once where turns wait for memory."""
 SERIAL, SIDE_BY_SIDE = frozenset(["exp", "expm1", "logistic", "tanh", "sech2"]), 4
@@ -140,7 +140,9 @@ def time_of(block: Block) -> float:
         if kind is Op:
             total += _weight(s)
         elif kind is For:
-            total += s.count * time_of(s.body) if s.lanes == 1 else _at_once(s, s.lanes)
+            if s.time is None:
+                s.time = s.count * time_of(s.body) if s.lanes == 1 else _at_once(s, s.lanes)
+            total += s.time
         elif kind is While:
             total += 10 * (time_of(s.test) + time_of(s.body))
         elif kind is If:
@@ -203,12 +205,8 @@ def _links(block: Block) -> int:
 
 def _lanes(s: For, width: int) -> int:
     """As many as fit, by the largest numbers that are computed with."""
-    sizes = [8] if any(type(x) is Index for x in walk(s.body)) else []
-    for x in walk(s.body):
-        reg = x.value if type(x) is Store else getattr(x, "out", None)
-        if reg is not None and reg.dtype != BOOL:
-            sizes.append(reg.dtype.itemsize)
-    return width // max(sizes, default=8)
+    dtypes = {x.value.dtype if type(x) is Store else x.out.dtype for x in walk(s.body) if type(x) in (Op, Load, Index, Store)}
+    return width // max([dtype.itemsize for dtype in dtypes if dtype != BOOL], default=8)
 
 
 def _at_once(s: For, lanes: int) -> float:
@@ -256,7 +254,8 @@ ROOM = 2**23
 
 def in_pieces(program: Program) -> Program:
     """Loops that take long, cut in a number of pieces that does not depend on how many threads there are."""
-    _cut(program.body, _touches(program.body))
+    if time_of(program.body) >= WORTH:
+        _cut(program.body, _touches(program.body))
     return program
 
 

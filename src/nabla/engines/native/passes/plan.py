@@ -10,7 +10,7 @@ from bisect import bisect_left
 from math import inf
 from typing import Any, Iterable
 
-from nabla.engines.native.loops import Block, Buffer, For, Program, blocks, summary
+from nabla.engines.native.loops import Block, Buffer, For, Program, blocks, summary, touched
 
 ALIGNED = 64
 
@@ -26,8 +26,7 @@ def _plan(block: Block, base: int, own: set[Buffer]) -> int:
     first: dict[Buffer, int] = {}
     last: dict[Buffer, int] = {}
     for k, s in enumerate(block):
-        part = summary(s)
-        for buffer in part.reads | part.writes:
+        for buffer in _touched(s):
             if buffer in own:
                 first.setdefault(buffer, k)
                 last[buffer] = k
@@ -99,14 +98,21 @@ def _inside(s: Any, base: int, own: set[Buffer]) -> int:
     shared: set[Buffer] = set()
     for k, block in enumerate(parts):
         for x in block:
-            part = summary(x)
-            for buffer in part.reads | part.writes:
+            for buffer in _touched(x):
                 if buffer in own and seen.setdefault(buffer, k) != k:
                     shared.add(buffer)
     for buffer in _in_order(shared):
         buffer.at = base
         base = _aligned(base + buffer.nbytes)
     return max([base, *[_plan(block, base, own - shared) for block in parts]])
+
+
+def _touched(s: Any) -> Iterable[Buffer]:
+    """By a statement and what is inside it."""
+    if not blocks(s):
+        return touched(s)
+    part = summary(s)
+    return part.reads | part.writes
 
 
 def _in_order(buffers: Iterable[Buffer]) -> list[Buffer]:
