@@ -23,6 +23,7 @@ from nabla.engines.native.loops import (
     Store,
     Watch,
     While,
+    printed,
     summary,
 )  # fmt: skip
 
@@ -44,7 +45,7 @@ class _Checker:
         self.turns: dict[Reg, int] = {}
 
     def fail(self, s: Any, what: str) -> None:
-        text = str(Program([s], [])).splitlines()[0]
+        text = printed(s)
         raise Malformed(f"{what}: {text}\n\n{self.program}")
 
     def give(self, reg: Reg, s: Any) -> None:

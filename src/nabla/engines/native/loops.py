@@ -548,10 +548,10 @@ class Rewriter:
 
 
 class Numbering:
-    """Gives registers numbers that a program does not have yet."""
+    """Gives registers numbers that a program does not have yet. last: the largest one that it has."""
 
-    def __init__(self, program: Program) -> None:
-        self._last = max([reg.number for s in walk(program.body) for reg in given_by(s)], default=0)
+    def __init__(self, last: int) -> None:
+        self._last = last
 
     def new(self, dtype: np.dtype) -> Reg:
         self._last += 1
@@ -580,10 +580,11 @@ def given_by(s: Any) -> list[Reg]:
 
 
 class Program(NamedTuple):
-    """A whole: its statements and its buffers."""
+    """A whole: its statements, its buffers, and what numbers new registers."""
 
     body: Block
     buffers: list[Buffer]
+    numbering: Numbering
 
     def __str__(self) -> str:
         local = [b for b in self.buffers if b.place == "arena"]
@@ -627,6 +628,11 @@ def _printed(block: Block, indent: str) -> Iterator[str]:
                 yield f"{indent}while {s.going}{tail}:"
                 yield from _printed(s.test, indent + "  ? ")
             yield from _printed(s.body, deeper)
+
+
+def printed(s: Any) -> str:
+    """The first line of a statement."""
+    return next(_printed([s], ""))
 
 
 def substituted(block: Block, operands: Mapping[Reg, Operand], forms: Mapping[Reg, Form]) -> Block:

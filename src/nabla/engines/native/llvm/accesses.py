@@ -8,7 +8,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from nabla.engines.native.llvm.memory import first
-from nabla.engines.native.loops import INDEX, Buffer, Call, Form, Load, Part, Program, Store
+from nabla.engines.native.loops import INDEX, Buffer, Call, Form, Load, Part, Store, printed
 from nabla.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def _check(f: Function, s: Any, buffer: Buffer, at: Form, last: int) -> None:
     code.branch(wrong, tell, on)
     code.start(tell)
     kernel = code.op("load ptr, ptr %table")
-    accesses.append(f"{str(Program([s], [])).splitlines()[0]}, where {buffer} holds {buffer.count} numbers")
+    accesses.append(f"{printed(s)}, where {buffer} holds {buffer.count} numbers")
     code.do(f"call i64 {kernel}(i64 {-len(accesses)}, ptr null)")
     f.leave("true", "1")
     code.jump(on)

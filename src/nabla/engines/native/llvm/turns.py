@@ -154,7 +154,7 @@ class _Vectors:
 
     def _masked(self, begin: str, count: str) -> None:
         """Fewer turns than there are lanes; none if count is zero."""
-        f, lanes, state = self.f, self.s.lanes, self.state[0]
+        f, state = self.f, self.state[0]
         f.taken = count
         f.names[self.s.counter] = begin
         for c, x in zip(self.carries, state):

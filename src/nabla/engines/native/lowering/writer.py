@@ -23,6 +23,7 @@ from nabla.engines.native.loops import (
     Index,
     Load,
     Num,
+    Numbering,
     Op,
     Operand,
     Program,
@@ -72,7 +73,7 @@ class Writer:
         self._registers = 0
 
     def program(self) -> Program:
-        return Program(self.block, self.buffers)
+        return Program(self.block, self.buffers, Numbering(self._registers))
 
     # Statements
 

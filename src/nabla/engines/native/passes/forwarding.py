@@ -190,7 +190,7 @@ def _itself(s: Op) -> Operand | None:
 
 
 def forwarded(program: Program) -> Program:
-    return Program(Forwarder().block(program.body, _Scope(None, frozenset())), program.buffers)
+    return program._replace(body=Forwarder().block(program.body, _Scope(None, frozenset())))
 
 
 # What nobody asks for
@@ -205,7 +205,7 @@ def needed(program: Program) -> Program:
     live: set[Reg] = set()
     body = _needed(program.body, live, reads)
     used = {buffer for s in walk(body) for buffer in touched(s)}
-    return Program(body, [b for b in program.buffers if b.place != "arena" or b in used])
+    return program._replace(body=body, buffers=[b for b in program.buffers if b.place != "arena" or b in used])
 
 
 def _read(s: Any) -> list[Buffer]:
@@ -296,7 +296,7 @@ def _live_carries(s: Any, live: set[Reg]) -> None:
 def hoisted(program: Program) -> Program:
     """What does not depend on the turn, before its loop: loads and operations, and loops that fill memory."""
     counts = _Counts(program.body)
-    return Program(_hoisted(program.body, counts), program.buffers)
+    return program._replace(body=_hoisted(program.body, counts))
 
 
 class _Counts:

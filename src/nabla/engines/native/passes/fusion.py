@@ -66,7 +66,7 @@ WILD = Access(0, (), 0, (), True)
 
 
 def fused(program: Program) -> Program:
-    return Program(_fused(program.body, Numbering(program)), program.buffers)
+    return program._replace(body=_fused(program.body, program.numbering))
 
 
 class Loop:

@@ -6,7 +6,7 @@ for another part of memory. The axis whose turns are furthest apart goes outside
 
 from __future__ import annotations
 
-from nabla.engines.native.loops import Block, For, Load, Program, Reg, Store, blocks, given_by, summary, walk
+from nabla.engines.native.loops import NESTING, Block, For, Load, Program, Reg, Store, blocks, given_by, summary, walk
 
 LINE = 64
 """Bytes of memory that the processor asks for at a time."""
@@ -19,17 +19,18 @@ LARGE = 4096
 
 
 def interchanged(program: Program) -> Program:
-    return Program(_interchanged(program.body), program.buffers)
+    return program._replace(body=_interchanged(program.body))
 
 
 def _interchanged(block: Block) -> Block:
     result: Block = []
     for s in block:
-        nest = _nest(s)
-        if len(nest) > 1:
-            s = _in_order(nest)
-        for inner in blocks(s):
-            inner[:] = _interchanged(inner)
+        if type(s) in NESTING:
+            nest = _nest(s)
+            if len(nest) > 1:
+                s = _in_order(nest)
+            for inner in blocks(s):
+                inner[:] = _interchanged(inner)
         result.append(s)
     return result
 

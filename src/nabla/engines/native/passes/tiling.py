@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nabla.engines.native.loops import (
+    NESTING,
     Block,
     Counter,
     For,
@@ -33,8 +34,7 @@ LONG = 64
 
 
 def tiled(program: Program) -> Program:
-    numbering = Numbering(program)
-    return Program(_tiled(program.body, numbering), program.buffers)
+    return program._replace(body=_tiled(program.body, program.numbering))
 
 
 def _tiled(block: Block, numbering: Numbering) -> Block:
@@ -43,10 +43,9 @@ def _tiled(block: Block, numbering: Numbering) -> Block:
         if type(s) is For and s.free and len(s.body) == 1 and type(s.body[0]) is For and _pays(s, s.body[0]):
             result.extend(_in_tiles(s, s.body[0], CROWDED if _crowds(s, s.body[0]) else TILE, numbering))
             continue
-        for inner in blocks(s):
-            inner[:] = _tiled(inner, numbering)
-        if blocks(s):
-            s.summary = None
+        if type(s) in NESTING:
+            for inner in blocks(s):
+                inner[:] = _tiled(inner, numbering)
         result.append(s)
     return result
 

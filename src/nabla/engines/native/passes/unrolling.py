@@ -11,7 +11,6 @@ from nabla.engines.native.loops import (
     For,
     Form,
     If,
-    Numbering,
     Operand,
     Program,
     Reg,
@@ -38,7 +37,7 @@ worth long code."""
 class Unroller:
     def __init__(self, program: Program, inside: bool) -> None:
         self.inside = inside
-        self.fresh = Numbering(program).fresh
+        self.fresh = program.numbering.fresh
         self.replaced: dict[Reg, Operand] = {}
 
     def block(self, block: Block, around: For | None, linked: bool = False, turns: int = 1) -> Block:
@@ -155,7 +154,7 @@ def unrolled_inside(program: Program) -> Program:
 
 def _with(unroller: Unroller, program: Program) -> Program:
     block = unroller.block(program.body, None)
-    return Program(unroller.settled(block), program.buffers)
+    return program._replace(body=unroller.settled(block))
 
 
 class Resolved(dict[Reg, Operand]):

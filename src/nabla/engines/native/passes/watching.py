@@ -17,7 +17,6 @@ from nabla.engines.native.loops import (
     If,
     Index,
     Num,
-    Numbering,
     Program,
     Watch,
     While,
@@ -40,7 +39,7 @@ def watched(program: Program) -> Program:
 
 class _Watcher:
     def __init__(self, program: Program) -> None:
-        self.numbering = Numbering(program)
+        self.numbering = program.numbering
 
     def block(self, block: Block) -> None:
         since = 0.0

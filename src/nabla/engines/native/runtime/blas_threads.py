@@ -13,7 +13,7 @@ import os
 from functools import lru_cache
 from typing import Any
 
-from nabla.engines.native.loops import Call, For, walk
+from nabla.engines.native.loops import NESTING, Call, For, walk
 from nabla.engines.native.runtime import machine, objects
 from nabla.engines.native.runtime.routines import Blas, Lapack, cython_blas
 
@@ -112,6 +112,11 @@ def are_limited() -> bool:
 
 def is_limiting(s: Any) -> bool:
     """Whether a statement calls BLAS, and would gain nothing from its threads."""
-    calls = [x for x in walk([s]) if type(x) is Call and type(x.routine) in (Blas, Lapack)]
-    in_pieces = any(type(x) is For and x.pieces for x in walk([s]))
-    return bool(calls) and (in_pieces or all(x.time < LARGE for x in calls)) and are_limited()
+    if type(s) is not Call and type(s) not in NESTING:
+        return False
+    inside = walk([s])
+    calls = [x for x in inside if type(x) is Call and type(x.routine) in (Blas, Lapack)]
+    if not calls:
+        return False
+    in_pieces = any(type(x) is For and x.pieces for x in inside)
+    return (in_pieces or all(x.time < LARGE for x in calls)) and are_limited()
