@@ -8,7 +8,12 @@ import nabla as nb
 
 RNG = np.random.default_rng(20)
 ENDS = {"f8": (709.782712893384, -745.13, -708.4), "f4": (88.72283, -103.97, -87.34)}
-FUNCTIONS = {"exp": (nb.exp, mpmath.exp, 1.1), "expm1": (nb.expm1, mpmath.expm1, 2.2)}
+FUNCTIONS = {
+    "exp": (nb.exp, mpmath.exp, 1.1),
+    "expm1": (nb.expm1, mpmath.expm1, 2.2),
+    "tanh": (nb.tanh, mpmath.tanh, 3.5),
+    "slope of tanh": (lambda x: nb.jvp(nb.tanh, (x,), (nb.ones_like(x),))[1], lambda x: mpmath.sech(x) ** 2, 4.0),
+}
 
 
 def numbers(dtype):

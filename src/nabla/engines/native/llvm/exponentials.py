@@ -1,4 +1,4 @@
-"""exp and expm1 in LLVM's instructions, for processors that multiply and add at once.
+"""exp and expm1 in LLVM's instructions, for processors that multiply and add at once; others have the functions of the C library.
 
 LLVM puts them into a loop as they are, which takes two thirds of the time of calls of the vector library. x = n log(2) + r, where
 n log(2) is taken off in two parts (Cody and Waite, Software Manual for the Elementary Functions, 1980, chapter 6); and
@@ -81,14 +81,21 @@ def _rare(code: Code, dtype: np.dtype, x: str) -> str:
     kind, own = code.kind(dtype), _format(dtype)
     x = _at_most(code, dtype, _at_least(code, dtype, x, own.lowest), own.highest)
     shifted, _, grown = _reduced(code, dtype, x, 2 * own.bias)
-    whole = code.kind(own.bits)
-    both = code.op(f"bitcast {kind} {shifted} to {whole}")
-    first = code.op(f"lshr {whole} {both}, {code.number(1, own.bits)}")
-    second = code.op(f"sub {whole} {both}, {first}")
+    first, second = _powers(code, dtype, shifted)
     found = code.op(f"fadd {kind} {grown}, {code.number(1, dtype)}")
-    for exponent in (first, second):
-        found = code.op(f"fmul {kind} {found}, {_power(code, dtype, exponent)}")
-    return found
+    return code.op(f"fmul {kind} {code.op(f'fmul {kind} {found}, {first}')}, {second}")
+
+
+def decayed(code: Code, dtype: np.dtype, x: str) -> tuple[str, str]:
+    """expm1(x) and exp(x) of what is not above zero: what the two have in common is computed once."""
+    if not code.fuses:
+        return code.function("expm1", dtype, x), code.function("exp", dtype, x)
+    kind = code.kind(dtype)
+    shifted, _, grown = _reduced(code, dtype, _at_least(code, dtype, x, _format(dtype).lowest), 2 * _format(dtype).bias)
+    first, second = _powers(code, dtype, shifted)
+    power = code.op(f"fmul {kind} {first}, {second}")
+    below = code.op(f"fadd {kind} {power}, {code.number(-1, dtype)}")
+    return code.intrinsic("fma", dtype, power, grown, below), code.intrinsic("fma", dtype, power, grown, power)
 
 
 def _expm1(code: Code, dtype: np.dtype, x: str) -> str:
@@ -137,6 +144,15 @@ def _power(code: Code, dtype: np.dtype, exponent: str) -> str:
     whole = code.kind(own.bits)
     shifted = code.op(f"shl {whole} {exponent}, {code.number(own.digits, own.bits)}")
     return code.op(f"bitcast {whole} {shifted} to {code.kind(dtype)}")
+
+
+def _powers(code: Code, dtype: np.dtype, shifted: str) -> tuple[str, str]:
+    """2**n as a product, as there may be no number that is so small or so large; the lowest bits are n + 2 bias."""
+    own = _format(dtype)
+    whole = code.kind(own.bits)
+    both = code.op(f"bitcast {code.kind(dtype)} {shifted} to {whole}")
+    first = code.op(f"lshr {whole} {both}, {code.number(1, own.bits)}")
+    return _power(code, dtype, first), _power(code, dtype, code.op(f"sub {whole} {both}, {first}"))
 
 
 def _at_least(code: Code, dtype: np.dtype, x: str, least: float) -> str:

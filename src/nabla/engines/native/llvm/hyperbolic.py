@@ -1,4 +1,4 @@
-"""Hyperbolic functions and their inverses, of expm1 and log1p: those of the vector library take two to four times as long.
+"""Hyperbolic functions and their inverses, of exponentials and log1p: those of the vector library take two to four times as long.
 
 tanh and sech2, which is its derivative, are of the same exponential, so that where both are wanted the second costs little.
 """
@@ -10,37 +10,41 @@ from math import log
 import numpy as np
 
 from nabla.engines.native.llvm.conversions import choose
-from nabla.engines.native.llvm.exponentials import expm1
+from nabla.engines.native.llvm.exponentials import decayed
 from nabla.engines.native.llvm.text import Code
 
 
-def _share(code: Code, dtype: np.dtype, x: str) -> tuple[str, str, str]:
-    """expm1(2 |x|), q = 2 / (2 + that), and whether x is so large that it is expm1(|x|) and q = 2 exp(-|x|) instead."""
-    kind = code.kind(dtype)
-    double = dtype.itemsize == 8
-    size = code.intrinsic("fabs", dtype, x)
-    far = code.op(f"fcmp ogt {kind} {size}, {code.number(20.0 if double else 10.0, dtype)}")
-    end = code.number(400.0 if double else 60.0, dtype)  # sech2 is zero from there on
-    near_end = choose(code, code.op(f"fcmp olt {kind} {size}, {end}"), dtype, size, end)
-    grown = expm1(code, dtype, choose(code, far, dtype, near_end, code.op(f"fadd {kind} {size}, {size}")))
-    two = code.number(2, dtype)
-    below = code.op(f"fadd {kind} {grown}, {choose(code, far, dtype, code.number(1, dtype), two)}")
-    return grown, code.op(f"fdiv {kind} {two}, {below}"), far
-
-
 def tanh(code: Code, dtype: np.dtype, x: str) -> str:
-    kind = code.kind(dtype)
-    grown, q, far = _share(code, dtype, x)
-    found = code.op(f"fmul {kind} {code.op(f'fmul {kind} {grown}, {code.number(0.5, dtype)}')}, {q}")
-    return code.intrinsic("copysign", dtype, choose(code, far, dtype, code.number(1, dtype), found), x)
+    return code.own("tanh", _tanh, dtype, x)
 
 
 def sech2(code: Code, dtype: np.dtype, x: str) -> str:
-    """(1 - tanh(|x|)) (1 + tanh(|x|)), the first of which is q."""
+    return code.own("sech2", _sech2, dtype, x)
+
+
+def _tanh(code: Code, dtype: np.dtype, x: str) -> str:
+    """-m / (2 + m), where m = expm1(-2 |x|), with the sign of x."""
+    less, _ = decayed(code, dtype, _beyond(code, dtype, x))
+    return code.intrinsic("copysign", dtype, code.op(f"fmul {code.kind(dtype)} {less}, {_share(code, dtype, less)}"), x)
+
+
+def _sech2(code: Code, dtype: np.dtype, x: str) -> str:
+    """q (2 - q), where q = 2 (1 + m) / (2 + m) is how much |tanh(x)| is below 1."""
+    kind, two = code.kind(dtype), code.number(2, dtype)
+    less, decay = decayed(code, dtype, _beyond(code, dtype, x))
+    q = code.op(f"fmul {kind} {code.op(f'fmul {kind} {decay}, {two}')}, {_share(code, dtype, less)}")
+    return code.op(f"fmul {kind} {q}, {code.op(f'fsub {kind} {two}, {q}')}")
+
+
+def _beyond(code: Code, dtype: np.dtype, x: str) -> str:
+    """-2 |x|."""
+    size = code.intrinsic("fabs", dtype, x)
+    return code.op(f"fmul {code.kind(dtype)} {size}, {code.number(-2, dtype)}")
+
+
+def _share(code: Code, dtype: np.dtype, less: str) -> str:
     kind = code.kind(dtype)
-    _, q, far = _share(code, dtype, x)
-    other = choose(code, far, dtype, q, code.op(f"fsub {kind} {code.number(2, dtype)}, {q}"))
-    return code.op(f"fmul {kind} {q}, {other}")
+    return code.op(f"fdiv {kind} {code.number(1, dtype)}, {code.op(f'fadd {kind} {less}, {code.number(2, dtype)}')}")
 
 
 def _grown_log(code: Code, dtype: np.dtype, x: str, rest: str) -> str:
