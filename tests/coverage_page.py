@@ -90,6 +90,7 @@ CAN_NOT = {
         ]
         for name in names.split()
     },
+    "ravel_pytree": "it takes a pytree: tests of its own",
     **dict.fromkeys(["apply_along_axis", "apply_over_axes", "piecewise"], "it takes functions: tests of its own"),
     **dict.fromkeys(
         ["copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask"], "it writes into its argument: tests of its own"

@@ -325,3 +325,39 @@ def test_a_container_that_is_not_registered_is_named():
         nb.ArgumentTypeError, match=r"args\[0\] is a Box, .*nb\.register_dataclass or nb\.tree\.register_pytree_node"
     ):
         nb.grad(lambda b: b.value)(Box(1.0))
+
+
+def test_is_leaf_stops_the_way_down():
+    shapes = {"w": (2, 3), "b": [(3,), None]}
+    is_shape = lambda x: isinstance(x, tuple)
+    made = nb.tree.map(nb.zeros, shapes, is_leaf=is_shape)
+    assert made["w"].shape == (2, 3) and made["b"][0].shape == (3,) and made["b"][1] is None
+    leaves, structure = nb.tree.flatten(shapes, is_leaf=is_shape)
+    assert leaves == nb.tree.leaves(shapes, is_leaf=is_shape) == [(3,), (2, 3)]
+    assert structure == nb.tree.structure(made) == nb.tree.structure(shapes, is_leaf=is_shape)
+    assert nb.tree.unflatten(structure, leaves) == shapes
+    assert nb.tree.map(lambda a, b: (a, b), [None, 1], [2, 3], is_leaf=lambda x: x is None) == [(None, 2), (1, 3)]
+    with pytest.raises(nb.TreeError, match=r"tree\.map: the trees differ in structure"):
+        nb.tree.map(lambda a, b: a, {"w": (1, 2)}, {"v": 1}, is_leaf=is_shape)
+
+
+def test_ravel_pytree():
+    params = {"w": np.arange(6.0).reshape(2, 3), "b": (nb.zeros((), dtype=nb.float32), 2.0), "none": None}
+    vector, unravel = nb.ravel_pytree(params)
+    assert vector.tolist() == [0.0, 2.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0] and vector.dtype == np.float64
+    back = unravel(np.arange(8.0))
+    assert nb.tree.structure(back) == nb.tree.structure(params)
+    assert back["w"].tolist() == [[2.0, 3.0, 4.0], [5.0, 6.0, 7.0]]
+    assert back["b"][0].dtype == np.float32 and back["b"][0].shape == () and back["b"][1].dtype == np.float64
+
+    loss = lambda p: (p["w"] ** 2).sum() * p["b"][1] + p["b"][0]
+    np.testing.assert_allclose(
+        nb.jit(nb.grad(lambda v: loss(unravel(v))))(vector.numpy()), nb.ravel_pytree(nb.grad(loss)(params))[0].numpy()
+    )
+    nb.testing.check_grads(lambda p: nb.ravel_pytree(p)[0] ** 2, ({"x": np.ones(2), "y": [np.array(3.0)]},))
+    assert nb.ravel_pytree([nb.ones(2, dtype=nb.float32), 1.0])[0].dtype == np.float32
+    assert nb.ravel_pytree([True, 2])[0].tolist() == [1, 2]
+    empty, unravel_empty = nb.ravel_pytree({})
+    assert empty.shape == (0,) and unravel_empty(empty) == {}
+    with pytest.raises(nb.ShapeError, match=r"this pytree is made of a vector of shape \(8,\); got shape \(7,\)"):
+        unravel(np.zeros(7))

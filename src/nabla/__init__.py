@@ -6,6 +6,7 @@ import nabla.autodiff.graphs
 import nabla.engines.numpy.run
 import nabla.engines.xla.placing
 import nabla.engines.xla.processes
+import nabla.interop.at
 import nabla.interop.functions
 import nabla.interop.ufuncs
 import nabla.primitives.checkpoints
@@ -267,6 +268,7 @@ from nabla.ops.logic import (
     where,
 )
 from nabla.ops.nans import nanargmax, nanargmin, nancumprod, nancumsum, nanmax, nanmean, nanmin, nanprod, nanstd, nansum, nanvar
+from nabla.ops.packing import ravel_pytree
 from nabla.ops.padding import pad
 from nabla.ops.polynomials import poly, polyadd, polyder, polydiv, polyfit, polyint, polymul, polysub, polyval, roots, vander
 from nabla.ops.quantiles import nanmedian, nanpercentile, nanquantile, percentile, quantile
@@ -393,7 +395,7 @@ __all__ = [
     "pad", "partition", "percentile", "permute_dims", "pi", "piecewise", "place", "pmax", "pmean", "pmin", "poly", "polyadd",
     "polyder", "polydiv", "polyfit", "polygamma", "polyint", "polymul", "polysub", "polyval", "positive", "pow", "power",
     "ppermute", "prod", "psum", "ptp", "pure_callback", "put", "put_along_axis", "putmask", "quantile", "rad2deg", "radians",
-    "random", "ravel", "ravel_multi_index", "real", "real_if_close", "realize", "reciprocal", "reduce_scatter",
+    "random", "ravel", "ravel_multi_index", "ravel_pytree", "real", "real_if_close", "realize", "reciprocal", "reduce_scatter",
     "register_dataclass", "relu", "remainder", "repeat", "reshape", "resize", "result_type", "reverse_gradient", "right_shift",
     "rint", "roll", "rollaxis", "roots", "rot90", "round", "scale_gradient", "scan", "searchsorted", "segment_max", "segment_mean",
     "segment_min", "segment_prod", "segment_sum", "select", "selu", "set_compilation_cache", "set_default_dtype", "set_num_threads",

@@ -20,15 +20,15 @@ TreeDef = optree.PyTreeSpec
 T = TypeVar("T")
 
 
-def flatten(tree: Any) -> tuple[list[Any], TreeDef]:
-    """The leaves of a pytree, in order, and its structure.
+def flatten(tree: Any, *, is_leaf: Callable[[Any], bool] | None = None) -> tuple[list[Any], TreeDef]:
+    """The leaves of a pytree, in order, and its structure. What `is_leaf` says yes to counts as a leaf, too.
 
     >>> import nabla as nb
     >>> leaves, structure = nb.tree.flatten({"b": 1, "a": (2, None)})
     >>> leaves
     [2, 1]
     """
-    return optree.tree_flatten(tree, namespace=NAMESPACE)
+    return optree.tree_flatten(tree, is_leaf, namespace=NAMESPACE)
 
 
 def unflatten(structure: TreeDef, leaves: Iterable[Any]) -> Any:
@@ -42,24 +42,26 @@ def unflatten(structure: TreeDef, leaves: Iterable[Any]) -> Any:
     return structure.unflatten(leaves)
 
 
-def leaves(tree: Any) -> list[Any]:
-    """The leaves of a pytree, in order.
+def leaves(tree: Any, *, is_leaf: Callable[[Any], bool] | None = None) -> list[Any]:
+    """The leaves of a pytree, in order. What `is_leaf` says yes to counts as a leaf, too.
 
     >>> import nabla as nb
     >>> nb.tree.leaves([1, (2, {"x": 3})])
     [1, 2, 3]
+    >>> nb.tree.leaves([1, (2, 3)], is_leaf=lambda x: isinstance(x, tuple))
+    [1, (2, 3)]
     """
-    return optree.tree_leaves(tree, namespace=NAMESPACE)
+    return optree.tree_leaves(tree, is_leaf, namespace=NAMESPACE)
 
 
-def structure(tree: Any) -> TreeDef:
-    """The structure of a pytree, without its leaves.
+def structure(tree: Any, *, is_leaf: Callable[[Any], bool] | None = None) -> TreeDef:
+    """The structure of a pytree, without its leaves. What `is_leaf` says yes to counts as a leaf, too.
 
     >>> import nabla as nb
     >>> nb.tree.structure((1, 2)) == nb.tree.structure((3.0, "x"))
     True
     """
-    return optree.tree_structure(tree, namespace=NAMESPACE)
+    return optree.tree_structure(tree, is_leaf, namespace=NAMESPACE)
 
 
 def orders(tree: Any) -> tuple[tuple[Any, ...], ...]:
@@ -85,19 +87,22 @@ def row(count: int) -> TreeDef:
     return structure((0,) * count)
 
 
-def map(f: Callable[..., Any], tree: Any, *rest: Any) -> Any:
-    """Apply `f` to the leaves of one or several pytrees of the same structure.
+def map(f: Callable[..., Any], tree: Any, *rest: Any, is_leaf: Callable[[Any], bool] | None = None) -> Any:
+    """Apply `f` to the leaves of one or several pytrees of the same structure. What `is_leaf` says yes to in the first of them
+    counts as a leaf, too.
 
     >>> import nabla as nb
     >>> nb.tree.map(lambda a, b: a + b, {"x": 1}, {"x": 10})
     {'x': 11}
+    >>> nb.tree.map(lambda shape: nb.zeros(shape), {"w": (2, 3)}, is_leaf=lambda x: isinstance(x, tuple))["w"].shape
+    (2, 3)
     """
     try:
-        return optree.tree_map(f, tree, *rest, namespace=NAMESPACE)
+        return optree.tree_map(f, tree, *rest, is_leaf=is_leaf, namespace=NAMESPACE)
     except ValueError as error:
-        first = structure(tree)
+        first = structure(tree, is_leaf=is_leaf)
         for other in rest:
-            if structure(other) != first:
+            if structure(other, is_leaf=is_leaf) != first:
                 raise TreeError(f"tree.map: the trees differ in structure: {first} and {structure(other)}") from error
         raise
 

@@ -12,11 +12,11 @@ import numpy as np
 from nabla.errors import ArgumentError, ArgumentTypeError
 from nabla.ops import creation, cumulative, elementwise as e, logic, reductions
 from nabla.ops.axes import one_axis, several_axes
+from nabla.ops.indexing import add_to_part
 from nabla.ops.joining import concat, stack
 from nabla.ops.shape import expand_dims, moveaxis, reshape, unstack
-from nabla.primitives.base import constant
-from nabla.primitives.indexing import index_add
 from nabla.tensor import Tensor
+from nabla.views import replace
 
 Function = Callable[..., Any]
 
@@ -165,16 +165,17 @@ METHODS: Mapping[str, Function] = {"reduce": reduce, "accumulate": accumulate, "
 def at(target: Tensor, function: Function, ufunc: np.ufunc, indices: Any, *others: Any) -> None:
     """`np.add.at(t, indices, v)`: in place, and an element that is named n times is moved n times.
 
-    Each round writes the first, the second, ... occurrence of every element, so no write of a round hides another.
+    Sums are one operation. Else each round writes the first, the second, ... occurrence of every element, so no write of a round
+    hides another.
     """
+    if ufunc in (np.add, np.subtract) and len(others) == 1:
+        replace(target, add_to_part(target._node, indices, others[0] if ufunc is np.add else e.negative(others[0])))
+        return
     positions = np.arange(target.size).reshape(target.shape)[_plain(indices)]
     if ufunc.nin != len(others) + 1:
         raise ArgumentTypeError(f"np.{ufunc.__name__}.at takes {ufunc.nin + 1} arguments")
     values = [reshape(_stretched(v, positions.shape), (-1,)) for v in others]
     flat = positions.reshape(-1)
-    if ufunc in (np.add, np.subtract):
-        target[...] = _added(target, flat, values[0] if ufunc is np.add else e.negative(values[0]))
-        return
     order = np.argsort(flat, kind="stable")
     first = np.r_[True, np.diff(flat[order]) != 0]
     ranks = np.empty(flat.size, np.int64)
@@ -185,13 +186,6 @@ def at(target: Tensor, function: Function, ufunc: np.ufunc, indices: Any, *other
         where = flat[now]
         out[where] = creation.astype(function(out[where], *[v[now] for v in values]), target.dtype)
     target[...] = reshape(out, target.shape)
-
-
-def _added(target: Tensor, positions: np.ndarray, v: Tensor) -> Tensor:
-    """The sum of each element and of all values for it."""
-    flat = reshape(target, (-1,))._node
-    node = index_add(flat, creation.astype(v, target.dtype)._node, constant(positions), spec=(None,), unique=False)
-    return Tensor(reshape(node, target.shape))  # type: ignore[arg-type]
 
 
 def _plain(index: Any) -> Any:

@@ -32,8 +32,9 @@ from nabla.ops.keys import (
 from nabla.ops.lift import ArrayLike, as_node, broadcast_to, op
 from nabla.primitives.base import Shape, constant, scalar, zeros
 from nabla.primitives.cumulative import cumsum
+from nabla.primitives.elementwise import add
 from nabla.primitives.formulas import floor_div, less, maximum, minimum, remainder, select
-from nabla.primitives.indexing import Spec, along_axis, arrays_along, index, index_set, together
+from nabla.primitives.indexing import Spec, along_axis, arrays_along, index, index_add, index_set, together
 from nabla.primitives.joining import side_by_side
 from nabla.primitives.searching import searchsorted
 from nabla.primitives.shape import cast, reshape
@@ -85,6 +86,21 @@ def write_part(x: Node, v: Node, part: Part) -> Node:
     if part.widened is None:
         return index_set(x, v, *part.arrays, **part.params())
     return reshape(index_set(reshape(x, shape=part.widened), v, *part.arrays, **part.params()), shape=x.shape)
+
+
+def add_to_part(x: Node, key: Any, value: ArrayLike) -> Node:
+    """x with `value` added to x[key], in the dtype of x; an element that the key names n times gets n values."""
+    v = as_written(value, x.dtype)
+    masked = _write_masked(zeros(x.shape, x.dtype), key, v)
+    if masked is not None:
+        return add(x, masked)
+    part = part_of(key, x.shape)
+    v = unshow(v, part.layout, part.shape())
+    if not part.arrays and takes_all(part.spec, x.shape):
+        return add(x, broadcast_to(v, x.shape))
+    if part.widened is None:
+        return index_add(x, v, *part.arrays, **part.params())
+    return reshape(index_add(reshape(x, shape=part.widened), v, *part.arrays, **part.params()), shape=x.shape)
 
 
 def _write_masked(x: Node, key: Any, v: Node) -> Node | None:
