@@ -87,8 +87,9 @@ class Module:
             if buffer in used:
                 table, at = ("%table", i + 1) if place == "constant" else ("%addresses", i)
                 f.bases[buffer] = name = f"%{place}{i}"
-                code.entry.append(f"  {name}.at = getelementptr ptr, ptr {table}, i64 {at}")
-                code.entry.append(f"  {name} = load ptr, ptr {name}.at")
+                code.do(f"{name}.at = getelementptr ptr, ptr {table}, i64 {at}")
+                code.do(f"{name} = load ptr, ptr {name}.at")
+                f.cut()
         for limits, run in groupby(self.program.body, blas_threads.is_limiting):
             f.limits = limits
             if limits:
@@ -222,7 +223,6 @@ class Function:
     # Statements
 
     def block(self, block: Block) -> None:
-        code = self.code
         done = 0
         while done < len(block):
             s, *others = run = block[done : done + self._together(block, done)]
@@ -236,10 +236,15 @@ class Function:
                 memory.interleaved(self, s, others[0])
             else:
                 self._packed(run)
-            if len(code.lines) - code.begun > CUT:
-                on = code.label("on")
-                code.jump(on)
-                code.start(on)
+            self.cut()
+
+    def cut(self) -> None:
+        """A new block begins where this one is long."""
+        code = self.code
+        if len(code.lines) - code.begun > CUT:
+            on = code.label("on")
+            code.jump(on)
+            code.start(on)
 
     def _together(self, block: Block, start: int) -> int:
         """How many statements are written as one: stores of both parts of complex numbers; one function of several numbers."""

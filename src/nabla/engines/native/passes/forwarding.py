@@ -41,7 +41,7 @@ class _Scope:
 
     def __init__(self, around: _Scope | None, killed: frozenset[Buffer]) -> None:
         self.around = around
-        self.killed = killed
+        self.killed = set(killed)
         self.cells: dict[Buffer, dict[Form, Operand]] = {}
         self.results: dict[Any, Operand] = {}
         self.mixed: set[Buffer] = set()  # of whose cells some have other terms
@@ -91,7 +91,7 @@ class _Scope:
         elif cells and next(iter(cells)).terms != at.terms:
             cells.clear()
         cells[at] = value
-        self.killed |= {buffer}
+        self.killed.add(buffer)
 
 
 def _span(block: Block, buffer: Buffer, counts: dict[Reg, int]) -> tuple[float, float]:

@@ -74,6 +74,7 @@ class Loop:
 
     def __init__(self, loop: For) -> None:
         self.loop = loop
+        self.summary = _made_of(set, summary(loop))  # that grow
         self.after: Block = []
         self.size = size_of(loop.body)
         self._accesses: dict[Buffer, set[Access]] | None = None
@@ -86,7 +87,7 @@ class Loop:
         return self._accesses
 
     def takes(self, other: Loop) -> bool:
-        a, b = summary(self.loop), summary(other.loop)
+        a, b = self.summary, other.summary
         if self.size + other.size > LARGEST or a.gives & b.uses:
             return False
         shared = (a.writes & (b.reads | b.writes)) | (a.reads & b.writes)
@@ -102,8 +103,8 @@ class Loop:
         longer = self if count < self.loop.count else other
         if more > MORE or count < LONG or not longer.is_simple:
             return False
-        theirs = summary(other.loop)
-        if summary(self.loop).writes.isdisjoint(theirs.reads | theirs.writes) or not self.takes(other):
+        theirs = other.summary
+        if self.summary.writes.isdisjoint(theirs.reads | theirs.writes) or not self.takes(other):
             return False
         longer.end(count, numbering)
         return True
@@ -125,17 +126,20 @@ class Loop:
     def join(self, other: Loop) -> None:
         self.after += other.after
         mine, theirs = self.loop, other.loop
-        accesses = other.accesses
-        body = substituted(theirs.body, {}, {theirs.counter: form(mine.counter)})
-        a, b = summary(mine), summary(theirs)
-        carries = [*mine.carries, *theirs.carries]
-        self.loop = For(mine.counter, mine.count, [*mine.body, *body], carries, mine.free, mine.apart and theirs.apart)
-        self.loop.summary = Summary(a.uses | b.uses, a.gives | b.gives, a.reads | b.reads, a.writes | b.writes)
+        for buffer, found in other.accesses.items():
+            self.accesses.setdefault(buffer, set()).update(found)
+        mine.body += substituted(theirs.body, {}, {theirs.counter: form(mine.counter)})
+        mine.carries += theirs.carries
+        mine.apart = mine.apart and theirs.apart
+        sets: Any = zip(self.summary, other.summary)
+        for own, more in sets:
+            own |= more
         self.size += other.size
-        for buffer, found in self.accesses.items():
-            found |= accesses.get(buffer, set())
-        for buffer, found in accesses.items():
-            self.accesses.setdefault(buffer, set(found))
+
+    def closed(self) -> Block:
+        """The loop, to which no more are joined, and what is behind it."""
+        self.loop.summary = _made_of(frozenset, self.summary)
+        return [self.loop, *self.after]
 
 
 def apart(accesses: set[Access], count: int) -> bool:
@@ -218,22 +222,24 @@ def _fused(block: Block, numbering: Numbering) -> Block:
             result.append(s)
     done: Block = []
     for x in result:
-        s = x.loop if type(x) is Loop else x
-        for inner in blocks(s):
+        closed = x.closed() if type(x) is Loop else [x]
+        for inner in blocks(closed[0]):
             inner[:] = _fused(inner, numbering)
-        done.append(s)
-        if type(x) is Loop:
-            done += x.after
+        done += closed
     return done
 
 
+def _made_of(kind: Any, sets: Summary) -> Summary:
+    return Summary(*[kind(x) for x in sets])
+
+
 def _summary(x: Any) -> Summary:
-    return summary(x.loop if type(x) is Loop else x)
+    return x.summary if type(x) is Loop else summary(x)
 
 
 def _place(result: list[Any], loop: Loop, numbering: Numbering) -> None:
     """At the loop that takes it and writes what it reads, if that is near; else at the last that takes it, or at the end."""
-    own = summary(loop.loop)
+    own = loop.summary
     found: Loop | None = None
     left = FAR
     for other in reversed(result[_first_loop(result, FAR) :]):
