@@ -98,3 +98,16 @@ def test_errors():
         nb.zeros(3).at[5].add(1.0)
     with pytest.raises(nb.ShapeError, match=r"shape \(3,\), which does not broadcast to the shape \(2,\) of the part"):
         nb.zeros(3).at[:2].add(np.ones(3))
+
+
+@pytest.mark.parametrize("transform", [nb.jit, lambda f: lambda i: nb.vmap(f)(np.array([i]))], ids=["jit", "vmap"])
+def test_a_slice_with_traced_bounds_names_what_to_write(transform):
+    x = nb.arange(6.0)
+    with pytest.raises(nb.TracedValueError, match=r"the bounds of the slice at .*test_at\.py.*write x\[i \+ nb\.arange\(n\)\]"):
+        transform(lambda i: x[i : i + 2])(1)
+    assert transform(lambda i: x[i + nb.arange(2)])(1).ravel().tolist() == [1.0, 2.0]
+
+
+def test_a_slice_with_bounds_that_are_no_integers():
+    with pytest.raises(nb.BoundsError, match=r"the bounds of a slice are integers or None; got slice\(0\.5, None, None\)"):
+        nb.zeros(3)[0.5:]
