@@ -35,6 +35,7 @@ STEP = 2.0**-6
 SMALL = 1e-2
 """Elements smaller than this are moved as if they were of this size."""
 LEVELS = 5
+"""Differences, each half as wide as the one before."""
 
 
 # ---- what is public -------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import numpy as np
 from nabla.graph.node import Node
 
 LONGEST_CONSTANT = 6
+"""Numbers of a constant that is shown in full."""
 INSIDE = ("token", "whole", "numpy")
 """Parameters that are parts of the graph, not of what the node means."""
 

@@ -30,6 +30,7 @@ def between(outputs: Iterable[Node], targets: AbstractSet[Token]) -> list[Node]:
 
 
 MANY = 1000
+"""Nodes of a program that is long."""
 
 
 def rewrites(order: Sequence[Node]) -> bool:

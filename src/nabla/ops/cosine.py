@@ -118,6 +118,7 @@ Transform = Callable[[Node], Node]
 COSINES: dict[int, Transform] = {1: _cosine_1, 2: _cosine_2, 3: _cosine_3, 4: _cosine_4}
 SINES: dict[int, Transform] = {1: _sine_1, 2: _sine_2, 3: _sine_3, 4: _sine_4}
 INVERSE = {1: 1, 2: 3, 3: 2, 4: 4}
+"""The transforms by their types, and which type is the inverse of which, but for a factor."""
 
 
 # Scaling

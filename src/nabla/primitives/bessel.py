@@ -17,6 +17,7 @@ from nabla.primitives.formulas import raised
 from nabla.primitives.special import beyond, rgamma
 
 SCALED = ("ive", "kve")
+"""The kinds with an exponential factor."""
 
 MOST = 2
 """The most derivatives by an order that the kernel gives."""

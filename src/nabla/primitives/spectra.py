@@ -40,6 +40,7 @@ from nabla.primitives.shape import batch_leading, cast, conjugate, real, reduce_
 from nabla.primitives.structure import output, outputs
 
 _ULPS = 16.0
+"""Roundings by which equal values may differ."""
 
 
 def tolerance(w: Any) -> float:

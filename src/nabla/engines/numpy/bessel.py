@@ -23,7 +23,7 @@ WHOLE = {  # the code of orders 0 and 1
     "ive": ("i0e", "i1e"),
     "kve": ("k0e", "k1e"),
 }
-ODD = {"jv", "yv"}
+ODD = {"jv", "yv"}  # of odd orders they change their sign with it
 OF_ORDER_0 = {"jv": ("y0", 0.5 * np.pi), "yv": ("j0", -0.5 * np.pi), "iv": ("k0", -1.0)}
 """The derivative by the order at order 0 (DLMF 10.15.3, 10.38.4); I_v itself may be many times larger."""
 AT_ZERO = {  # the first and second derivative by the order v at x = 0: where v > 0, and where v = 0

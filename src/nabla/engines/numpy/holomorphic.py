@@ -9,8 +9,8 @@ import numpy as np
 
 from nabla import lazy
 from nabla.engines.numpy.kernel import Kernel
-from nabla.engines.numpy.polygamma import BERNOULLI, cotangent
-from nabla.engines.numpy.special import rule
+from nabla.engines.numpy.polygamma import cotangent
+from nabla.engines.numpy.special import BERNOULLI, rule
 from nabla.primitives import holomorphic as p
 from nabla.primitives.base import Primitive
 

@@ -28,6 +28,7 @@ from nabla.primitives.base import Primitive
 special = lazy.optional("scipy.special")
 
 POINTS = 224
+"""Of Gauss's rule."""
 DEPTH = 42.0
 """The integral is cut where the integrand has fallen by exp(-42)."""
 DEEPEST, WIDEST = 500, 100

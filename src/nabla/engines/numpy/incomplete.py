@@ -18,7 +18,7 @@ import numpy as np
 
 from nabla import lazy
 from nabla.engines.numpy.kernel import Kernel
-from nabla.engines.numpy.special import in_blocks, of_scipy, rule
+from nabla.engines.numpy.special import BERNOULLI, in_blocks, of_scipy, rule
 from nabla.primitives import incomplete as i
 from nabla.primitives.base import Primitive
 
@@ -26,7 +26,8 @@ special = lazy.optional("scipy.special")
 
 DEPTH = 45.0
 """The integrand is cut where it has fallen by exp(-45), a ten-thousandth of what float64 resolves."""
-BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6)
+TERMS = 7
+"""Bernoulli numbers in the series for digamma."""
 
 
 # ---- elementary functions that lose digits when written plainly -----------------------------------------------
@@ -75,7 +76,7 @@ def log_less_digamma(a: Any) -> Any:
     far = a >= 10.0
     wide = np.where(far, a, 10.0)
     series = np.zeros_like(wide)
-    for k in range(len(BERNOULLI), 0, -1):
+    for k in range(TERMS, 0, -1):
         series = (series + BERNOULLI[k - 1] / (2 * k)) / (wide * wide)
     close = np.where(far, 1.0, a)
     return np.where(far, series + 0.5 / wide, np.log(close) - special.digamma(close))

@@ -18,7 +18,8 @@ lapack = lazy.optional("scipy.linalg.lapack")
 _PREFIX = {"f": "s", "d": "d", "F": "c", "D": "z"}
 
 
-def _routine(name: str, dtype: np.dtype) -> Any:
+def routine(name: str, dtype: np.dtype) -> Any:
+    """LAPACK's routine for numbers of this dtype."""
     return getattr(lapack, _PREFIX[dtype.char] + name)
 
 
@@ -113,7 +114,7 @@ def _substitute(t: Any, x: Any, lower: bool, unit: bool) -> None:
 
 
 def _lu(a: Any) -> Any:
-    getrf = _routine("getrf", a.dtype)
+    getrf = routine("getrf", a.dtype)
     if a.ndim == 2 and a.size:
         return getrf(a)[:2]
     if _many_small(a):
@@ -131,7 +132,7 @@ def _lu_solve(a: Any, packed: Any, pivots: Any, b: Any, transposed: bool, what: 
     regular = packed.diagonal(axis1=-2, axis2=-1).all(axis=-1)
     if not regular.all():
         raise _singular(what, _first(np.logical_not(regular)))
-    getrs = _routine("getrs", a.dtype)
+    getrs = routine("getrs", a.dtype)
     if a.ndim == 2:
         return getrs(packed, pivots, b, transposed)[0]
     if _many_small(a):
@@ -159,7 +160,7 @@ def _triangular_solve(a: Any, b: Any, lower: bool, transposed: bool, unit: bool)
         regular = a.diagonal(axis1=-2, axis2=-1).all(axis=-1)
         if not regular.all():
             raise _singular("solve_triangular", _first(np.logical_not(regular)))
-    trtrs = _routine("trtrs", a.dtype)
+    trtrs = routine("trtrs", a.dtype)
     # LAPACK reads columns: a matrix of rows is given as its transpose, which then needs no copy.
     if a.ndim == 2:
         if a.flags.f_contiguous:

@@ -16,13 +16,12 @@ import numpy as np
 from nabla import lazy
 from nabla.engines.numpy.incomplete import log1pmx
 from nabla.engines.numpy.kernel import Kernel
-from nabla.engines.numpy.special import in_blocks
+from nabla.engines.numpy.special import BERNOULLI, in_blocks
 from nabla.primitives import formulas as f, special as s
 from nabla.primitives.base import Primitive
 
 special = lazy.optional("scipy.special")
 
-BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798)
 HIGHEST = 20
 """The highest derivative of digamma that is computed here; beyond it by SciPy's zeta function."""
 CACHED = 8192

@@ -19,6 +19,7 @@ CHUNK, BLOCK = 8192, 32768
 
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 PARITY = np.uint32(0x1BD11BDA)
+"""The constants of Threefry-2x32."""
 _SHIFT = np.uint64(32)
 
 
@@ -264,6 +265,7 @@ def _binomial(keys: Any, trials: Any, probability: Any) -> Any:
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(48)
 FAR = 38.0
+"""The h(s) at which the integral is cut."""
 
 
 def _polygamma(k: int, a: Any) -> Any:

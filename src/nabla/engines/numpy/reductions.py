@@ -10,12 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from nabla import lazy
 from nabla.engines.numpy.kernel import Kernel
+from nabla.engines.numpy.linalg import routine
 from nabla.primitives import cumulative as c, reductions as r, shape as s
 from nabla.primitives.base import Primitive
-
-lapack = lazy.optional("scipy.linalg.lapack")
 
 float16 = np.dtype(np.float16)
 
@@ -55,8 +53,6 @@ def _accumulate(ufunc: np.ufunc, x: Any, axis: int, reverse: bool) -> Any:
 FEW_LANES, LONG = 64, 128
 """Fewer lanes are run one by one, since a loop over rows of all lanes costs microseconds a row; by LAPACK if they are long."""
 
-_LAPACK = {"f": "s", "d": "d", "F": "c", "D": "z"}
-
 
 def _recurrence(a: Any, b: Any, axis: int, reverse: bool) -> Any:
     """t[i] = a[i] t[i-1] + b[i], step by step: doubling would multiply windows of `a`, which may overflow before t."""
@@ -82,8 +78,7 @@ def _solved(a: Any, b: Any) -> Any:
     bands = np.empty((2, len(a)), a.dtype, "F")
     bands[0] = 1
     bands[1] = np.append(-a[1:], 0)
-    solve = getattr(lapack, _LAPACK[a.dtype.char] + "tbtrs")
-    found, _ = solve(bands, b.reshape(-1, 1), uplo="L", diag="U")
+    found, _ = routine("tbtrs", a.dtype)(bands, b.reshape(-1, 1), uplo="L", diag="U")
     return found.reshape(-1)
 
 

@@ -15,6 +15,7 @@ from typing import Any, Callable, Sequence
 import numpy as np
 
 REACH = 10
+"""Points on each side."""
 
 
 def _weight(k: int, n: int) -> float:

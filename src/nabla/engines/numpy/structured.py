@@ -8,7 +8,7 @@ import numpy as np
 
 from nabla import lazy
 from nabla.engines.numpy.kernel import Kernel
-from nabla.engines.numpy.linalg import _routine, _singular, _which
+from nabla.engines.numpy.linalg import _singular, _which, routine
 from nabla.engines.numpy.spectra import _finite
 from nabla.errors import LinAlgError
 from nabla.primitives import banded, sylvester as s, toeplitz
@@ -47,7 +47,7 @@ def _band(band: Any, b: Any, lower: int, upper: int, transposed: bool, positive:
     """The solution, and LAPACK's word on whether there is one: zero if so."""
     n = band.shape[-1]
     if positive:
-        _, x, info = _routine("pbsv", band.dtype)(np.conj(band[upper:]) if transposed else band[upper:], b, lower=1)
+        _, x, info = routine("pbsv", band.dtype)(np.conj(band[upper:]) if transposed else band[upper:], b, lower=1)
     elif n == 1 or lower == upper == 0:
         diagonal = band[upper, :, None]
         if not diagonal.all():
@@ -57,14 +57,14 @@ def _band(band: Any, b: Any, lower: int, upper: int, transposed: bool, positive:
         above, diagonal, below = band[0, 1:], band[1], band[2, :-1]
         if transposed:
             above, below = below, above
-        *_, x, info = _routine("gtsv", band.dtype)(below, diagonal, above, b)
+        *_, x, info = routine("gtsv", band.dtype)(below, diagonal, above, b)
     else:
         wide = np.zeros((2 * lower + upper + 1, n), band.dtype, order="F")
         wide[lower:] = band
-        packed, pivots, info = _routine("gbtrf", band.dtype)(wide, lower, upper, overwrite_ab=True)
+        packed, pivots, info = routine("gbtrf", band.dtype)(wide, lower, upper, overwrite_ab=True)
         if info:
             return b, info
-        x, info = _routine("gbtrs", band.dtype)(packed, lower, upper, b, pivots, trans=int(transposed))
+        x, info = routine("gbtrs", band.dtype)(packed, lower, upper, b, pivots, trans=int(transposed))
     return x, info
 
 
@@ -111,7 +111,7 @@ def _bartels_stewart(a: Any, b: Any, q: Any, what: str, index: tuple[int, ...]) 
     kind = "complex" if q.dtype.kind == "c" else "real"
     r, u = scipy_linalg.schur(a, output=kind, check_finite=False)
     t, v = scipy_linalg.schur(b, output=kind, check_finite=False)
-    x, scale, info = _routine("trsyl", q.dtype)(r, t, np.conj(u.T) @ q @ v)
+    x, scale, info = routine("trsyl", q.dtype)(r, t, np.conj(u.T) @ q @ v)
     if info:
         raise LinAlgError(
             f"{what}: {_which(index)} has no solution, or several: an eigenvalue of a is the negative of one of b, within rounding"

@@ -15,8 +15,8 @@ import numpy as np
 from nabla import lazy
 from nabla.engines.numpy.incomplete import flat, log1pmx
 from nabla.engines.numpy.kernel import Kernel
-from nabla.engines.numpy.polygamma import BERNOULLI, betaln, rise
-from nabla.engines.numpy.special import in_blocks, of_scipy, rule
+from nabla.engines.numpy.polygamma import betaln, rise
+from nabla.engines.numpy.special import BERNOULLI, in_blocks, of_scipy, rule
 from nabla.primitives import incomplete as i
 from nabla.primitives.base import Primitive
 

@@ -14,13 +14,12 @@ import numpy as np
 
 from nabla import lazy
 from nabla.engines.numpy.kernel import Kernel
-from nabla.engines.numpy.special import gamma_derivatives
+from nabla.engines.numpy.special import BERNOULLI, gamma_derivatives
 from nabla.primitives import special as p
 from nabla.primitives.base import Primitive
 
 special = lazy.optional("scipy.special")
 
-BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798)
 TERMS = 8
 """That are summed of Riemann's function: few, since those of exponents near 0 cancel with the rest."""
 

@@ -10,7 +10,8 @@ from math import comb, factorial, log, pi, sqrt
 from typing import Any
 
 from nabla import lazy
-from nabla.engines.numpy.polygamma import BERNOULLI, HIGHEST, cotangent, steps_of, tail_of
+from nabla.engines.numpy.polygamma import HIGHEST, cotangent, steps_of, tail_of
+from nabla.engines.numpy.special import BERNOULLI
 from nabla.engines.xla import transcendental as t
 from nabla.engines.xla.double import in_double, log1pmx, repeated, times_exp
 from nabla.engines.xla.kernel import Kernel, jnp, lax

@@ -11,7 +11,8 @@ from __future__ import annotations
 from math import factorial, pi, sqrt
 from typing import Any
 
-from nabla.engines.numpy.incomplete import BERNOULLI, DEPTH
+from nabla.engines.numpy.incomplete import DEPTH, TERMS
+from nabla.engines.numpy.special import BERNOULLI
 from nabla.engines.xla import transcendental as t
 from nabla.engines.xla.double import in_double, integrated, log1pmx, repeated
 from nabla.engines.xla.gamma import digamma, gamma, polygamma, rgamma
@@ -54,7 +55,7 @@ def _log_less_digamma(a: Any) -> Any:
     far = a >= 10.0
     wide, close = jnp.where(far, a, 10.0), jnp.where(far, 1.0, a)
     w = 1.0 / (wide * wide)
-    series = t.polynomial([b / (2 * k) for k, b in enumerate(BERNOULLI, 1)], w) * w
+    series = t.polynomial([b / (2 * k) for k, b in enumerate(BERNOULLI[:TERMS], 1)], w) * w
     return jnp.where(far, series + 0.5 / wide, jnp.log(close) - digamma(close))
 
 

@@ -94,6 +94,7 @@ def _loggamma(key: Any, a: Any) -> Any:
 
 
 _FEW = np.array([lgamma(n) - ((n - 0.5) * log(n) - n + 0.5 * log(2 * pi)) for n in range(1, 13)])
+"""_stirling of 0 to 11."""
 
 
 def _stirling(k: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nabla.engines.numpy.polygamma import BERNOULLI
+from nabla.engines.numpy.special import BERNOULLI
 from nabla.engines.xla import transcendental as t
 from nabla.engines.xla.double import exp_square, in_double, integrated, inverse_power, repeated
 from nabla.engines.xla.kernel import Kernel, jnp, jsp, lax

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _DRAWS = scalar(0, dtypes.uint64)
 _SPLIT = scalar(1 << 62, dtypes.uint64)
 _FOLD = scalar(1 << 63, dtypes.uint64)
+"""Where in the stream of a key the words begin that are drawn, that are keys split off, and that are keys with a number."""
 
 
 def as_key(name: str, key: ArrayLike) -> Node:

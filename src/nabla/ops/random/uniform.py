@@ -26,7 +26,7 @@ from nabla.primitives.sorting import argsort
 if TYPE_CHECKING:
     from nabla.tensor import Tensor
 
-_DIGITS = {2: 11, 4: 24, 8: 53}
+_DIGITS = {2: 11, 4: 24, 8: 53}  # binary digits of a float of so many bytes
 
 
 def unit(key: Node, shape: Shape, dtype: np.dtype) -> Node:

@@ -59,6 +59,7 @@ class Draw(NamedTuple):
 
 
 FIRST = Num(0, INDEX)
+"""The number of the first attempt."""
 
 
 def _drawn(draw: Draw) -> Any:

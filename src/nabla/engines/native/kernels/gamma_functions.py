@@ -13,7 +13,8 @@ from nabla.engines.native.kernels.special_functions import of_scipy
 from nabla.engines.native.loops import DOUBLE
 from nabla.engines.native.lowering.reals import Real, of, test, where
 from nabla.engines.native.lowering.values import Unsupported
-from nabla.engines.numpy.polygamma import BERNOULLI, HIGHEST, cotangent, steps_of, tail_of
+from nabla.engines.numpy.polygamma import HIGHEST, cotangent, steps_of, tail_of
+from nabla.engines.numpy.special import BERNOULLI
 
 
 def polygamma(x: Real, n: int) -> Real:
@@ -212,6 +213,7 @@ def _log1pmx(x: Real) -> Real:
 # The density of the gamma distribution, as engines/numpy/incomplete.py has it
 
 STIRLING = (1 / 156, -691 / 360360, 1 / 1188, -1 / 1680, 1 / 1260, -1 / 360, 1 / 12)
+"""The series of gammaln in 1/x**2 (DLMF 5.11.1), the highest power first."""
 
 
 def gamma_density(a: Real, x: Real) -> Real:

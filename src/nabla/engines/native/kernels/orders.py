@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 EXTREMA = (r.argmax, r.argmin)
+"""What looks for the place of an extremum."""
 MANY = 16
 """Lines from which on several are gone through at once, element by element, where it costs much to compute an element."""
 BLOCKS = range(256, 2**16)

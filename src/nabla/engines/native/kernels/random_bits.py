@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 WHOLE, WORD = np.dtype(np.uint64), np.dtype(np.uint32)
 BITS = Num(32, WHOLE)
+"""Of half a word."""
 COST = 60
+"""The operations of one scrambling."""
 
 
 def _halves(w: Writer, x: Operand) -> tuple[Operand, Operand]:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 LARGEST, LARGEST_OF_STACK = 8, 4
 """Rows and columns of a matrix that is written out: alone, and several at once, which is more to compile."""
 LARGEST_COFACTORS = 4
+"""The same for cofactors, whose number of products grows as a factorial."""
 INT = np.dtype(np.int32)
 
 Matrix = list[list[Any]]

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 
 LETTERS = {"float32": "s", "float64": "d", "complex64": "c", "complex128": "z"}
+"""The first letter of a routine's name."""
 
 
 def letter(x: str) -> Num:

@@ -15,8 +15,8 @@ from nabla.primitives.spectra import shared
 if TYPE_CHECKING:
     from nabla.engines.native.lowering.graphs import Graphs
 
-
 LARGE = {**lapack.ROWS, **decompositions.ROWS, **banded.ROWS}
+"""The rows by LAPACK."""
 LARGEST_QR = 4
 """Rows and columns of a matrix whose orthogonal factor is written out, which is long; of complex numbers one less."""
 

@@ -13,6 +13,7 @@ from typing import Any, Iterable
 from nabla.engines.native.loops import Block, Buffer, For, Program, blocks, summary, touched
 
 ALIGNED = 64
+"""Bytes of a cache line, at which each buffer begins."""
 
 
 def planned(program: Program) -> int:
