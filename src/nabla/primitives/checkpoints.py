@@ -25,6 +25,7 @@ from nabla.primitives.base import constant, scalar, zeros, zeros_like
 from nabla.primitives.call import is_live, kinds_of, modes_of, sweeps
 from nabla.primitives.formulas import bit_and, bit_or, equal, floor_div, greater, less, maximum, select
 from nabla.primitives.indexing import index, index_set
+from nabla.primitives.reducing import grouped
 from nabla.primitives.shape import cast
 from nabla.primitives.structure import output
 from nabla.primitives.while_loop import Loop, made, reversal
@@ -65,12 +66,6 @@ def _every_second(x: Node, room: int) -> Node:
     return index_set(x, index(x, spec=((0, room // 2, 2), *rest), unique=True), spec=((0, room // 2, 1), *rest), unique=True)
 
 
-def _split(heads: Sequence[Node], *counts: int) -> list[list[Node]]:
-    """Groups of so many, and what is left."""
-    rest = iter(heads)
-    return [*[[next(rest) for _ in range(n)] for n in counts], list(rest)]
-
-
 def parts(node: Node) -> list[Node]:
     return [output(node, index=i) for i in range(len(node.shape))]
 
@@ -91,7 +86,7 @@ def recorded(loop: Loop, inputs: Sequence[Node]) -> tuple[Loop, list[Node]]:
         return sweeps.inline(loop.condition, heads[: loop.of_condition + count])
 
     def body(heads: list[Node]) -> list[Node]:
-        own, tests, now, (step, kept, stride), slots = _split(heads, loop.of_body, loop.of_condition, count, 3)
+        own, tests, now, (step, kept, stride), slots = grouped(heads, loop.of_body, loop.of_condition, count, 3)
         slots = [_every_second(x, room) for x in slots]
         stride = maximum(stride + stride, _int(1))
         kept = floor_div(kept, _int(2))
@@ -111,11 +106,11 @@ def _filled(loop: Loop, room: int, tests: Sequence[Node], own: Sequence[Node], s
     count = len(state) // 2 - 1
 
     def condition(heads: list[Node]) -> list[Node]:
-        first, (end,), now, (step,), _ = _split(heads, loop.of_condition, 1, count, 1)
+        first, (end,), now, (step,), _ = grouped(heads, loop.of_condition, 1, count, 1)
         return [bit_and(less(step, end), sweeps.inline(loop.condition, [*first, *now])[0])]
 
     def body(heads: list[Node]) -> list[Node]:
-        first, (between,), now, (step, kept), slots = _split(heads, loop.of_body, 1, count, 2)
+        first, (between,), now, (step, kept), slots = grouped(heads, loop.of_body, 1, count, 2)
         here = equal(bit_and(step, between), _int(0))
         row = select(here, kept, _int(room + 1))
         slots = [_with_row(x, row, v) for x, v in zip(slots, now)]
@@ -136,7 +131,7 @@ def _recorded_each(
         return sweeps.inline(loop.condition, heads[: loop.of_condition + count])
 
     def body(heads: list[Node]) -> list[Node]:
-        own, now, (step,), slots = _split(heads, loop.of_body, count, 1)
+        own, now, (step,), slots = grouped(heads, loop.of_body, count, 1)
         return [*sweeps.inline(loop.body, [*own, *now]), step + _int(1), *[_with_row(x, step, v) for x, v in zip(slots, now)]]
 
     likes = [*of_condition, *state], [*of_body, *state]
@@ -172,7 +167,7 @@ class _Step:
     def back(self, own: Sequence[Node], now: Sequence[Node], cotangents: Sequence[Node]) -> list[Node]:
         """own, now: the constants and the carry of the step."""
         at = [*own, *now]
-        after, totals, _ = _split(cotangents, len(self.places), len(self.constants))
+        after, totals, _ = grouped(cotangents, len(self.places), len(self.constants))
         outs = sweeps.inline(self.derived.graph, [*[at[i] for i in self.derived.primals], *after])
         value = {i: outs[n] for i, n in self.found.items() if n is not None}
         before = [value.get(len(own) + i, zeros_like(self.carry[i])) for i in self.places]
@@ -192,7 +187,7 @@ def pull(node: Node, g: Any, masked: bool, wants: Sequence[int]) -> Sequence[Nod
         outs = parts(made(record, start))[: len(record.body.outputs)]
     inputs = [node.inputs[i] for i in (*tests, *fixed, *state)]
     step = _Step(loop, inputs, g, masked, [n for n, i in enumerate(fixed) if i in wants])
-    _, (steps,), kept = _split(outs, len(state), 1)
+    _, (steps,), kept = grouped(outs, len(state), 1)
     back, start = (_all_back if loop.most is None else _each_back)(loop, step, steps, kept)
     skip = len(back.body.outputs) - len(step.starts)
     marks = (*[False] * skip, *[step.masked] * len(step.starts))
@@ -212,7 +207,7 @@ def _each_back(loop: Loop, step: _Step, steps: Node, slots: Sequence[Node]) -> t
         return [greater(heads[0], _int(0))]
 
     def body(heads: list[Node]) -> list[Node]:
-        own, rows, (left,), cotangents = _split(heads, loop.of_body, len(slots), 1)
+        own, rows, (left,), cotangents = grouped(heads, loop.of_body, len(slots), 1)
         left = left - _int(1)
         return [left, *step.back(own, [_row(x, left) for x in rows], cotangents)]
 
@@ -236,7 +231,7 @@ def _all_back(loop: Loop, step: _Step, steps: Node, recording: Sequence[Node]) -
         return [greater(heads[0], _int(0))]
 
     def body(heads: list[Node]) -> list[Node]:
-        own, (left, top, positions), slots, cotangents = _split(heads, loop.of_body, 3, count)
+        own, (left, top, positions), slots, cotangents = grouped(heads, loop.of_body, 3, count)
         top, positions, slots = _advanced(loop, room, own, left - _int(1), top, positions, slots)
         if again:
             cotangents = step.back(own, [_row(x, top) for x in slots], cotangents)
@@ -261,7 +256,7 @@ def _run_back(
         return [bit_and(greater(left, _int(0)), equal(_row(positions, top), left - _int(1)))]
 
     def body(heads: list[Node]) -> list[Node]:
-        own, rows, (left, top), cotangents = _split(heads, loop.of_body, len(slots), 2)
+        own, rows, (left, top), cotangents = grouped(heads, loop.of_body, len(slots), 2)
         return [left - _int(1), top - _int(1), *step.back(own, [_row(x, top) for x in rows], cotangents)]
 
     test, turn = sweeps.build(condition, [positions, *state]), sweeps.build(body, [*fixed, *state])
@@ -286,7 +281,7 @@ def _advanced(
         return [less(heads[1], heads[0])]
 
     def body(heads: list[Node]) -> list[Node]:
-        own, (step, pitch), (now, due, top, positions), slots, x = _split(heads, loop.of_body, 2, 4, count)
+        own, (step, pitch), (now, due, top, positions), slots, x = grouped(heads, loop.of_body, 2, 4, count)
         x, now = sweeps.inline(loop.body, [*own, *x]), now + _int(1)
         is_due = equal(now, due)
         here = bit_or(bit_and(is_due, less(top, _int(room - 1))), equal(now, step))

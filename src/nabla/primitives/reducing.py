@@ -114,6 +114,12 @@ def renumbered(node: Node, results: dict[int, Any], before: Sequence[Node]) -> R
     return Reduced((*before, node, *parts.values()), {i: parts[k] if type(k) is int else k for i, k in results.items()})
 
 
+def grouped(heads: Sequence[Node], *counts: int) -> list[list[Node]]:
+    """Groups of so many, and what is left."""
+    rest = iter(heads)
+    return [*[[next(rest) for _ in range(n)] for n in counts], list(rest)]
+
+
 def columns(used: Iterable[int], key: Callable[[int], Any]) -> tuple[list[int], dict[int, int]]:
     """Of outputs that have one key, the first; and for each its place among these."""
     chosen: list[int] = []

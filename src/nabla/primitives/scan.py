@@ -7,7 +7,7 @@ and carries that it reads. What does not change from step to step is computed be
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import reduce
+from functools import partial, reduce
 from typing import AbstractSet, Any, Iterable, NamedTuple, Sequence
 
 from nabla.errors import NotDifferentiableError
@@ -21,7 +21,7 @@ from nabla.primitives.elementwise import add
 from nabla.primitives.gathering import Product, products, varying
 from nabla.primitives.joining import concat, cut, pick, side_by_side
 from nabla.primitives.kinds import depends
-from nabla.primitives.reducing import Inputs, columns, handed_on, hoisted, live_carries, pruned, renumbered
+from nabla.primitives.reducing import Inputs, columns, grouped, handed_on, hoisted, live_carries, pruned, renumbered
 from nabla.primitives.shape import broadcast, move_axis, reshape
 from nabla.primitives.structure import has_zeros, output, with_zeros
 from nabla.primitives.while_loop import guarded
@@ -232,10 +232,8 @@ class _Tangents:
         given = len(reading.constants)
 
         def body(heads: list[Node]) -> list[Node]:
-            fixed, directions = heads[:given], heads[given : given + len(moving_constants)]
-            rest = heads[given + len(moving_constants) :]
-            state, rest = rest[: len(places)], rest[len(places) :]
-            read, row_directions = rest[: len(reading.stacks)], rest[len(reading.stacks) :]
+            counts = given, len(moving_constants), len(places), len(reading.stacks)
+            fixed, directions, state, read, row_directions = grouped(heads, *counts)
             outs = sweeps.inline(derived.graph, [*reading.given(fixed, read), *directions, *state, *row_directions])
             results = derived.results
             after = [zeros_like(source.carry[i]) if results[i] is None else outs[results[i]] for i in places]
@@ -265,77 +263,101 @@ class _Tangents:
 
 
 class _Cotangents:
-    """The reverse rule: a scan in the other direction, of cotangents."""
+    """The reverse rule: a scan in the other direction, of cotangents.
+
+    rows: the stacked outputs that have a cotangent; extra: cotangents of what was recorded, by the carry that it is. carries: those
+    that have cotangents on the way; summed: constants whose cotangents are summed up on the way; gathered: those whose are one
+    product after the loop; emitted: stacks, of whose cotangents each step gives a row.
+    """
 
     def __init__(self, node: Node, g: Any, masked: bool, wants: Sequence[int]) -> None:
         self.node = node
         self.g = g
         self.masked = masked
         self.wants = wants
-        self.source = _Source(node, wants)
+        self.source = source = _Source(node, wants)
+        walk = source.walk
+        saved = source.count + source.of_residuals
+        self.rows = sorted(i for i in g if walk.of_carry <= i < saved)
+        self.extra = {source.opened.carries[i - saved]: ct for i, ct in g.items() if i >= saved}
+        constants = [i for i in wants if i < walk.of_constants]
+        stacks = [i for i in wants if i >= walk.of_constants + walk.of_carry]
+        self._derive((*constants, *self._all_carries(), *stacks))
+        self.reading = source.reading(self.derived)
+        constants = [i for i in constants if self.found[i] is not None]
+        self.gathered = self._products({i: self.found[i] for i in constants})
+        self.summed = [i for i in constants if i not in self.gathered]
+        self.emitted = [i for i in stacks if self.found[i] is not None]
+
+    def _all_carries(self) -> list[int]:
+        """Those that may have cotangents, as inputs of the body."""
+        source = self.source
+        return [source.walk.of_constants + i for i, x in enumerate(source.carry) if x.dtype.kind in "fc"]
+
+    def _derive(self, asked: tuple[int, ...]) -> None:
+        """derived: the derivative of the body, with the cotangents of its inputs `asked`; found: which of its outputs these are."""
+        source = self.source
+        of_constants, of_carry = source.walk.of_constants, source.walk.of_carry
+        active = [i in self.g or i in self.extra for i in range(of_carry)]
+        while True:  # which carries have cotangents follows from which do
+            self.carries = [i for i, on in enumerate(active) if on]
+            self.derived = source.opened.body.pull((*self.carries, *self.rows), self.masked, asked)
+            self.found = dict(zip(asked, self.derived.results))
+            grown = [on or self.found.get(of_constants + i) is not None for i, on in enumerate(active)]
+            if grown == active and (self.masked or not any(self.derived.masked)):
+                return
+            active, self.masked = grown, self.masked or any(self.derived.masked)
+
+    def _products(self, results: dict[int, int]) -> dict[int, list[Product]]:
+        """The constants whose cotangents are products in each step, to be summed up as one after the loop."""
+        graph = self.derived.graph
+        first = sum([i < self.source.walk.of_constants for i in self.derived.primals])
+        moving = varying(graph, graph.inputs[first:])  # the constants come first among what a derivative graph reads
+        found = {i: products(graph.outputs[n], moving) for i, n in results.items()}
+        return {i: terms for i, terms in found.items() if terms is not None}
+
+    def _back(self, graph: Graph, heads: list[Node]) -> list[Node]:
+        """A step back. graph: that of `derived`, with further outputs, which come last."""
+        source, reading, first = self.source, self.reading, self.source.walk.of_constants
+        counts = len(reading.constants), len(self.carries), len(self.summed), len(reading.stacks), len(self.rows)
+        fixed, state, totals, read, row_cotangents, more = grouped(heads, *counts)
+        outs = sweeps.inline(graph, [*reading.given(fixed, read), *state, *row_cotangents])
+        value = {i: outs[n] for i, n in self.found.items() if n is not None}
+        before = [value.get(first + i, zeros_like(source.carry[i])) for i in self.carries]
+        number = _numbered(self.carries)
+        for i, ct in zip(self.extra, more):
+            before[number[i]] = before[number[i]] + ct
+        added = [t + value[i] for t, i in zip(totals, self.summed)]
+        return [*before, *added, *[value[i] for i in self.emitted], *outs[len(self.derived.graph.outputs) :]]
 
     def inputs(self) -> list[Node | None]:
-        source, g, masked = self.source, self.g, self.masked
-        walk, node = source.walk, self.node
-        a, b = walk.of_constants, walk.of_constants + walk.of_carry
-        saved = source.count + source.of_residuals
-        rows = sorted(i for i in g if walk.of_carry <= i < saved)
-        extra = {source.opened.carries[i - saved]: ct for i, ct in g.items() if i >= saved}
-        constants = [i for i in self.wants if i < a]
-        stacks = [i for i in self.wants if i >= b]
-        active = [i in g or i in extra for i in range(walk.of_carry)]
-        while True:  # which carries have cotangents follows from which do
-            carries = [i for i, on in enumerate(active) if on]
-            asked = (*constants, *[a + i for i, x in enumerate(source.carry) if x.dtype.kind in "fc"], *stacks)
-            derived = source.opened.body.pull((*carries, *rows), masked, asked)
-            found = dict(zip(asked, derived.results))
-            grown = [on or found.get(a + i) is not None for i, on in enumerate(active)]
-            if grown == active and (masked or not any(derived.masked)):
-                break
-            active, masked = grown, masked or any(derived.masked)
-        reading = source.reading(derived)
-        given = len(reading.constants)
-        summed = [i for i in constants if found[i] is not None]
-        gathered = self._gathered(derived, {i: found[i] for i in summed})
-        summed = [i for i in summed if i not in gathered]
-        emitted = [i for i in stacks if found[i] is not None]
-        heads_of = dict(zip(derived.graph.inputs, range(len(derived.graph.inputs))))
+        """The cotangents of the inputs of the node."""
+        source, reading, derived = self.source, self.reading, self.derived
+        walk, carries, summed = source.walk, self.carries, self.summed
+        heads_of = _numbered(derived.graph.inputs)
         read_first = len(reading.places)
         at_hand = {x: n for x, n in heads_of.items() if n < read_first or n >= read_first + len(carries)}
-        operands = [x for terms in gathered.values() for term in terms for x in term.node.inputs]
+        operands = [x for terms in self.gathered.values() for term in terms for x in term.node.inputs]
         stacked = _numbered(dict.fromkeys([x for x in operands if x not in at_hand]))
-        number = _numbered(carries)
         graph = Graph(derived.graph.inputs, derived.graph.nodes, (*derived.graph.outputs, *stacked))
 
-        def body(heads: list[Node]) -> list[Node]:
-            fixed, rest = heads[:given], heads[given:]
-            state, rest = rest[: len(carries)], rest[len(carries) :]
-            totals, rest = rest[: len(summed)], rest[len(summed) :]
-            read, rest = rest[: len(reading.stacks)], rest[len(reading.stacks) :]
-            row_cotangents, more = rest[: len(rows)], rest[len(rows) :]
-            outs = sweeps.inline(graph, [*reading.given(fixed, read), *state, *row_cotangents])
-            value = {i: outs[n] for i, n in found.items() if n is not None}
-            before = [value.get(a + i, zeros_like(source.carry[i])) for i in carries]
-            for i, ct in zip(extra, more):
-                before[number[i]] = before[number[i]] + ct
-            added = [t + value[i] for t, i in zip(totals, summed)]
-            return [*before, *added, *[value[i] for i in emitted], *outs[len(derived.graph.outputs) :]]
-
-        starts = [g.get(i, zeros_like(source.carry[i])) for i in carries]
+        starts = [self.g.get(i, zeros_like(source.carry[i])) for i in carries]
         sums = [zeros_like(source.constants[i]) for i in summed]
-        cotangents = [g[i] for i in rows]
-        inputs = [*reading.constants, *starts, *sums, *reading.stacks, *cotangents, *extra.values()]
-        count = len(carries) + len(summed) + len(emitted)
-        marks = (*[masked] * count, *[False] * len(stacked))
-        key = ("cotangents", walk[1:], derived, tuple(carries), tuple(rows), tuple(extra), tuple(summed))
+        cotangents = [self.g[i] for i in self.rows]
+        inputs = [*reading.constants, *starts, *sums, *reading.stacks, *cotangents, *self.extra.values()]
+        count = len(carries) + len(summed) + len(self.emitted)
+        marks = (*[self.masked] * count, *[False] * len(stacked))
+        key = ("cotangents", walk[1:], derived, tuple(carries), tuple(self.rows), tuple(self.extra), tuple(summed))
         back = walk._replace(reverse=not walk.reverse)
-        result = _scanned(back, key, body, inputs, given, len(carries) + len(summed), marks)
-        answer: list[Node | None] = [None] * len(node.inputs)
+        body = partial(self._back, graph)
+        result = _scanned(back, key, body, inputs, len(reading.constants), len(carries) + len(summed), marks)
+
+        answer: list[Node | None] = [None] * len(self.node.inputs)
         wanted = set(self.wants)
         for n, i in enumerate(carries):
-            if a + i in wanted:
-                answer[a + i] = output(result, index=n)
-        for n, i in enumerate((*summed, *emitted)):
+            if walk.of_constants + i in wanted:
+                answer[walk.of_constants + i] = output(result, index=n)
+        for n, i in enumerate((*summed, *self.emitted)):
             answer[i] = output(result, index=len(carries) + n)
 
         def stack_of(x: Node) -> Node:
@@ -344,18 +366,10 @@ class _Cotangents:
                 return output(result, index=count + stacked[x])
             return reading.stack(n) if n < read_first else cotangents[n - read_first - len(carries)]
 
-        for i, terms in gathered.items():
+        for i, terms in self.gathered.items():
             total = reduce(add, [term.over_steps(*[stack_of(x) for x in term.node.inputs]) for term in terms])
-            answer[i] = with_zeros(total) if masked else total
+            answer[i] = with_zeros(total) if self.masked else total
         return answer
-
-    def _gathered(self, derived: Any, results: dict[int, int]) -> dict[int, list[Product]]:
-        """The constants whose cotangents are products in each step, to be summed up as one after the loop."""
-        graph = derived.graph
-        first = sum([i < self.source.walk.of_constants for i in derived.primals])
-        moving = varying(graph, graph.inputs[first:])  # the constants come first among what a derivative graph reads
-        found = {i: products(graph.outputs[n], moving) for i, n in results.items()}
-        return {i: terms for i, terms in found.items() if terms is not None}
 
 
 def _scanned(
