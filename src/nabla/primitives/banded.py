@@ -15,7 +15,7 @@ from nabla.graph.node import Node
 from nabla.primitives.base import same_as_last
 from nabla.primitives.joining import cut, pad_zeros
 from nabla.primitives.kinds import General
-from nabla.primitives.linalg import _always, _solution_batch
+from nabla.primitives.linalg import _always, _solution_batch, moved_right
 from nabla.primitives.shape import reduce_sum, reshape
 from nabla.primitives.slanted import slanted, windows
 
@@ -43,15 +43,10 @@ def _band_of_outer(x: Node, y: Node, lower: int, upper: int) -> Node:
 
 
 def _jvp(node: Node, tangents: Sequence[Node | None]) -> Node:
-    """From a x = b follows a dx = db - da x."""
     dband, db = tangents
     p = node.params
-    right = db
-    if dband is not None:
-        change = banded_product(dband, node, p["lower"], p["upper"], p["transposed"])
-        right = -change if db is None else db - change
-    assert right is not None
-    return banded_solve(node.inputs[0], right, **p)
+    change = None if dband is None else banded_product(dband, node, p["lower"], p["upper"], p["transposed"])
+    return banded_solve(node.inputs[0], moved_right(db, change), **p)
 
 
 def _vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | None]:

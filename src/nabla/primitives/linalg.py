@@ -128,16 +128,19 @@ def factors(a: Node) -> list[Node]:
     return outputs(lu(a))
 
 
+def moved_right(db: Node | None, change: Node | None) -> Node:
+    """From a x = b follows a dx = db - da x: that right-hand side. change: da x; either may be None, which is zero."""
+    if change is not None:
+        return -change if db is None else db - change
+    assert db is not None
+    return db
+
+
 def _lu_solve_jvp(node: Node, tangents: Sequence[Node | None]) -> Node:
-    """From a x = b follows a dx = db - da x."""
     a, packed, pivots, _ = node.inputs
     da, _, _, db = tangents
-    right = db
-    if da is not None:
-        change = product(da, node, flip_x=node.params["transposed"])
-        right = -change if db is None else db - change
-    assert right is not None
-    return lu_solve(a, packed, pivots, right, **node.params)
+    change = None if da is None else product(da, node, flip_x=node.params["transposed"])
+    return lu_solve(a, packed, pivots, moved_right(db, change), **node.params)
 
 
 def _lu_solve_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | None]:
@@ -171,12 +174,8 @@ def _triangular_jvp(node: Node, tangents: Sequence[Node | None]) -> Node:
     a, _ = node.inputs
     da, db = tangents
     p = node.params
-    right = db
-    if da is not None:
-        change = product(_triangle(da, p["lower"], p["unit"]), node, flip_x=p["transposed"])
-        right = -change if db is None else db - change
-    assert right is not None
-    return triangular_solve(a, right, **p)
+    change = None if da is None else product(_triangle(da, p["lower"], p["unit"]), node, flip_x=p["transposed"])
+    return triangular_solve(a, moved_right(db, change), **p)
 
 
 def _triangular_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | None]:

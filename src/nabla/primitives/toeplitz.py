@@ -17,7 +17,7 @@ from nabla.primitives.base import same_as_last
 from nabla.primitives.fourier import fft, irfft, rfft
 from nabla.primitives.joining import cut, fitted
 from nabla.primitives.kinds import General
-from nabla.primitives.linalg import _always, _solution_batch
+from nabla.primitives.linalg import _always, _solution_batch, moved_right
 from nabla.primitives.shape import flip, reduce_sum, reshape
 from nabla.primitives.spectra import column
 
@@ -72,12 +72,8 @@ def _jvp(node: Node, tangents: Sequence[Node | None]) -> Node | None:
     dv, db = tangents
     if not node.size:
         return None
-    right = db
-    if dv is not None:
-        change = toeplitz_product(dv, node)
-        right = -change if db is None else db - change
-    assert right is not None
-    return toeplitz_solve(node.inputs[0], right)
+    change = None if dv is None else toeplitz_product(dv, node)
+    return toeplitz_solve(node.inputs[0], moved_right(db, change))
 
 
 def _vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | None]:

@@ -476,14 +476,8 @@ class Rewriter:
                 break
         else:
             return x if len(kept) == len(terms) else Form(const, tuple(kept))
-        parts = [Form(x.const)]
-        for reg, k in terms:
-            if reg in forms:
-                parts.append(times(forms[reg], k))
-            else:
-                new = operands.get(reg, reg)
-                parts.append(Form(0, ((new, k),)) if isinstance(new, Reg) else Form(int(new.value) * k))
-        return plus(*parts)
+        parts = [times(forms[reg] if reg in forms else form(operands.get(reg, reg)), k) for reg, k in terms]
+        return plus(Form(x.const), *parts)
 
     def given(self, reg: Reg) -> Reg:
         if self.fresh is None:
