@@ -15,7 +15,7 @@ from nabla.graph.node import Node
 from nabla.primitives.base import same_as_last
 from nabla.primitives.joining import cut, pad_zeros
 from nabla.primitives.kinds import General
-from nabla.primitives.linalg import _always, _solution_batch, moved_right
+from nabla.primitives.linalg import always, batch_solution, moved_right
 from nabla.primitives.shape import reduce_sum, reshape
 from nabla.primitives.slanted import slanted, windows
 
@@ -61,7 +61,7 @@ def _vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | None]:
     return gband, gb if wants[1] else None
 
 
-banded_solve = General("banded_solve", same_as_last, jvp=_jvp, vjp=_vjp, batch=_solution_batch, eager=_always, masks=True)
+banded_solve = General("banded_solve", same_as_last, jvp=_jvp, vjp=_vjp, batch=batch_solution, eager=always, masks=True)
 """The x of a x = b, or of a^T x = b, from a band and b of shape (..., n, k), with the numbers `lower` and `upper` of
 diagonals. `positive`: a is Hermitian and must be positive definite; both halves of the band are given. `what` is named
 where there is no solution."""

@@ -32,7 +32,6 @@ from nabla.primitives.shape import (
     imag,
     real,
     reshape,
-    spread,
     swap_last,
     transpose,
 )
@@ -84,7 +83,7 @@ def per_matrix(x: Node) -> Node:
     return reshape(x, shape=(*x.shape, 1, 1))
 
 
-def _always(node: Node) -> bool:
+def always(node: Node) -> bool:
     """Its value can raise, so it is computed at its call where its inputs are concrete."""
     return True
 
@@ -99,11 +98,11 @@ def _not_of_cholesky(node: Node) -> bool:
     return node.inputs[0].prim is not cholesky
 
 
-def _solution_batch(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
+def batch_solution(node: Node, inputs: Sequence[Node], mapped: Sequence[bool], size: int) -> tuple[Node, bool]:
     """Where only the right-hand side is mapped, its lanes are further columns: the matrix is not factored for each."""
     *matrix, b = inputs
     if True in mapped[:-1]:
-        return node.prim(*[spread(x, on, size) for x, on in zip(inputs, mapped)], **node.params), True
+        return batch_leading(node, inputs, mapped, size)
     last = b.ndim - 1
     columns = transpose(b, perm=(*range(1, last), 0, last))
     merged = reshape(columns, shape=(*columns.shape[:-2], size * b.shape[last]))
@@ -154,7 +153,7 @@ def _lu_solve_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node |
     return ga, None, None, gb if wants[3] else None
 
 
-lu_solve = General("lu_solve", same_as_last, jvp=_lu_solve_jvp, vjp=_lu_solve_vjp, batch=_solution_batch, eager=_not_yet_factored)
+lu_solve = General("lu_solve", same_as_last, jvp=_lu_solve_jvp, vjp=_lu_solve_vjp, batch=batch_solution, eager=_not_yet_factored)
 """The x of a x = b, or of a^T x = b, from a, its factors and b of shape (..., n, k). `what` is named where a is singular."""
 
 
@@ -165,7 +164,7 @@ def inverse(a: Node, what: str) -> Node:
 # Triangular systems
 
 
-def _triangle(x: Node, lower: bool, unit: bool) -> Node:
+def triangle_of(x: Node, lower: bool, unit: bool) -> Node:
     """The part of a matrix that a triangular solve reads."""
     return x * _triangle_of_ones(x.shape[-1], x.dtype, lower, 0.0 if unit else 1.0)
 
@@ -174,7 +173,7 @@ def _triangular_jvp(node: Node, tangents: Sequence[Node | None]) -> Node:
     a, _ = node.inputs
     da, db = tangents
     p = node.params
-    change = None if da is None else product(_triangle(da, p["lower"], p["unit"]), node, flip_x=p["transposed"])
+    change = None if da is None else product(triangle_of(da, p["lower"], p["unit"]), node, flip_x=p["transposed"])
     return triangular_solve(a, moved_right(db, change), **p)
 
 
@@ -186,7 +185,7 @@ def _triangular_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node
     ga = None
     if wants[0]:
         outer = product(node, gb, flip_y=True) if transposed else product(gb, node, flip_y=True)
-        ga = -_triangle(outer, p["lower"], p["unit"])
+        ga = -triangle_of(outer, p["lower"], p["unit"])
     return ga, gb if wants[1] else None
 
 
@@ -195,7 +194,7 @@ triangular_solve = General(
     same_as_last,
     jvp=_triangular_jvp,
     vjp=_triangular_vjp,
-    batch=_solution_batch,
+    batch=batch_solution,
     eager=_not_of_cholesky,
 )
 """The x of t x = b, or of t^T x = b, where t is the lower (upper) triangle of a, its diagonal taken as ones if
@@ -238,7 +237,7 @@ def _cholesky_vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node |
     return (lower_half(adjoint_k + adjoint(adjoint_k)),)
 
 
-cholesky = General("cholesky", same, jvp=_cholesky_jvp, vjp=_cholesky_vjp, batch=batch_leading, eager=_always)
+cholesky = General("cholesky", same, jvp=_cholesky_jvp, vjp=_cholesky_vjp, batch=batch_leading, eager=always)
 """The lower triangular l with positive diagonal and a = l l^H."""
 
 

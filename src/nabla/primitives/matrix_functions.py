@@ -17,12 +17,12 @@ from nabla.graph.node import Node
 from nabla.primitives.base import same, zeros_like
 from nabla.primitives.joining import concat, cut
 from nabla.primitives.kinds import General
-from nabla.primitives.linalg import _always
+from nabla.primitives.linalg import always
 from nabla.primitives.shape import batch_leading, swap_last
 
 
 def _can_raise(node: Node) -> bool:
-    return node.params["name"] != "expm" and _always(node)
+    return node.params["name"] != "expm" and always(node)
 
 
 def along(a: Node, e: Node, name: str) -> Node | None:

@@ -19,7 +19,7 @@ from nabla.primitives.base import Constant, Shape, constant, scalar
 from nabla.primitives.formulas import abs_, greater, less_equal, select
 from nabla.primitives.joining import concat, cut
 from nabla.primitives.kinds import General
-from nabla.primitives.linalg import _triangle, adjoint, identity, product, triangular_solve
+from nabla.primitives.linalg import adjoint, identity, product, triangle_of, triangular_solve
 from nabla.primitives.reductions import reduce_any, reduce_max
 from nabla.primitives.shape import batch_leading, conj, conjugate, reduce_sum, reshape, swap_last
 from nabla.primitives.structure import outputs
@@ -56,7 +56,7 @@ def _qr_jvp(node: Node, tangents: Sequence[Node | None]) -> Sequence[Node | None
     m = _over(da, r)
     m = m * select(_dependent(r), scalar(float("nan"), m.dtype), scalar(1.0, m.dtype))  # a product, as the rule is linear
     c = product(adjoint(q), m)
-    below = _triangle(c, True, True)
+    below = triangle_of(c, True, True)
     turn = below - adjoint(below)
     if c.dtype.kind == "c":
         turn = turn + 0.5 * (c - conj(c)) * constant(np.eye(c.shape[-1], dtype=c.dtype), c.dtype)
@@ -145,7 +145,7 @@ def _lu_parts_jvp(node: Node, tangents: Sequence[Node | None]) -> Sequence[Node 
     k = min(m, n)
     l1, u1, da1 = cut(l, rows, 0, k), cut(u, columns, 0, k), cut(cut(da, rows, 0, k), columns, 0, k)
     inner = _over(triangular_solve(l1, da1, lower=True, transposed=False, unit=True), u1)
-    dl, du = product(l1, _triangle(inner, True, True)), product(_triangle(inner, False, False), u1)
+    dl, du = product(l1, triangle_of(inner, True, True)), product(triangle_of(inner, False, False), u1)
     if m > n:
         dl = concat(dl, _over(cut(da, rows, k, m) - product(cut(l, rows, k, m), du), u1), axis=rows)
     if n > m:

@@ -15,7 +15,7 @@ import numpy as np
 from nabla.graph.node import Node
 from nabla.primitives.base import Shape, same
 from nabla.primitives.kinds import General
-from nabla.primitives.linalg import _always, adjoint, factors, lu_solve, product
+from nabla.primitives.linalg import adjoint, always, factors, lu_solve, product
 from nabla.primitives.shape import batch_leading, swap_last
 
 # a x + x b = q: dq - da x - x db is what the equation has for dx on its right side, and its transpose is that of a^T and b^T.
@@ -48,7 +48,7 @@ def _vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | None]:
     return ga, gb, gq if wants[2] else None
 
 
-sylvester = General("sylvester", _shape, jvp=_jvp, vjp=_vjp, batch=batch_leading, eager=_always)
+sylvester = General("sylvester", _shape, jvp=_jvp, vjp=_vjp, batch=batch_leading, eager=always)
 """The x of a x + x b = q, from a (..., m, m), b (..., n, n) and q (..., m, n). `what` is named where there is none."""
 
 

@@ -17,7 +17,7 @@ from nabla.primitives.base import same_as_last
 from nabla.primitives.fourier import fft, irfft, rfft
 from nabla.primitives.joining import cut, fitted
 from nabla.primitives.kinds import General
-from nabla.primitives.linalg import _always, _solution_batch, moved_right
+from nabla.primitives.linalg import always, batch_solution, moved_right
 from nabla.primitives.shape import flip, reduce_sum, reshape
 from nabla.primitives.spectra import column
 
@@ -83,5 +83,5 @@ def _vjp(node: Node, g: Node, wants: Sequence[bool]) -> Sequence[Node | None]:
     return -_diagonals_of_outer(gb, node) if wants[0] else None, gb if wants[1] else None
 
 
-toeplitz_solve = General("toeplitz_solve", same_as_last, jvp=_jvp, vjp=_vjp, batch=_solution_batch, eager=_always)
+toeplitz_solve = General("toeplitz_solve", same_as_last, jvp=_jvp, vjp=_vjp, batch=batch_solution, eager=always)
 """The x of a x = b from v of shape (..., 2 n - 1) and b of shape (..., n, k)."""

@@ -23,7 +23,7 @@ def routine(name: str, dtype: np.dtype) -> Any:
     return getattr(lapack, _PREFIX[dtype.char] + name)
 
 
-def _which(index: tuple[int, ...]) -> str:
+def matrix_at(index: tuple[int, ...]) -> str:
     """The matrix that an error is about, by its index in the stack."""
     if not index:
         return "the matrix"
@@ -131,7 +131,7 @@ def _lu_solve(a: Any, packed: Any, pivots: Any, b: Any, transposed: bool, what: 
         return b
     regular = packed.diagonal(axis1=-2, axis2=-1).all(axis=-1)
     if not regular.all():
-        raise _singular(what, _first(np.logical_not(regular)))
+        raise singular_error(what, _first(np.logical_not(regular)))
     getrs = routine("getrs", a.dtype)
     if a.ndim == 2:
         return getrs(packed, pivots, b, transposed)[0]
@@ -143,9 +143,9 @@ def _lu_solve(a: Any, packed: Any, pivots: Any, b: Any, transposed: bool, what: 
     return out
 
 
-def _singular(what: str, index: tuple[int, ...]) -> LinAlgError:
+def singular_error(what: str, index: tuple[int, ...]) -> LinAlgError:
     return LinAlgError(
-        f"{what}: {_which(index)} is singular, it has no inverse. Are there equal or zero rows? "
+        f"{what}: {matrix_at(index)} is singular, it has no inverse. Are there equal or zero rows? "
         f"Adding a small multiple of the identity makes it regular"
     )
 
@@ -159,7 +159,7 @@ def _triangular_solve(a: Any, b: Any, lower: bool, transposed: bool, unit: bool)
     if not unit:
         regular = a.diagonal(axis1=-2, axis2=-1).all(axis=-1)
         if not regular.all():
-            raise _singular("solve_triangular", _first(np.logical_not(regular)))
+            raise singular_error("solve_triangular", _first(np.logical_not(regular)))
     trtrs = routine("trtrs", a.dtype)
     # LAPACK reads columns: a matrix of rows is given as its transpose, which then needs no copy.
     if a.ndim == 2:
@@ -182,7 +182,7 @@ def _cholesky(a: Any) -> Any:
         return np.linalg.cholesky(a)
     except np.linalg.LinAlgError:
         raise LinAlgError(
-            f"cholesky: {_which(_not_positive(a))} is not positive definite. Is it symmetric (Hermitian)? "
+            f"cholesky: {matrix_at(_not_positive(a))} is not positive definite. Is it symmetric (Hermitian)? "
             f"Adding a small multiple of the identity helps where rounding made it so"
         ) from None
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from nabla import lazy
 from nabla.engines.numpy.kernel import Kernel
-from nabla.engines.numpy.linalg import _which
+from nabla.engines.numpy.linalg import matrix_at
 from nabla.errors import LinAlgError
 from nabla.primitives import matrix_functions, rectangular, spectra as p, spectral_functions
 from nabla.primitives.base import Primitive
@@ -17,7 +17,7 @@ from nabla.primitives.base import Primitive
 scipy_linalg = lazy.optional("scipy.linalg")
 
 
-def _finite(decompose: Callable[[Any], Any]) -> Kernel:
+def of_finite(decompose: Callable[[Any], Any]) -> Kernel:
     """Matrices with numbers that are missing or infinite give NaN; LAPACK raises for some and loops for others."""
 
     def kernel(a: Any) -> Any:
@@ -127,11 +127,11 @@ def _principal(a: Any, name: str, index: tuple[int, ...]) -> Any:
     singular = any("ingular" in str(warning.message) for warning in caught)
     size = max(float(np.abs(a).max()), float(np.finfo(a.dtype).tiny))
     if singular and (name == "logm" or not np.abs(out @ out - a).max() <= 1e3 * np.finfo(a.dtype).eps ** 0.5 * size):
-        raise LinAlgError(f"{name}: {_which(index)} is singular, and has no {_NAMES[name]}, or its derivative does not exist")
+        raise LinAlgError(f"{name}: {matrix_at(index)} is singular, and has no {_NAMES[name]}, or its derivative does not exist")
     if out.dtype.kind == "c" and a.dtype.kind != "c":
         if np.abs(out.imag).max() > 1e3 * len(a) * np.finfo(a.dtype).eps * max(np.abs(out).max(), 1.0):
             raise LinAlgError(
-                f"{name}: {_which(index)} is real and has a negative eigenvalue, so that its {_NAMES[name]} is complex. "
+                f"{name}: {matrix_at(index)} is real and has a negative eigenvalue, so that its {_NAMES[name]} is complex. "
                 f"Write a.astype('complex128')"
             )
         out = out.real
@@ -143,12 +143,12 @@ _NAMES = {"logm": "logarithm", "sqrtm": "square root"}
 KERNELS: dict[Primitive, Kernel] = {
     p.shared: _shared,
     p.first_only: lambda x, w, mask: x,
-    p.eigh: _finite(_eigh),
-    p.eigvalsh: _finite(np.linalg.eigvalsh),
-    p.eig: _finite(_eig),
-    p.eigvals: _finite(_eigvals),
-    p.svd: _finite(_svd),
-    p.svdvals: _finite(_svdvals),
+    p.eigh: of_finite(_eigh),
+    p.eigvalsh: of_finite(np.linalg.eigvalsh),
+    p.eig: of_finite(_eig),
+    p.eigvals: of_finite(_eigvals),
+    p.svd: of_finite(_svd),
+    p.svdvals: of_finite(_svdvals),
     rectangular.qr: _qr,
     rectangular.complement: _complement,
     rectangular.pinv: _pinv,

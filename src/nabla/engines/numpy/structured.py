@@ -8,8 +8,8 @@ import numpy as np
 
 from nabla import lazy
 from nabla.engines.numpy.kernel import Kernel
-from nabla.engines.numpy.linalg import _singular, _which, routine
-from nabla.engines.numpy.spectra import _finite
+from nabla.engines.numpy.linalg import matrix_at, routine, singular_error
+from nabla.engines.numpy.spectra import of_finite
 from nabla.errors import LinAlgError
 from nabla.primitives import banded, sylvester as s, toeplitz
 from nabla.primitives.base import Primitive
@@ -70,8 +70,8 @@ def _band(band: Any, b: Any, lower: int, upper: int, transposed: bool, positive:
 
 def _no_solution(what: str, index: tuple[int, ...], positive: bool) -> LinAlgError:
     if positive:
-        return LinAlgError(f"{what}: {_which(index)} is not positive definite. solve_banded takes matrices that are not")
-    return _singular(what, index)
+        return LinAlgError(f"{what}: {matrix_at(index)} is not positive definite. solve_banded takes matrices that are not")
+    return singular_error(what, index)
 
 
 # Toeplitz systems, by the recursion of Levinson and Durbin, which SciPy makes in float64
@@ -87,7 +87,7 @@ def _toeplitz_solve(v: Any, b: Any) -> Any:
             out[i] = scipy_linalg.solve_toeplitz((v[i][n - 1 :], v[i][n - 1 :: -1]), b[i], check_finite=False)
         except np.linalg.LinAlgError:
             raise LinAlgError(
-                f"solve_toeplitz: {_which(i)} is singular, or its first rows and columns form one that is, which the recursion "
+                f"solve_toeplitz: {matrix_at(i)} is singular, or its first rows and columns form one that is, which the recursion "
                 f"cannot pass. For the latter write solve(toeplitz(c, r), b)"
             ) from None
     return out
@@ -114,7 +114,8 @@ def _bartels_stewart(a: Any, b: Any, q: Any, what: str, index: tuple[int, ...]) 
     x, scale, info = routine("trsyl", q.dtype)(r, t, np.conj(u.T) @ q @ v)
     if info:
         raise LinAlgError(
-            f"{what}: {_which(index)} has no solution, or several: an eigenvalue of a is the negative of one of b, within rounding"
+            f"{what}: {matrix_at(index)} has no solution, or several: an eigenvalue of a is the negative of one of b, "
+            f"within rounding"
         )
     return u @ (x * (1.0 / scale)).astype(q.dtype) @ np.conj(v.T)
 
@@ -128,5 +129,5 @@ KERNELS: dict[Primitive, Kernel] = {
     banded.banded_solve: _banded_solve,
     toeplitz.toeplitz_solve: _toeplitz_solve,
     s.sylvester: _sylvester,
-    s.unitary: _finite(_unitary),
+    s.unitary: of_finite(_unitary),
 }
