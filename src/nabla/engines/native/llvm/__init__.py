@@ -1,6 +1,7 @@
 """Loops become LLVM's assembly.
 
 text.py          instructions, types, literals: what lines of assembly look like
+truths.py        operations that programs share as functions, and vectors of truth values
 emission.py      functions, operands, statements
 memory.py        reads and writes
 turns.py         counted loops
