@@ -135,8 +135,8 @@ def range_of(item: slice, n: int) -> tuple[int, int, int]:
         raise ArgumentError("the step of a slice cannot be zero; leave it out or give the distance between elements") from None
     except TracedValueError:
         raise TracedValueError(
-            f"the bounds of the slice at {user_line()} depend on what is traced, and a shape cannot hang on values. For a part of n "
-            f"elements from i on write x[i + nb.arange(n)]; for one whose length changes, nb.where on all of x."
+            f"the bounds of the slice at {user_line()} depend on what is traced, and a shape cannot hang on values. For a part of "
+            f"n elements from i on write x[i + nb.arange(n)]; for one whose length changes, nb.where on all of x."
         ) from None
     except TypeError:
         raise BoundsError(f"the bounds of a slice are integers or None; got {item}") from None
