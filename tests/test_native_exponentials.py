@@ -12,6 +12,7 @@ FUNCTIONS = {
     "exp": (nb.exp, mpmath.exp, 1.1),
     "expm1": (nb.expm1, mpmath.expm1, 2.2),
     "tanh": (nb.tanh, mpmath.tanh, 3.5),
+    "sigmoid": (nb.sigmoid, lambda x: 1 / (1 + mpmath.exp(-x)), 2.5),
     "slope of tanh": (lambda x: nb.jvp(nb.tanh, (x,), (nb.ones_like(x),))[1], lambda x: mpmath.sech(x) ** 2, 4.0),
 }
 

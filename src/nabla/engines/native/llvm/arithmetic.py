@@ -12,7 +12,7 @@ import numpy as np
 
 from nabla.engines.native.llvm.conversions import choose, convert, truth, widened
 from nabla.engines.native.llvm.divisions import floor_div, fmod, gcd, remainder
-from nabla.engines.native.llvm.exponentials import exp, expm1
+from nabla.engines.native.llvm.exponentials import decayed, exp, expm1
 from nabla.engines.native.llvm.hyperbolic import arccosh, arcsinh, arctanh, sech2, tanh
 from nabla.engines.native.llvm.powers import power, power_by
 from nabla.engines.native.llvm.text import Code, type_of
@@ -113,10 +113,15 @@ def _sign(code: Code, dtype: np.dtype, x: str) -> str:
 
 
 def _logistic(code: Code, dtype: np.dtype, x: str) -> str:
-    kind, one = code.kind(dtype), code.number(1, dtype)
-    right = code.op(f"fcmp ogt {kind} {x}, {_zero(code, dtype)}")
-    decay = exp(code, dtype, code.op(f"fneg {kind} {_abs(code, dtype, x)}"))
-    return code.op(f"fdiv {kind} {choose(code, right, dtype, one, decay)}, {code.op(f'fadd {kind} {one}, {decay}')}")
+    """1 / (1 + d) or d / (1 + d), where d = exp(-|x|)."""
+
+    def write(code: Code, dtype: np.dtype, x: str) -> str:
+        kind, one = code.kind(dtype), code.number(1, dtype)
+        right = code.op(f"fcmp ogt {kind} {x}, {_zero(code, dtype)}")
+        _, decay = decayed(code, dtype, code.op(f"fneg {kind} {_abs(code, dtype, x)}"))
+        return code.op(f"fdiv {kind} {choose(code, right, dtype, one, decay)}, {code.op(f'fadd {kind} {one}, {decay}')}")
+
+    return code.own("logistic", write, dtype, x)
 
 
 def _isnan(code: Code, dtype: np.dtype, x: str) -> str:
