@@ -1,5 +1,7 @@
 """Many threads, forks, the end of the process, other processes, and many programs: compiled code minds none of them."""
 
+import ast
+
 import pytest
 from processes import TESTS, printed_by
 
@@ -90,6 +92,55 @@ for thread in threads:
 print(codes, wrong)
 """
 
+HELD = """
+import gc, os, threading
+import numpy as np
+import nabla as nb
+from nabla.forks import HOLDERS
+
+entered, leave = threading.Event(), threading.Event()
+x = np.linspace(0.0, 1.0, 5)
+
+def slow(x):
+    if threading.current_thread() is not threading.main_thread():
+        entered.set()
+        leave.wait()
+    return nb.sin(x).sum()
+
+def hold(i):
+    with list(HOLDERS)[i]._lock:
+        entered.set()
+        leave.wait()
+
+def pause():
+    nb.grad(lambda x: slow(sum([x * float(k) for k in range(400)])))(x)
+    chain = nb.pure_callback(lambda x: (entered.set(), leave.wait(), x)[2], nb.ShapeDtype((5,), "float64"), x)
+    for _ in range(300):
+        chain = chain + 1.0
+    float(chain.sum())
+
+def child_while(work, *args):
+    entered.clear(), leave.clear()
+    thread = threading.Thread(target=work, args=args)
+    thread.start()
+    entered.wait()
+    child = os.fork()
+    if not child:
+        weight = nb.array(x, requires_grad=True)
+        with nb.no_grad():
+            weight[0] = 1.0
+        (weight * f(x)).sum().backward()
+        assert np.allclose(nb.jit(nb.grad(nb.jit(lambda x: nb.scan(lambda c, r: (c * r, c), 1.0, x)[0])))(x + 1.0)[0], 6.5625)
+        assert gc.isenabled()
+        os._exit(0)
+    leave.set()
+    thread.join()
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+f = nb.jit(slow, static_argnums=())
+print([child_while(work, *args) for work, *args in [(f, x), (pause,), *[(hold, i) for i in range(len(HOLDERS))]]])
+"""
+
 END = """
 import numpy as np
 import nabla as nb
@@ -153,6 +204,10 @@ def test_a_fork_while_programs_are_compiled_again():
 
 def test_forks_while_threads_share_loops():
     assert printed_by(BUSY, NABLA_CACHE="off") == "[0, 0, 0, 0, 0, 0] []\n"
+
+
+def test_forks_while_another_thread_traces_or_holds_a_lock():
+    assert set(ast.literal_eval(printed_by(HELD, NABLA_CACHE="off"))) == {0}
 
 
 def test_the_end_while_programs_are_compiled_again():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Iterable, Mapping, Sequence
 
-from nabla.graph.collector import FEW, paused_collector
+from nabla.graph.collector import with_collector_paused
 from nabla.graph.graph import Graph
 from nabla.graph.node import Node, runtime
 from nabla.graph.tokens import Token, Tokens
@@ -50,10 +50,7 @@ class Piece:
 
     def graph(self, sources: Sequence[Node], names: Sequence[str] = (), token: Token | None = None) -> Graph:
         """The piece, rebuilt on placeholders for `sources`, which are the inputs and all that is captured."""
-        if len(self.body) <= FEW:
-            return self._graph(sources, names, token)
-        with paused_collector():
-            return self._graph(sources, names, token)
+        return with_collector_paused(len(self.body), self._graph, sources, names, token)
 
     def _graph(self, sources: Sequence[Node], names: Sequence[str], token: Token | None) -> Graph:
         own = Token("closed graph", placeholder=True, inlines=True)

@@ -6,12 +6,14 @@ The graphs met last are remembered by what they say: primitives, parameters, sha
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict
-from threading import Lock
+from threading import RLock
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from nabla.forks import HOLDERS
 from nabla.graph.graph import Graph
 from nabla.graph.node import Node
 from nabla.primitives.base import ALL_ONE, ALL_ZERO
@@ -26,7 +28,8 @@ IN_MEMORY = (np.ndarray, np.generic)
 _known: OrderedDict[Any, Graph] = OrderedDict()
 _numbers: OrderedDict[Any, tuple[tuple[Any, ...], frozenset[int]]] = OrderedDict()
 """For what graphs say but for their numbers: the numbers that were met first, and which were others since."""
-_lock = Lock()
+_lock = RLock()
+HOLDERS.add(sys.modules[__name__])
 
 
 class _Personal(Exception):

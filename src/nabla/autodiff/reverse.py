@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import AbstractSet, Any, Mapping, Sequence
 
 from nabla.dtypes import float64
-from nabla.graph.collector import FEW, paused_collector
+from nabla.graph.collector import with_collector_paused
 from nabla.graph.node import Node
 from nabla.graph.tokens import Token
 from nabla.graph.walk import swept
@@ -36,10 +36,7 @@ def reverse(
     for out, g in zip(outputs, cotangents):
         cts[out] = [*cts[out], g] if out in cts else [g]
     masked = set() if masked is None else masked
-    if len(order) <= FEW:
-        return _sweep(order, cts, targets, masked), order
-    with paused_collector():
-        return _sweep(order, cts, targets, masked), order
+    return with_collector_paused(len(order), _sweep, order, cts, targets, masked), order
 
 
 def _sweep(order: Sequence[Node], cts: dict[Node, Any], targets: AbstractSet[Token], masked: set[Node]) -> dict[Node, Node]:

@@ -11,10 +11,11 @@ from __future__ import annotations
 import itertools
 import weakref
 from contextvars import ContextVar
-from threading import Lock
+from threading import RLock
 from typing import Any, Callable, Iterable
 
 from nabla.errors import EndedTransformError, user_line
+from nabla.forks import HOLDERS
 
 next_id: Callable[[], int] = itertools.count(1).__next__
 """One counter for nodes and tokens, atomic under threads; what is made later has the larger number."""
@@ -206,11 +207,12 @@ def raise_ended(token: Token) -> None:
 class Cuts:
     """Whether any `no_grad` is entered anywhere, and the one that this context is in."""
 
-    __slots__ = ("active", "entry", "lock")
+    __slots__ = ("__weakref__", "_lock", "active", "entry")
 
     def __init__(self) -> None:
         self.active = 0
-        self.lock = Lock()
+        self._lock = RLock()
+        HOLDERS.add(self)
         self.entry: ContextVar[int] = ContextVar("nabla_no_grad", default=0)
 
 
@@ -223,11 +225,11 @@ class cut_older:
     __slots__ = ("_mark",)
 
     def __enter__(self) -> None:
-        with cuts.lock:
+        with cuts._lock:
             cuts.active += 1
         self._mark = cuts.entry.set(next_id())
 
     def __exit__(self, *exception: object) -> None:
         cuts.entry.reset(self._mark)
-        with cuts.lock:
+        with cuts._lock:
             cuts.active -= 1

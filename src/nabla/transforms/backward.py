@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import nullcontext
-from threading import Lock
+from threading import RLock
 from typing import Any, Iterable, Sequence
 
 from nabla import tree
 from nabla.autodiff.reverse import reverse
 from nabla.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, TracedValueError, user_line
+from nabla.forks import HOLDERS
 from nabla.graph.node import FREED, Node, runtime
 from nabla.graph.tokens import cut_older
 from nabla.ops.devices import beside
@@ -66,7 +68,7 @@ def backward(
         if not create_graph:
             grads = [(token, cut_off(g)) for token, g in grads]
             realize_valued([g for _, g in grads] if retain_graph else [*(g for _, g in grads), *nodes])
-        with _adding:
+        with _lock:
             sums = [(token, g if token.grad is None else add(token.grad._node, g)) for token, g in grads]
             if not create_graph:
                 realize_valued([g for _, g in sums])
@@ -76,8 +78,9 @@ def backward(
         _free(order, targets)
 
 
-_adding = Lock()
+_lock = RLock()
 """Held while gradients are added up: threads may share leaves."""
+HOLDERS.add(sys.modules[__name__])
 
 
 def _outputs(outputs: Any) -> tuple[list[Node], Sequence[Path], tree.TreeDef]:

@@ -7,13 +7,15 @@ writes to them is written in this context, too, and becomes an output of the pro
 from __future__ import annotations
 
 import gc
+import sys
 import weakref
 from contextvars import ContextVar
-from threading import Lock
+from threading import RLock
 from typing import Any, Iterable, Sequence
 
 from nabla.dtypes import canonical
 from nabla.errors import ArgumentError
+from nabla.forks import HOLDERS
 from nabla.graph.node import Node
 from nabla.graph.tokens import Token, Tokens
 from nabla.ops.lift import open_arrays
@@ -26,7 +28,8 @@ from nabla.views import adopting
 _slot: Any = Tensor.__dict__["_node"]
 current: ContextVar[Capture | None] = ContextVar("nabla_capture", default=None)
 """The trace that is going on here."""
-_lock = Lock()
+_lock = RLock()
+HOLDERS.add(sys.modules[__name__])
 _holders: dict[int, int] = {}
 """How many traces hold a handle as `Captured`, by its id."""
 

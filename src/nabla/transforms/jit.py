@@ -6,7 +6,7 @@ import copy
 import inspect
 import sys
 import warnings
-from functools import cached_property, lru_cache, partial
+from functools import lru_cache, partial
 from threading import RLock
 from time import perf_counter
 from types import MethodType
@@ -19,6 +19,7 @@ from nabla.engines.choice import DEFAULT, engine_called
 from nabla.engines.engine import Engine
 from nabla.errors import ArgumentError, ArgumentTypeError, RecompilationWarning
 from nabla.exactly import exactly
+from nabla.forks import HOLDERS
 from nabla.graph.node import is_scalar
 from nabla.ops.collectives import axes as open_axes
 from nabla.ops.devices import default_place
@@ -83,7 +84,7 @@ class Jitted:
 
     __slots__ = (
         "__dict__", "__weakref__", "_argnames", "_argnums", "_asks_for_lanes", "_engine", "_fn", "_history", "_lock", "_programs",
-        "_shortcuts",
+        "_shortcuts", "_told",
     )  # fmt: skip
 
     only_wraps = True
@@ -99,6 +100,8 @@ class Jitted:
         self._shortcuts: tuple[Call, ...] = ()
         self._asks_for_lanes = False
         self._lock = RLock()
+        HOLDERS.add(self)
+        self._told: tuple[list[str], bool] | None = None
         self._history: list[tuple[str, Times]] = []
 
     def __get__(self, instance: Any, owner: Any = None) -> Jitted | MethodType:
@@ -161,7 +164,7 @@ class Jitted:
         before = program.calls
         result = program(leaves, hidden)
         if program.calls > before:
-            written = shortcut(program, args, kwargs, statics, result, self._shows_keywords)
+            written = shortcut(program, args, kwargs, statics, result, self._signature()[1])
             if written is not None:
                 self._shortcuts = (written, *self._shortcuts[: MOST_SHORTCUTS - 1])
         return result
@@ -193,35 +196,31 @@ class Jitted:
 
     # Which program
 
-    @cached_property
-    def _parameters(self) -> list[str]:
-        """The names of the parameters that may be given by position."""
-        try:
-            parameters = inspect.signature(self._fn).parameters.values()
-        except (TypeError, ValueError):  # a builtin without a signature
-            return []
-        return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-
-    @cached_property
-    def _shows_keywords(self) -> bool:
-        """Whether the function sees in which order arguments are given by name."""
-        try:
-            return any(p.kind is p.VAR_KEYWORD for p in inspect.signature(self._fn).parameters.values())
-        except (TypeError, ValueError):
-            return True
+    def _signature(self) -> tuple[list[str], bool]:
+        """The names of the parameters that may be given by position, and whether the function sees in which order others are
+        given by name."""
+        if self._told is None:
+            try:
+                parameters = inspect.signature(self._fn).parameters.values()
+            except (TypeError, ValueError):  # a builtin without a signature
+                self._told = [], True
+            else:
+                names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+                self._told = names, any(p.kind is p.VAR_KEYWORD for p in parameters)
+        return self._told
 
     def _sorted(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], tree.TreeDef, Statics | None, Any]:
         """The leaves of what is traced, the static rest, and the key of the programs for such arguments."""
         statics = None
         if self._argnums or self._argnames:
-            args, kwargs, statics = _split(self._parameters, self._argnums, self._argnames, args, kwargs)
+            args, kwargs, statics = _split(self._signature()[0], self._argnums, self._argnames, args, kwargs)
         leaves: Any = args
         kinds: list[Any] = []
         shape: Any
         if not kwargs and _append_kinds(kinds, args):  # the common case: no containers
             structure, shape = _row(len(args)), len(args)
         else:
-            if not self._shows_keywords:
+            if not self._signature()[1]:
                 kwargs = dict(sorted(kwargs.items()))
             leaves, structure = tree.flatten((args, kwargs))
             shape = structure, tree.orders((args, kwargs))

@@ -8,6 +8,7 @@ on a device runs there (`runtime.devices`).
 
 from __future__ import annotations
 
+import sys
 from sys import getrefcount
 from threading import RLock
 from typing import Sequence
@@ -16,7 +17,8 @@ import numpy as np
 
 from nabla.engines.numpy.table import KERNELS
 from nabla.errors import BoundsError, TracedValueError, user_line
-from nabla.graph.collector import FEW, paused_collector
+from nabla.forks import HOLDERS
+from nabla.graph.collector import with_collector_paused
 from nabla.graph.node import Node, runtime, set_value
 from nabla.graph.tokens import EMPTY, raise_ended
 from nabla.graph.walk import pending
@@ -36,20 +38,18 @@ def realize(nodes: Sequence[Node]) -> None:
                 raise TracedValueError(without_value(node))
     if True in [node.prim.updates for node in order]:
         del order  # which would look like somebody who can see old versions
-        with _updating:
+        with _lock:
             _run(pending(nodes))
-    elif len(order) <= FEW:
-        _run(order)
     else:
-        with paused_collector():
-            _run(order)
+        with_collector_paused(len(order), _run, order)
 
 
 IN_MEMORY = (np.ndarray, np.generic)
 """What a value is that lies on no device."""
 
-_updating = RLock()
+_lock = RLock()
 """Held while updates run: of two threads that ask for the same update, the second finds it done."""
+HOLDERS.add(sys.modules[__name__])
 
 
 @np.errstate(all="ignore")
