@@ -64,8 +64,9 @@ class Real:
         return self if dtype == self.dtype else Real(self.w, self.w.op("convert", dtype, self.operand))
 
     def _op(self, name: str, *others: Any, dtype: np.dtype | None = None) -> Real:
-        args = [self.operand, *[self.like(x).operand for x in others]]
-        return Real(self.w, self.w.op(name, dtype or self.dtype, *args))
+        own, w = self.operand, self.w
+        args = [x.operand if isinstance(x, Real) else Num(x, own.dtype) for x in others]
+        return Real(w, w.op(name, dtype or own.dtype, own, *args))
 
     def __add__(self, other: Any) -> Real:
         return self._op("add", other)
