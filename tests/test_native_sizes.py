@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 import nabla as nb
+from nabla.engines.native.checking import checked
 from nabla.engines.native.compile import ENGINE, written
 from nabla.engines.native.llvm.emission import Module
+from nabla.engines.native.loops import Cut
+from nabla.engines.native.passes.parts import LARGEST as LARGEST_PART
 from nabla.engines.native.runtime.levels import LARGEST, QUICK, Code
 from nabla.engines.native.runtime.machine import machine
 from nabla.graph.simplify import simplify
@@ -79,6 +82,39 @@ def test_work_is_proportional(kind):
     small, large = work(f, x, 300), work(f, x, 1500)
     for a, b in zip(small, large):
         assert b < 5.5 * a + 500
+
+
+def branches(x, n):
+    """What all of it hands on: numbers, truth values, places, arrays, in double and in single precision."""
+    k, small = nb.argmax(x), x[:3].astype("f4")
+    for i in range(n // 10):
+        big = x[k % 3] > 0.5 * i
+        x = nb.cond(big, nb.sin, lambda x: x * 0.9, x) - nb.mean(x) * small[i % 3]
+        small = nb.where(big, small * 0.5, -small)
+    return x.sum() + small.sum()
+
+
+SOLVES = {"solutions": (lambda x, n: sum(nb.linalg.solve(x + 40.0 * nb.eye(40), x)[0].sum() for _ in range(n)), np.ones((40, 40)))}
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "branches", *SOLVES])
+def test_parts_of_long_programs_hand_on_what_others_need(kind, monkeypatch):
+    f, x = {**KINDS, **SOLVES, "branches": (branches, np.linspace(0.1, 2.0, 50))}[kind]
+    monkeypatch.setattr("nabla.engines.native.passes.parts.LARGEST", 20)
+    n = 4 if kind in SOLVES else 100
+    value_and_grad = nb.value_and_grad(lambda x: nb.sin(f(x, n)).sum())
+    program = written(simplify(nb.make_graph(value_and_grad)(x)), checked)[0]
+    assert any(type(s) is Cut for s in program.body) or kind == "the gradient of a chain"
+    found, expected = (nb.jit(value_and_grad, engine=engine)(x) for engine in ("native", "numpy"))
+    for a, b in zip(found, expected):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+def test_no_function_of_a_long_program_is_long():
+    """Each has room on the stack for all of its numbers."""
+    graph = simplify(nb.make_graph(nb.grad(lambda x: chain(nb.sin(chain(x, 3000)), 3000).sum()))(np.ones(4)))
+    functions = Module(written(graph)[0], machine()).text().split("define ")
+    assert len(functions) > 3 and max(text.count("\n") for text in functions) < 8 * LARGEST_PART
 
 
 @pytest.mark.parametrize("x", [np.float64(1.0), np.ones(4)])

@@ -10,6 +10,7 @@ from nabla.engines.native.loops import (
     Block,
     Call,
     Counter,
+    Cut,
     For,
     Form,
     If,
@@ -112,6 +113,8 @@ class _Checker:
                     self.fail(s, "it writes to what it is not given")
             elif kind is Watch:
                 self.form(s.at, seen, s, None)
+            elif kind is Cut:
+                seen = set()
             elif kind is If:
                 self._if(s, seen)
             else:

@@ -22,6 +22,7 @@ from nabla.engines.native.passes.forwarding import forwarded, hoisted, needed
 from nabla.engines.native.passes.fusion import fused
 from nabla.engines.native.passes.interchange import interchanged
 from nabla.engines.native.passes.nests import flattened, in_pieces, time_of, vectorized
+from nabla.engines.native.passes.parts import in_parts
 from nabla.engines.native.passes.plan import planned
 from nabla.engines.native.passes.tiling import tiled
 from nabla.engines.native.passes.unrolling import unrolled, unrolled_inside
@@ -114,7 +115,7 @@ def written(graph: Graph, check: Pass = lambda program: program) -> tuple[Progra
     program = check(w.program())
     passes: list[Pass] = [
         unrolled, hoisted, forwarded, fused, unrolled_inside, forwarded, needed, interchanged, hoisted, flattened,
-        tiled, lambda p: vectorized(p, width), in_pieces, watched,
+        tiled, lambda p: vectorized(p, width), in_pieces, in_parts, watched,
     ]  # fmt: skip
     for step in passes:
         program = check(step(program))

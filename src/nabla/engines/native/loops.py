@@ -316,7 +316,13 @@ class Watch:
         self.summary: Summary | None = None
 
 
-Statement = Op | Index | Load | Store | For | While | If | Call | Watch
+class Cut:
+    """Between statements of the whole: no register that is given before is used behind."""
+
+    __slots__ = ()
+
+
+Statement = Op | Index | Load | Store | For | While | If | Call | Watch | Cut
 Block = list[Any]
 NESTING = frozenset([For, While, If])
 """What has statements inside."""
@@ -406,6 +412,8 @@ def _summary(s: Any) -> Summary:
         return Summary(uses, NOTHING, frozenset([x.buffer for x in parts]), s.writes)
     if kind is Watch:
         return Summary(frozenset(regs_of(s.at)), NOTHING, NOTHING, NOTHING)
+    if kind is Cut:
+        return Summary(NOTHING, NOTHING, NOTHING, NOTHING)
     return _of_blocks(s)
 
 
@@ -601,6 +609,8 @@ def _printed(block: Block, indent: str) -> Iterator[str]:
             yield f"{indent}store {s.buffer}[{s.at}] = {s.value}"
         elif kind is Call:
             yield f"{indent}call {s.routine}({', '.join(map(str, s.args))})"
+        elif kind is Cut:
+            yield f"{indent}cut"
         elif kind is Watch:
             yield f"{indent}watch {'sum of ' if s.adds else ''}{s.at} by {s.every}"
         elif kind is If:

@@ -26,6 +26,7 @@ from nabla.engines.native.loops import (
     Buffer,
     Call,
     Counter,
+    Cut,
     For,
     Form,
     If,
@@ -79,10 +80,28 @@ class Module:
         return Function(self, Code(own.vectors, vector_bytes(own), own.halves, own.fuses, self.declared))
 
     def text(self) -> str:
+        parts = [list(part) for cut, part in groupby(self.program.body, lambda s: type(s) is Cut) if not cut] or [[]]
+        given = "(ptr %addresses, ptr %arena, ptr %table)"
+        if len(parts) == 1:
+            self.define(f"define i64 @run{given}", self._written(parts[0]))
+        else:
+            for k, part in enumerate(parts):
+                self.define(f"define internal i64 @part{k}{given}", self._written(part))
+            f = self.function()
+            for k in range(len(parts)):
+                status = f.code.op(f"call i64 @part{k}{given} noinline")
+                f.leave(f.code.op(f"icmp ne i64 {status}, 0"), status)
+            f.code.do("ret i64 0")
+            self.define(f"define i64 @run{given}", f.code)
+        return "\n".join(
+            [*self.declared.values(), *self.functions, "attributes #0 = { nobuiltin nounwind willreturn memory(none) }"]
+        )
+
+    def _written(self, body: Block) -> Code:
         f = self.function()
         code = f.code
         given: dict[tuple[str, int], Buffer] = {(b.place, b.number): b for b in self.program.buffers if b.place != "arena"}
-        used = {b for s in walk(self.program.body) for b in touched(s)}
+        used = {b for s in walk(body) for b in touched(s)}
         for (place, i), buffer in given.items():
             if buffer in used:
                 table, at = ("%table", i + 1) if place == "constant" else ("%addresses", i)
@@ -90,7 +109,7 @@ class Module:
                 code.do(f"{name}.at = getelementptr ptr, ptr {table}, i64 {at}")
                 code.do(f"{name} = load ptr, ptr {name}.at")
                 f.cut()
-        for limits, run in groupby(self.program.body, blas_threads.is_limiting):
+        for limits, run in groupby(body, blas_threads.is_limiting):
             f.limits = limits
             if limits:
                 f.routine(blas_threads.LIMIT, "", "")
@@ -98,10 +117,7 @@ class Module:
             if limits:
                 f.routine(blas_threads.FREE, "", "")
         code.do("ret i64 0")
-        self.define("define i64 @run(ptr %addresses, ptr %arena, ptr %table)", code)
-        return "\n".join(
-            [*self.declared.values(), *self.functions, "attributes #0 = { nobuiltin nounwind willreturn memory(none) }"]
-        )
+        return code
 
     def define(self, head: str, code: Code) -> None:
         self.functions.append(f"{head} {{\n{code.text()}\n}}")

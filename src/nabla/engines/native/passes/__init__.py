@@ -6,6 +6,7 @@ fusion.py        loops of as many turns become one
 interchange.py   axes in the order of memory
 tiling.py        axes that go through memory in different orders, in tiles
 nests.py         axes as one, several turns at once, loops in pieces for threads
+parts.py         long programs as several functions
 watching.py      long programs look for interrupts
 plan.py          where temporaries lie in memory
 """
