@@ -369,7 +369,15 @@ def test_targets_that_there_are_not():
         (
             "aarch64",
             2,
-            {("exp", 2): "_ZGVnN2v_exp", ("expf", 4): "_ZGVnN4v_expf", ("atan2", 2): "_ZGVnN2vv_atan2", ("expf", 2): None},
+            {
+                ("exp", 2): "_ZGVnN2v_exp",
+                ("expf", 4): "_ZGVnN4v_expf",
+                ("atan2", 2): "_ZGVnN2vv_atan2",
+                ("expf", 2): None,
+                ("pow", 2): "_ZGVnN2vv_pow",
+                ("powf", 4): None,
+                ("log1p", 2): None,
+            },
         ),
         ("aarch64", 1, {("exp", 1): None}),
         ("riscv64", 2, {("exp", 2): None}),

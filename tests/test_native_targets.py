@@ -144,3 +144,12 @@ def test_wide_vectors_are_handed_over_whole(monkeypatch):
         lines = objects.emitted(lowering.source, level, assembly=True).decode().splitlines()
         call = next(i for i, line in enumerate(lines) if "call" in line and "_ZGVeN8v_sin" in line)
         assert "zmm0" in "".join(lines[max(call - 8, 0) : call])
+
+
+@pytest.mark.parametrize(("name", "puts_back"), [("AArch64", True), ("AArch64, an older C library", False), ("x86-64", False)])
+def test_zeros_keep_their_sign(name, puts_back, monkeypatch):
+    """glibc's vector functions for AArch64 make 0.0 of -0.0."""
+    monkeypatch.setattr(machine, "machine", lambda: OTHERS[name])
+    for f in (nb.sin, nb.tan, nb.arctan):
+        text = ENGINE.lower(nb.make_graph(f)(np.ones(1000))).source
+        assert ("select <2 x i1>" in text) == puts_back

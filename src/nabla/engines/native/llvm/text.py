@@ -38,6 +38,10 @@ def literal(value: Any, dtype: np.dtype) -> str:
     return "0x" + struct.pack(">d", float(np.float32(value) if dtype.itemsize == 4 else value)).hex().upper()
 
 
+OF_ZERO = frozenset(["sin", "tan", "atan"])
+"""Functions of C that are x itself where x is zero. Those of vectors for AArch64 lose the sign of it."""
+
+
 class _Scope(NamedTuple):
     """A function, a loop in it, or the turns of that: the lines at its beginning, and what is known by `once` there alone."""
 
@@ -184,10 +188,19 @@ class Code:
         so that the same number always has the same value."""
         own = name if dtype.itemsize == 8 else name + "f"
         width = max(self.widest // dtype.itemsize, 1)
-        found = self.vector_functions.get((own, width))
-        lanes = self.lanes
-        if found is None:
+        symbol = self.vector_functions.get((own, width))
+        if symbol is None:
             return self._each(own, dtype, arguments)
+        found = self._in_vectors(symbol, width, dtype, arguments)
+        if name not in OF_ZERO or not symbol.startswith("_ZGVn"):
+            return found
+        kind, (x,) = self.kind(dtype), arguments
+        zero = self.op(f"fcmp oeq {kind} {x}, {self.number(0, dtype)}")
+        return self.op(f"select {self.truth} {zero}, {kind} {x}, {kind} {found}")
+
+    def _in_vectors(self, found: str, width: int, dtype: np.dtype, arguments: Sequence[str]) -> str:
+        """A function of `width` numbers at once, of however many there are."""
+        lanes = self.lanes
         if lanes == width:
             return self._call(found, dtype, arguments)
         kind = type_of(dtype)
