@@ -340,7 +340,12 @@ TRUTHS = frozenset([
     )],
 ])  # fmt: skip
 """What gives truth values."""
-SHARED = frozenset(["negative", "abs", "maximum", "minimum", "safe_multiply", "sign", "sqrt", "where", "convert", "from_end"])
+SHARED = frozenset([
+    "convert", "from_end",
+    *[prim.name for prim in (
+        e.neg, e.safe_mul, f.abs_, f.maximum, f.minimum, f.sign, f.sqrt, f.copysign, f.select, f.logistic, f.tanh, f.sech2,
+    )],
+])  # fmt: skip
 """What is a shared function where it takes vectors, as LLVM without passes is slow to choose instructions for it."""
 OF_HALVES = frozenset(["nextafter"])
 """What is done on numbers of half precision themselves. All else is computed in single precision and rounded."""

@@ -212,10 +212,19 @@ class Function:
         for reg, k in at.terms:
             if reg in self.varying:
                 name = self.names[reg]
-                found.append(code.once(f"mul {kind} {name}, {code.spread(str(k), INDEX, lanes)}", name) if k != 1 else name)
+                found.append(name if k == 1 else self._times(name, code.spread(str(k), INDEX, lanes)))
             elif reg is self.vector:
                 found.append(code.constant(kind, f"<{', '.join([f'i64 {i * k}' for i in range(lanes)])}>"))
         return found
+
+    def _times(self, x: str, y: str) -> str:
+        """A product of vectors of integers."""
+        kind = f"<{self.lanes} x i64>"
+
+        def write(code: Code, x: str, y: str) -> str:
+            return code.op(f"mul {kind} {x}, {y}")
+
+        return self.code.shared(f"multiply.v{self.lanes}i64", kind, [(kind, x), (kind, y)], write, once=True)
 
     def pointer(self, buffer: Buffer, at: Form) -> str:
         """The address of buffer[at], in the first lane."""
@@ -241,17 +250,18 @@ class Function:
     def block(self, block: Block) -> None:
         done = 0
         while done < len(block):
-            s, *others = run = block[done : done + self._together(block, done)]
-            done += len(run)
+            s = block[done]
+            count = self._together(block, done) if type(s) is Op or type(s) is Store else 1
             if self.module.checked:
-                for x in run:
+                for x in block[done : done + count]:
                     check(self, x)
-            if not others:
+            if count == 1:
                 _WRITES[type(s)](self, s)
             elif type(s) is Store:
-                memory.interleaved(self, s, others[0])
+                memory.interleaved(self, s, block[done + 1])
             else:
-                self._packed(run)
+                self._packed(block[done : done + count])
+            done += count
             self.cut()
 
     def cut(self) -> None:
@@ -267,7 +277,7 @@ class Function:
         s = block[start]
         if type(s) is Store and start + 1 < len(block):
             return 1 + memory.is_pair(self, s, block[start + 1])
-        if type(s) is not Op or s.name not in arithmetic.OF_LIBRARY or self.lanes > 1 or not self.code.vector_functions:
+        if type(s) is Store or s.name not in arithmetic.OF_LIBRARY or self.lanes > 1 or not self.code.vector_functions:
             return 1
         dtype = s.args[0].dtype
         if dtype.kind != "f" or dtype == HALF:
@@ -288,9 +298,12 @@ class Function:
         for numbers in zip(*[s.args for s in run]):
             names = [self.name(x) for x in numbers]
             columns.append(code.side_by_side(kind, [*names, *names[:1] * (lanes - len(names))]))
-        code.lanes = lanes
-        found = self.operation(code, run[0], columns)
-        code.lanes = 1
+        if run[0].name in arithmetic.SHARED:
+            found = truths.shared(self, truths.of_names(run[0], columns), lanes)
+        else:
+            code.lanes = lanes
+            found = self.operation(code, run[0], columns)
+            code.lanes = 1
         for i, s in enumerate(run):
             self.names[s.out] = code.lane(f"<{lanes} x {kind}>", kind, found, i)
 
@@ -303,10 +316,10 @@ class Function:
         if s.name == "convert" and type_of(s.args[0].dtype) == type_of(s.out.dtype):
             self.names[s.out] = self.spread(s.args[0])
             return
-        if s.name in arithmetic.TRUTHS or s.name in arithmetic.SHARED:
+        if s.name in arithmetic.TRUTHS or s.name in arithmetic.SHARED or (s.name == "multiply" and s.out.dtype.kind in "iu"):
             found = truths.tree(self, s)
             if s.out.dtype != BOOL:
-                self.names[s.out] = truths.shared(self, found)
+                self.names[s.out] = truths.shared(self, found, self.lanes)
             elif len(found.given) > truths.LARGEST:
                 self.names[s.out] = truths.written(self, found)
             else:

@@ -87,7 +87,10 @@ class Code:
         """All lines."""
         lines = ["begin:", *self.entry]
         for x in self.lines:
-            lines.extend(x if isinstance(x, list) else [x])
+            if type(x) is str:
+                lines.append(x)
+            else:
+                lines.extend(x)
         return "\n".join(lines)
 
     def name(self, hint: str = "v") -> str:

@@ -7,7 +7,7 @@ more for each; with passes they are one again.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Sequence
 
 import numpy as np
 
@@ -57,9 +57,15 @@ def tree(f: Function, s: Op) -> Tree:
     return Tree(s, tuple(parts), tuple(given), ".".join(words))
 
 
-def shared(f: Function, x: Tree) -> str:
+def of_names(s: Op, names: Sequence[str]) -> Tree:
+    """An operation on vectors of these names."""
+    given = tuple([Given(name, x.dtype, False) for name, x in zip(names, s.args)])
+    return Tree(s, given, given, ".".join([s.name, *[NAMES[x.dtype] for x in s.args]]))
+
+
+def shared(f: Function, x: Tree, lanes: int) -> str:
     """Its result, by a function that programs share."""
-    lanes, dtype = f.lanes, x.op.out.dtype
+    dtype = x.op.out.dtype
 
     def write(code: Code, *names: str) -> str:
         code.lanes = lanes
