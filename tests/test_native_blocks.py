@@ -77,7 +77,16 @@ def test_the_same_bits_however_the_numbers_are_cut(name, monkeypatch):
     for m, n, k in ((97, 131, 300), (6, 201, 9), (7, 33, 900), (130, 7, 450)):
         x, y = RNG.normal(size=(m, k)).astype(name), RNG.normal(size=(k, n)).astype(name)
         found = set()
-        for limits in ({}, {"PART": 50}, {"BLOCK": 20_000, "LEAST": 1}, {"NEAR": 10_000}, {"OFTEN": 0}, {"OFTEN": 1000}):
+        for limits in (
+            {},
+            {"PART": 50},
+            {"BLOCK": 20_000, "TALL": 1, "WIDE": 1},
+            {"FAR": 0},
+            {"FAR": 1 << 30},
+            {"NEAR": 10_000},
+            {"OFTEN": 0},
+            {"OFTEN": 1000},
+        ):
             with monkeypatch.context() as patch:
                 for limit, value in limits.items():
                     patch.setattr(blocks, limit, value)

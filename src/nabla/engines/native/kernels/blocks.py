@@ -11,16 +11,20 @@ from nabla.engines.native.runtime import gemm, machine
 if TYPE_CHECKING:
     from nabla.engines.native.lowering.writer import Writer
 
-PART = 384
-"""How many numbers are summed over at a time, about: strips of both factors are to stay in the nearest cache."""
+PART = 1024
+"""How many numbers are summed over at a time, about, so that strips do not take the memory of both factors again."""
 NEAR = 1 << 18
-"""Bytes of the left factor that are to stay in the next cache, while the right one goes by."""
+"""Bytes of the left factor that are to stay in the cache, while the right one goes by."""
+FAR = 4096
+"""Numbers of the left factor from which on its rows are put into strips: where they lie they would be on many pages."""
 OFTEN = 4
 """Tiles of the one factor for which the numbers of the other are put side by side."""
 BLOCK = 1_000_000
 """Multiplications that a thread is given at least, of a large product."""
-LEAST, MOST = 8, 8
-"""Tiles in what a thread is given, and of how many blocks of rows on columns are not cut."""
+TALL, WIDE = 8, 4
+"""Tiles in what a thread is given, at least: of blocks of rows, and of columns."""
+ENOUGH, WANTED = 6, 10
+"""Blocks of rows of which not to cut columns instead, and at which blocks need not be smaller for the sake of threads."""
 AT_ONCE = 6
 """Multiplications and additions in the time of an operation."""
 
@@ -44,7 +48,7 @@ class Matrix(NamedTuple):
 
 def multiply(w: Writer, sizes: tuple[int, int, int], a: Matrix, b: Matrix, c: Matrix, adds: bool = False) -> None:
     """C = A B, or that is added to C. sizes: m, n, k, where A is m x k and B is k x n. c: the rows of C, whose numbers lie side by
-    side. What is summed over is cut in parts of which strips of both factors stay in the cache."""
+    side. What is summed over is cut in parts."""
     m, n, k = sizes
     parts = -(-k // PART)
     before = w.buffer(INDEX, 1) if parts > 1 and not adds else None
@@ -66,27 +70,27 @@ def _multiply(w: Writer, sizes: tuple[int, int, int], a: Matrix, b: Matrix, c: M
     rows, columns, _ = gemm.tile(machine.machine(), c.buffer.dtype)
     if b.line > 1 or (n > columns and m >= OFTEN * rows):
         b = _in_strips(w, b, (n, k), columns)
+    if n >= OFTEN * columns and (a.number > 1 or m * k > FAR):
+        a = _in_strips(w, a, (m, k), rows)
 
-    def block(x: Matrix, row: Form, height: int, column: Form, width: int) -> None:
+    def block(row: Form, height: int, column: Form, width: int) -> None:
         def size(v: int) -> Num:
             return Num(v, INDEX)
 
+        x = a._replace(at=plus(a.at, times(row, a.strip)))
         args: list[Part | Num] = [size(height), size(width), size(k)]
         args += [x.part(ZERO, height, rows, k), size(x.strip * rows), size(x.line), size(x.number)]
         args += [b.part(column, width, columns, k), size(b.strip * columns), size(b.number)]
         args += [Part(c.buffer, plus(c.at, times(row, c.line), column), (height - 1) * c.line + width), size(c.line), before]
         w.block.append(Call(gemm.Gemm(c.buffer.dtype.name), args, [c.buffer], time=height * width * k / AT_ONCE))
 
-    def row_block(row: Form, height: int) -> None:
-        x = a._replace(at=plus(a.at, times(row, a.line)))
-        if n >= OFTEN * columns and a.number > 1:
-            x = _in_strips(w, x, (height, k), rows)
-        in_blocks(w, n, across, lambda column, width: block(x, row, height, column, width), columns)
-
     count = m * n * k // BLOCK
-    down = max(-(-m * k * c.buffer.dtype.itemsize // NEAR), min(count, m // (LEAST * rows)))
-    across = min(count // down, n // (LEAST * columns)) if down < MOST else 1
-    in_blocks(w, m, down, row_block, rows)
+    down = max(-(-m * min(k, gemm.PART) * c.buffer.dtype.itemsize // NEAR), min(count, WANTED, m // (TALL * rows)))
+    across = min(count, n // (WIDE * columns))
+    if down < ENOUGH and down < across:
+        in_blocks(w, n, across, lambda column, width: block(ZERO, m, column, width), columns)
+    else:
+        in_blocks(w, m, down, lambda row, height: block(row, height, ZERO, n), rows)
 
 
 def _in_strips(w: Writer, x: Matrix, sizes: tuple[int, int], width: int) -> Matrix:
@@ -111,12 +115,16 @@ def _in_strips(w: Writer, x: Matrix, sizes: tuple[int, int], width: int) -> Matr
 
 def in_blocks(w: Writer, count: int, least: int, body: Callable[[Form, int], None], unit: int = 1, apart: bool = True) -> None:
     """body(start, length) for `least` or more blocks of `count`, of whole units but the last, so many that little is left over.
-    apart: they may run at the same time."""
+    apart: they may run at the same time, and are so many that two threads are ready at the same time."""
     if least <= 1:
         body(ZERO, count)
         return
     units = count // unit
-    blocks = min(range(least, 2 * least), key=lambda n: units % n)
+
+    def time(n: int) -> tuple[int, int]:
+        return -(-n // 2) * (units // n) + units % n if apart else 0, units % n
+
+    blocks = min(range(least, least + max(1, least // 3 if apart else least)), key=time)
     size = units // blocks * unit
     w.loop(blocks, lambda i: body(times(i, size), size), free=apart, apart=apart)
     if count > blocks * size:

@@ -3,7 +3,8 @@
 C is cut in tiles of a few rows and two vectors of columns, whose sums stay in registers while the numbers summed over go by: for
 each, two vectors of B, and one number of A for each row. So each number of C is one chain of additions, in order, wherever a tile
 begins: the same bits however the matrices are cut. A may lie in any way; rows of B and C lie side by side. The columns of B may
-lie in strips as wide as a tile, one strip behind the other, and the rows of A in strips as tall as one.
+lie in strips as wide as a tile, one strip behind the other, and the rows of A in strips as tall as one. What is summed over goes in
+parts, so that what is used again soon stays near; a number of C goes to memory and back between them.
 
 Goto and van de Geijn, Anatomy of high-performance matrix multiplication (2008), says why tiles are like this.
 """
@@ -21,6 +22,15 @@ from nabla.engines.native.runtime.machine import Machine
 
 VECTORS = 2
 """Vectors in a row of a tile."""
+PART = 256
+"""How many numbers are summed over at a time: strips of both factors are to stay in the nearest cache."""
+AT_ONCE = 2
+"""Numbers summed over in a turn, where both factors lie in strips: little is done besides multiplying and adding then, which counts
+where another thread shares the core."""
+LONG = 64
+"""Numbers from which on such turns are worth it where some are left over: these go through C again."""
+AHEAD = 1024
+"""How many bytes before B is read it is asked for."""
 AS_WRITTEN = 1
 """The level at which LLVM compiles the text: passes take as long again, and find nothing."""
 
@@ -76,40 +86,69 @@ _kept: list[objects.Library] = []
 def text(own: Machine, dtype: np.dtype) -> str:
     """The routine."""
     size = tile(own, dtype)
-    heights = [size.rows, *[rows for rows in (8, 4, 2, 1) if rows < size.rows]]
     kinds = [_Kind(own, dtype, masked) for masked in (False, True)]
-    parts = [kind.declared() for kind in kinds]
-    for kind in kinds:
-        parts += [kind.tile(rows, unrolled=rows == size.rows) for rows in heights]
-        parts.append(kind.strip(heights))
+    parts = ["declare void @llvm.prefetch.p0(ptr, i32, i32, i32)", kinds[0].tile(size.rows, quick=True)]
+    for kind, lower in zip(kinds, ((8, 4, 2, 1), (4, 1))):  # of the last columns fewer heights do
+        heights = [size.rows, *[rows for rows in lower if rows < size.rows]]
+        parts += [kind.declared(), *[kind.tile(rows) for rows in heights], kind.strip(heights)]
     head = ", ".join([f"ptr %{name}.at" if name not in "abc" else f"ptr %{name}" for name in _ARGUMENTS])
     loads = [f"  %{name} = load i64, ptr %{name}.at" for name in _ARGUMENTS if name not in "abc"]
-    given = "i64 %m, i64 %k, ptr %a, i64 %a.strip, i64 %a.row, i64 %a.column, ptr %b.here, i64 %b.row, ptr %c.here, i64 %c.row"
+    of_a, of_b = "ptr %a.part, i64 %a.strip, i64 %a.row, i64 %a.column", "ptr %b.here, i64 %b.row"
+    given = f"i64 %m, i64 %length, {of_a}, {of_b}, ptr %c.here, i64 %c.row"
     parts.append(f"""
 define void @{_symbol(own, dtype)}({head}) {{
 begin:
 {chr(10).join(loads)}
-  %add = icmp ne i64 %adds, 0
+  %a.row.apart = icmp ne i64 %a.row, 1
+  %a.column.apart = icmp ne i64 %a.column, {size.rows}
+  %b.apart = icmp ne i64 %b.row, {size.columns}
+  %a.apart = or i1 %a.row.apart, %a.column.apart
+  %apart = or i1 %a.apart, %b.apart
+  br label %part
+part:
+  %p = phi i64 [ 0, %begin ], [ %p.next, %done ]
+  %a.part = phi ptr [ %a, %begin ], [ %a.next, %done ]
+  %b.part = phi ptr [ %b, %begin ], [ %b.next, %done ]
+  %added = phi i64 [ %adds, %begin ], [ 1, %done ]
+  %add = icmp ne i64 %added, 0
+  %left = sub i64 %k, %p
+  %last = icmp slt i64 %left, {PART}
+  %most = select i1 %last, i64 %left, i64 {PART}
+  %whole.turns = and i64 %most, {-AT_ONCE}
+  %over = icmp ne i64 %most, %whole.turns
+  %short = icmp slt i64 %whole.turns, {LONG}
+  %few = and i1 %over, %short
+  %length = select i1 %few, i64 %most, i64 %whole.turns
+  %slow = or i1 %few, %apart
+  %tall = select i1 %slow, ptr @tile{size.rows}, ptr @quick.tile{size.rows}
   br label %look
 look:
-  %j = phi i64 [ 0, %begin ], [ %next, %whole ]
-  %b.here = phi ptr [ %b, %begin ], [ %b.next, %whole ]
-  %c.here = phi ptr [ %c, %begin ], [ %c.next, %whole ]
+  %j = phi i64 [ 0, %part ], [ %next, %whole ]
+  %b.here = phi ptr [ %b.part, %part ], [ %b.after, %whole ]
+  %c.here = phi ptr [ %c, %part ], [ %c.after, %whole ]
   %rest = sub i64 %n, %j
   %next = add i64 %j, {size.columns}
   %fits = icmp sle i64 %next, %n
   br i1 %fits, label %whole, label %less
 whole:
-  call void @strip({given}, i1 %add, i64 %rest)
-  %b.next = getelementptr {type_of(dtype)}, ptr %b.here, i64 %b.strip
-  %c.next = getelementptr {type_of(dtype)}, ptr %c.here, i64 {size.columns}
+  call void @strip({given}, i1 %add, i64 %rest, ptr %tall)
+  %b.after = getelementptr {type_of(dtype)}, ptr %b.here, i64 %b.strip
+  %c.after = getelementptr {type_of(dtype)}, ptr %c.here, i64 {size.columns}
   br label %look
 less:
   %some = icmp sgt i64 %rest, 0
-  br i1 %some, label %masked, label %end
+  br i1 %some, label %masked, label %done
 masked:
-  call void @masked.strip({given}, i1 %add, i64 %rest)
-  br label %end
+  call void @masked.strip({given}, i1 %add, i64 %rest, ptr @masked.tile{size.rows})
+  br label %done
+done:
+  %p.next = add i64 %p, %length
+  %a.past = mul i64 %a.column, %length
+  %b.past = mul i64 %b.row, %length
+  %a.next = getelementptr {type_of(dtype)}, ptr %a.part, i64 %a.past
+  %b.next = getelementptr {type_of(dtype)}, ptr %b.part, i64 %b.past
+  %more = icmp slt i64 %p.next, %k
+  br i1 %more, label %part, label %end
 end:
   ret void
 }}
@@ -158,11 +197,14 @@ class _Kind:
         given = f"{self.vector} {value}, ptr {value}.at, i32 {self.bytes}, {self.mask} %mask{v}"
         return [at, f"  call void @llvm.masked.store.{self.short}.p0({given})"]
 
-    def tile(self, rows: int, unrolled: bool) -> str:
+    def tile(self, rows: int, quick: bool = False) -> str:
+        """quick: both factors lie in strips, and what is summed over goes in turns of AT_ONCE."""
+        times = AT_ONCE if quick else 1
         vector, lanes, number = self.vector, self.lanes, self.number
         cells = list(product(range(rows), range(VECTORS)))
+        name = f"{self.prefix}{'quick.' * quick}tile{rows}"
         lines = [
-            f"define internal void @{self.prefix}tile{rows}(i64 %k, ptr %a, i64 %a.row, i64 %a.column, ptr %b, i64 %b.row, ptr %c,"
+            f"define internal void @{name}(i64 %k, ptr %a, i64 %a.row, i64 %a.column, ptr %b, i64 %b.row, ptr %c,"
             " i64 %c.row, i1 %add, i64 %rest) noinline {",
             "begin:",
         ]
@@ -179,6 +221,13 @@ class _Kind:
                 f"  %c.to{r} = mul i64 %c.row, {r}",
                 f"  %c{r} = getelementptr {number}, ptr %c, i64 %c.to{r}",
             ]
+        for r in range(rows):  # the tile below is asked for
+            lines += [
+                f"  %to.below{r} = mul i64 %c.row, {rows + r}",
+                f"  %to.end{r} = add i64 %to.below{r}, {VECTORS * lanes - 1}",
+                f"  %below{r} = getelementptr {number}, ptr %c, i64 %to.end{r}",
+                f"  call void @llvm.prefetch.p0(ptr %below{r}, i32 1, i32 3, i32 1)",
+            ]
         lines += ["  br i1 %add, label %there, label %before", "there:"]
         for r, v in cells:
             lines += self.load(f"%there{r}.{v}", f"%c{r}", v)
@@ -189,37 +238,46 @@ class _Kind:
             "  br label %loop",
             "loop:",
             "  %i = phi i64 [ 0, %before ], [ %i.next, %loop ]",
-            "  %a.here = phi ptr [ %a, %before ], [ %a.next, %loop ]",
-            "  %b.here = phi ptr [ %b, %before ], [ %b.next, %loop ]",
+            "  %a0 = phi ptr [ %a, %before ], [ %a.next, %loop ]",
+            "  %b0 = phi ptr [ %b, %before ], [ %b.next, %loop ]",
         ]
         for r, v in cells:
-            lines.append(f"  %sum{r}.{v} = phi {vector} [ %start{r}.{v}, %before ], [ %new{r}.{v}, %loop ]")
-        for v in range(VECTORS):
-            lines += self.load(f"%b{v}", "%b.here", v)
-        for r in range(rows):
+            lines.append(f"  %sum0.{r}.{v} = phi {vector} [ %start{r}.{v}, %before ], [ %sum{times}.{r}.{v}, %loop ]")
+        for u in range(times):
+            if u:
+                lines.append(f"  %a{u} = getelementptr {number}, ptr %a0, i64 {u * rows}")
+                lines.append(f"  %b{u} = getelementptr {number}, ptr %b0, i64 {u * VECTORS * lanes}")
             lines += [
-                f"  %x{r}.at = getelementptr {number}, ptr %a.here, i64 %a.to{r}",
-                f"  %x{r} = load {number}, ptr %x{r}.at",
-                f"  %y{r} = insertelement {vector} poison, {number} %x{r}, i64 0",
-                f"  %a{r} = shufflevector {vector} %y{r}, {vector} poison, <{lanes} x i32> zeroinitializer",
+                f"  %far{u} = getelementptr i8, ptr %b{u}, i64 {AHEAD}",
+                f"  call void @llvm.prefetch.p0(ptr %far{u}, i32 0, i32 3, i32 1)",
             ]
             for v in range(VECTORS):
-                if self.fused:
-                    given = f"{vector} %a{r}, {vector} %b{v}, {vector} %sum{r}.{v}"
-                    lines.append(f"  %new{r}.{v} = call {vector} @llvm.fma.{self.short}({given})")
-                else:
-                    lines.append(f"  %term{r}.{v} = fmul {vector} %a{r}, %b{v}")
-                    lines.append(f"  %new{r}.{v} = fadd {vector} %sum{r}.{v}, %term{r}.{v}")
+                lines += self.load(f"%b{u}.{v}", f"%b{u}", v)
+            for r in range(rows):
+                lines += [
+                    f"  %x{u}.{r}.at = getelementptr {number}, ptr %a{u}, i64 {r if quick else f'%a.to{r}'}",
+                    f"  %x{u}.{r} = load {number}, ptr %x{u}.{r}.at",
+                    f"  %y{u}.{r} = insertelement {vector} poison, {number} %x{u}.{r}, i64 0",
+                    f"  %a{u}.{r} = shufflevector {vector} %y{u}.{r}, {vector} poison, <{lanes} x i32> zeroinitializer",
+                ]
+                for v in range(VECTORS):
+                    new = f"%sum{u + 1}.{r}.{v}"
+                    if self.fused:
+                        given = f"{vector} %a{u}.{r}, {vector} %b{u}.{v}, {vector} %sum{u}.{r}.{v}"
+                        lines.append(f"  {new} = call {vector} @llvm.fma.{self.short}({given})")
+                    else:
+                        lines.append(f"  %term{u}.{r}.{v} = fmul {vector} %a{u}.{r}, %b{u}.{v}")
+                        lines.append(f"  {new} = fadd {vector} %sum{u}.{r}.{v}, %term{u}.{r}.{v}")
         lines += [
-            f"  %a.next = getelementptr {number}, ptr %a.here, i64 %a.column",
-            f"  %b.next = getelementptr {number}, ptr %b.here, i64 %b.row",
-            "  %i.next = add i64 %i, 1",
+            f"  %a.next = getelementptr {number}, ptr %a0, i64 {times * rows if quick else '%a.column'}",
+            f"  %b.next = getelementptr {number}, ptr %b0, i64 {times * VECTORS * lanes if quick else '%b.row'}",
+            f"  %i.next = add i64 %i, {times}",
             "  %on = icmp slt i64 %i.next, %k",
-            "  br i1 %on, label %loop, label %end" + ("" if unrolled and not self.masked else ", !llvm.loop !0"),
+            "  br i1 %on, label %loop, label %end, !llvm.loop !0",
             "end:",
         ]
         for r, v in cells:
-            lines += self.store(f"%new{r}.{v}", f"%c{r}", v)
+            lines += self.store(f"%sum{times}.{r}.{v}", f"%c{r}", v)
         return "\n".join([*lines, "  ret void", "}"])
 
     def strip(self, heights: list[int]) -> str:
@@ -227,12 +285,13 @@ class _Kind:
         kinds = "i64 %a.row, i64 %a.column, ptr %b, i64 %b.row"
         lines = [
             f"define internal void @{self.prefix}strip(i64 %m, i64 %k, ptr %a, i64 %a.strip, {kinds}, ptr %c, i64 %c.row, i1 %add,"
-            " i64 %rest) noinline {",
+            " i64 %rest, ptr %tall) noinline {",
             "begin:",
             "  br label %look0",
         ]
         before, i, a, c = "begin", "0", "%a", "%c"
         for q, rows in enumerate(heights):
+            tile = f"@{self.prefix}tile{rows}" if q else "%tall"
             lines += [
                 f"look{q}:",
                 f"  %i{q} = phi i64 [ {i}, %{before} ], [ %end{q}, %tile{q} ]",
@@ -242,7 +301,7 @@ class _Kind:
                 f"  %fits{q} = icmp sle i64 %end{q}, %m",
                 f"  br i1 %fits{q}, label %tile{q}, label %look{q + 1}",
                 f"tile{q}:",
-                f"  call void @{self.prefix}tile{rows}(i64 %k, ptr %a{q}, {kinds}, ptr %c{q}, i64 %c.row, i1 %add, i64 %rest)",
+                f"  call void {tile}(i64 %k, ptr %a{q}, {kinds}, ptr %c{q}, i64 %c.row, i1 %add, i64 %rest)",
                 f"  %a{q}.step = {'add i64 %a.strip, 0' if q == 0 else f'mul i64 %a.row, {rows}'}",
                 f"  %c{q}.step = mul i64 %c.row, {rows}",
                 f"  %a{q}.next = getelementptr {self.number}, ptr %a{q}, i64 %a{q}.step",
