@@ -33,8 +33,8 @@ class Change:
     """`x.at[key]`. Its methods leave x alone, and return another tensor of its shape and dtype.
 
     An index that names an element several times stands for as many changes, one after the other; `set` writes the last value. So
-    under `jit` and `vmap`, all but `get`, `set`, `add` and `subtract` raise TracedValueError for arrays of indices that are computed
-    there: whether places repeat has to be known.
+    under `jit` and `vmap`, all but `get`, `set`, `add` and `subtract` raise TracedValueError for arrays of indices that are
+    computed there: whether places repeat has to be known.
     """
 
     __slots__ = ("_key", "_x")
